@@ -1,0 +1,39 @@
+"""Files that appear under their final name only when whole. Knows nothing of what is written."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from streamdeq.errors import StreamdeqError
+
+
+@contextmanager
+def atomic_path(final: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a path beside `final` to write to; rename it to `final` on success, remove it on failure.
+
+    The temporary name keeps the suffix (writers choose their format by it) and starts with a dot.
+
+    Raises:
+        StreamdeqError: when the folder cannot be made or written to.
+    """
+    final = Path(final)
+    part = final.with_name(f".{final.stem}.part-{os.getpid()}{final.suffix}")
+    ensure_folder(final.parent)
+    try:
+        yield part
+        os.replace(part, final)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def ensure_folder(folder: str | os.PathLike[str]) -> Path:
+    """Make `folder` (and parents) and check that files can be made in it."""
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StreamdeqError(f"cannot write to {folder}: {error.strerror}; choose another folder") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StreamdeqError(f"cannot write to {folder}: permission denied; choose another folder")
+    return folder
