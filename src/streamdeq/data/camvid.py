@@ -1,15 +1,15 @@
 """CamVid in the SegNet split: 11 classes, 367 / 101 / 233 frames of 480x360. Knows no training.
 
-Layouts: (A) `{train,val,test}.txt` whose lines are `image label`, paths below the folder; (B) the folders of
-the SegNet tutorial, `{train,val,test}/*.png` and `{train,val,test}annot/*.png`, in the folder or its `CamVid/`.
+Layouts: (A) `{train,val,test}.txt` whose lines are `image label`, paths below the folder; (B) the SegNet
+tutorial's `{train,val,test}/*.png` and `{train,val,test}annot/*.png`, in the folder or in its `CamVid/`.
 
 What is a clip: the number in a file name counts frames at 30 Hz. Frames of one drive make a clip while their
-numbers rise by a constant step of at most 3 (10 Hz). So val, a step of 2, is one 15 Hz clip of 101 frames, all
-labelled. Train and test were labelled at 1 Hz and the frames in between are not there: a slide show cannot be
-streamed, so each of them is a clip of one frame (whose fps says 1.0).
+numbers rise by a constant step of at most 3 (10 Hz). So val, a step of 2, is one 15 Hz clip of 101 frames,
+all labelled. Train and test were labelled at 1 Hz and the frames in between are not there: a slide show
+cannot be streamed, so each of them is a clip of one frame (whose fps says 1.0).
 
-`train-fit` and `train-holdout` divide train for the choice of hyper-parameters: held out are the last 40 frames
-of drive 0006R0, a drive that is in neither val nor test. The frame one second before them is in `train-fit`.
+`train-fit` and `train-holdout` divide train for the choice of hyper-parameters: held out are the last 40
+frames of drive 0006R0, which is in neither val nor test. The frame a second before them is in `train-fit`.
 """
 
 import re

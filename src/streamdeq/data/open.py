@@ -1,4 +1,4 @@
-"""Open a data set by what a user types: a folder, or `synthetic[:key=value,...]`. Knows no file format itself."""
+"""Open a data set by what a user types: a folder, or `synthetic[:key=value,...]`. Knows no file format."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ def open_dataset(spec: str, split: str) -> Dataset:
     """The `split` of the data set named by `spec`.
 
     Raises:
-        StreamdeqError: no such folder, a folder of an unknown layout, an unknown split, an incomplete data set.
+        StreamdeqError: no such folder, an unknown layout or split, an incomplete data set.
     """
     folder = Path(spec).expanduser()
     known = "; ".join(f"{layout.name}: {layout.expected}" for layout in LAYOUTS)
