@@ -1,0 +1,94 @@
+"""`streamdeq`: the list of commands, and how the program ends. Knows no command's inside.
+
+Exit codes: 0 done; 2 the user can act (one line on stderr); 130 interrupted; 1 a bug (traceback).
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+from streamdeq import __version__
+from streamdeq.errors import StreamdeqError
+
+# One function per command, named as the command: `from streamdeq.cli import run`, then `run.run` here.
+COMMANDS: tuple[Callable[..., None], ...] = ()
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"streamdeq {__version__}")
+        raise typer.Exit
+
+
+def _streamdeq(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Video perception that corrects instead of recomputing: streaming deep equilibrium models."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
+
+
+def build(commands: Sequence[Callable[..., None]]) -> typer.Typer:
+    """The application of these commands; a command is called as its function, `-` for `_`."""
+    # Without markup mode the help is plain text, and rich (a third of a second) stays out of --help.
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.callback(invoke_without_command=True)(_streamdeq)
+    for command in commands:
+        app.command(command.__name__.replace("_", "-"))(command)
+    return app
+
+
+def guarded(app: typer.Typer, arguments: Sequence[str]) -> int:
+    """Run `app` and turn every way it can end into an exit code and, where needed, a line on stderr."""
+    try:
+        # Outside standalone mode an early exit comes back as its code and a finished command as None.
+        code = app(list(arguments), prog_name="streamdeq", standalone_mode=False)
+        _flush_stdout()
+    except StreamdeqError as error:
+        return _say(str(error), 2)
+    except typer.TyperException as error:
+        return _say(f"{error.format_message().rstrip('.')} (see '{_help_command(app, arguments)}')", 2)
+    except (KeyboardInterrupt, typer.Abort):
+        return _say("interrupted", 130)
+    except Exception:
+        traceback.print_exc()
+        return _say("this is a bug; please report it with the lines above, the command and --version", 1)
+    return _say("interrupted", 130) if code == 130 else int(code or 0)
+
+
+def main() -> None:
+    """The entry point of the `streamdeq` command."""
+    sys.exit(guarded(build(COMMANDS), sys.argv[1:]))
+
+
+def _say(message: str, code: int) -> int:
+    """One line on stderr, whatever the message holds; returns `code`."""
+    typer.echo(f"streamdeq: {' '.join(message.split())}", err=True)
+    return code
+
+
+def _help_command(app: typer.Typer, arguments: Sequence[str]) -> str:
+    names = {command.name for command in app.registered_commands}
+    known = [argument for argument in arguments[:1] if argument in names]
+    return " ".join(["streamdeq", *known, "--help"])
+
+
+def _flush_stdout() -> None:
+    """Flush while it can be handled: a reader that went away (`| head`) is no error of ours."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Option types that several commands share, each with its check. Knows typer; knows no model and no room.
+
+Checks raise `StreamdeqError` and name the option, so that the one line says what was expected and what came.
+Names that only a registry can know (models, solvers) stay text and are checked where they are looked up.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import typer
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.registry import unknown
+
+DEFAULT_MODEL = "camvid-s"
+
+
+def at_least(least: int, option: str) -> Callable[[str], int]:
+    """A reader of whole numbers ≥ `least`."""
+
+    def read(text: str | int) -> int:
+        number = _whole(str(text))
+        if number is None or number < least:
+            raise StreamdeqError(f"{option}: expected a whole number of at least {least}, got '{text}'")
+        return number
+
+    return read
+
+
+def counts(least: int, option: str) -> Callable[[str], tuple[int, ...]]:
+    """A reader of `1,2,4`: whole numbers ≥ `least`, in the given order, each once."""
+
+    def read(text: str | Sequence[int]) -> tuple[int, ...]:
+        parts = text.split(",") if isinstance(text, str) else [str(number) for number in text]
+        numbers = [_whole(part) for part in parts]
+        good = [number for number in numbers if number is not None and number >= least]
+        if len(good) < len(numbers) or len(set(good)) < len(good):
+            what = f"different whole numbers of at least {least}, separated by commas"
+            raise StreamdeqError(f"{option}: expected {what}, got '{text}'")
+        return tuple(good)
+
+    return read
+
+
+def choice(option: str, names: Sequence[str]) -> Callable[[str], str]:
+    """A reader of one of `names`."""
+
+    def read(text: str) -> str:
+        if text not in names:
+            raise StreamdeqError(f"{option}: {unknown('value', text, list(names))}")
+        return text
+
+    return read
+
+
+def choices(option: str, names: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    """A reader of `video,jsonl`: some of `names`, separated by commas, in the order of `names`."""
+    one = choice(option, names)
+
+    def read(text: str | Sequence[str]) -> tuple[str, ...]:
+        parts = text.split(",") if isinstance(text, str) else text
+        given = {one(part.strip()) for part in parts}
+        return tuple(name for name in names if name in given)
+
+    return read
+
+
+def working_size(text: str | int) -> int | Literal["native"]:
+    """The reader of `--size`: the shorter side in pixels, or the frame's own size."""
+    number = _whole(str(text))
+    if text == "native":
+        return "native"
+    if number is None or number < 1:
+        raise StreamdeqError(f"--size: expected the shorter side in pixels or 'native', got '{text}'")
+    return number
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.strip().removeprefix("-").isdecimal() else None
+
+
+DeviceName = Literal["auto", "cpu", "cuda"]
+PrecisionName = Literal["auto", "fp32", "bf16"]
+StartName = Literal["previous", "zeros", "reference"]
+
+Model = Annotated[
+    str, typer.Option("--model", "-m", metavar="NAME|FILE", help="A packaged model, or a weights file.")
+]
+Iterations = Annotated[
+    int,
+    typer.Option(
+        "--iterations",
+        "-n",
+        metavar="N",
+        parser=at_least(1, "--iterations"),
+        help="Solver iterations per frame, in the paper's sense.",
+    ),
+]
+IterationCounts = Annotated[
+    Sequence[int],
+    typer.Option(
+        "--iterations",
+        "-n",
+        metavar="N,N,…",
+        parser=counts(1, "--iterations"),
+        help="Iteration counts to try.",
+    ),
+]
+Solver = Annotated[str | None, typer.Option("--solver", metavar="NAME", help="Default: the model's.")]
+Start = Annotated[
+    StartName,
+    typer.Option(
+        "--start",
+        metavar="|".join(get_args(StartName)),
+        parser=choice("--start", get_args(StartName)),
+        help="Where a frame starts: the last frame's result, zeros, or a first frame solved to the end.",
+    ),
+]
+# An int, "native" or None: typer reads unions only with None, so the type is said here.
+Size = Annotated[
+    Any,
+    typer.Option(
+        "--size",
+        metavar="N|native",
+        parser=working_size,
+        help="Shorter side to compute at; default: the model's.",
+    ),
+]
+Device = Annotated[
+    DeviceName,
+    typer.Option(
+        "--device",
+        metavar="|".join(get_args(DeviceName)),
+        parser=choice("--device", get_args(DeviceName)),
+        help="Where to compute.",
+    ),
+]
+Precision = Annotated[
+    PrecisionName,
+    typer.Option(
+        "--precision",
+        metavar="|".join(get_args(PrecisionName)),
+        parser=choice("--precision", get_args(PrecisionName)),
+        help="Arithmetic inside the network; auto is bf16 where the processor has it.",
+    ),
+]
+Save = Annotated[Path | None, typer.Option("--save", metavar="DIR", help="Folder for what is written.")]
+MaxFrames = Annotated[
+    int | None,
+    typer.Option(
+        "--max-frames", metavar="N", parser=at_least(1, "--max-frames"), help="Stop after this many frames."
+    ),
+]
+Seed = Annotated[
+    int, typer.Option("--seed", metavar="N", parser=at_least(0, "--seed"), help="Seed of everything random.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; errors and results only.")]
