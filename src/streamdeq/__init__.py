@@ -1,3 +1,23 @@
 """Streaming deep equilibrium models: video perception that corrects instead of recomputing."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from streamdeq.api import Model, load
+    from streamdeq.errors import StreamdeqError
+
 __version__ = "0.1.0"
+__all__ = ["Model", "StreamdeqError", "__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    # The façade pulls in torch; the command line answers --help without it.
+    if name in ("Model", "load"):
+        from streamdeq import api
+
+        return getattr(api, name)
+    if name == "StreamdeqError":
+        from streamdeq.errors import StreamdeqError
+
+        return StreamdeqError
+    raise AttributeError(f"module 'streamdeq' has no attribute '{name}'")

@@ -6,6 +6,7 @@ the highest resolution.
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Protocol
 
 import torch
@@ -109,9 +110,7 @@ class Down(nn.Module):
     def __init__(self, inputs: int, outputs: int, octaves: int, groups: int) -> None:
         super().__init__()
         widths = [inputs] * octaves + [outputs]
-        self.net = nn.Sequential(
-            *(ConvNorm(a, b, 3, 2, groups) for a, b in zip(widths, widths[1:], strict=False))
-        )
+        self.net = nn.Sequential(*(ConvNorm(a, b, 3, 2, groups) for a, b in pairwise(widths)))
 
     def forward(self, x: Tensor) -> Tensor:
         for i, layer in enumerate(self.net):

@@ -1,0 +1,17 @@
+"""The tasks by name. A new one is a folder here and a line below."""
+
+from streamdeq.models.mdeq import MDEQ, Network
+from streamdeq.models.spec import ModelSpec
+from streamdeq.tasks import segmentation as segmentation
+from streamdeq.tasks.base import TASKS, Metric, Result, Task
+
+__all__ = ["TASKS", "Metric", "Result", "Task", "build_network", "build_task"]
+
+
+def build_task(spec: ModelSpec) -> Task:
+    return TASKS[spec.task](spec)
+
+
+def build_network(spec: ModelSpec) -> Network:
+    """A fresh network as described; its weights are random until loaded."""
+    return Network(MDEQ(spec.architecture), build_task(spec).build_head())

@@ -43,9 +43,7 @@ class SegmentationHead(nn.Module):
         """Cross-entropy of the logits resized to the labels (B, H, W); pixels of `ignore_index` do not count."""
         logits = resize(self(z).float(), (labels.shape[1], labels.shape[2]))
         # All pixels ignored would be 0/0: an empty crop then contributes nothing instead of NaN.
-        total = F.cross_entropy(
-            logits, labels.long(), weight=class_weights, ignore_index=ignore_index, reduction="sum"
-        )
+        total = F.cross_entropy(logits, labels.long(), weight=class_weights, ignore_index=ignore_index, reduction="sum")
         counted = labels != ignore_index
         if class_weights is None:
             weight = counted.sum()

@@ -1,0 +1,83 @@
+"""What a set of weights is: enough to build its network, feed it and read its answers. Knows no tensors."""
+
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.models.architecture import Architecture
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+RGB = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where weights come from. `recipe`: the training recipe as JSON values; `metrics`: named figures in points."""
+
+    recipe: dict[str, Any] = field(default_factory=dict)
+    data: str = ""
+    licence: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)
+    trained_with: str = ""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """The typed description stored beside the weights.
+
+    Args:
+        task: name in `streamdeq.tasks`.
+        classes: class names in the order of the outputs.
+        palette: one RGB colour in 0–255 per class.
+        size: working size, the shorter side in pixels that frames are scaled to.
+        mean, std: normalisation of RGB in 0–1.
+        solver: the solver the weights were trained for.
+        iterations: applications per frame that suit them when the user names none.
+    """
+
+    name: str
+    task: str
+    architecture: Architecture
+    classes: tuple[str, ...]
+    palette: tuple[RGB, ...]
+    size: int
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    solver: str = "picard"
+    iterations: int = 1
+    provenance: Provenance = field(default_factory=Provenance)
+
+    def __post_init__(self) -> None:
+        if len(self.palette) != len(self.classes):
+            raise StreamdeqError(
+                f"a model needs one colour per class; got {len(self.palette)} for {len(self.classes)} classes"
+            )
+        if self.size < 1 or self.iterations < 1:
+            raise StreamdeqError(f"size and iterations must be >= 1; got {self.size} and {self.iterations}")
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @staticmethod
+    def from_json(text: str) -> "ModelSpec":
+        """Raises StreamdeqError for a description this version does not understand."""
+        try:
+            values = json.loads(text)
+            values["architecture"] = _build(Architecture, values["architecture"])
+            values["provenance"] = _build(Provenance, values["provenance"])
+            values["palette"] = tuple(tuple(c) for c in values["palette"])
+            return _build(ModelSpec, values)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise StreamdeqError(f"the model's description cannot be read: {error}") from error
+
+    def with_provenance(self, **changes: Any) -> "ModelSpec":
+        return replace(self, provenance=replace(self.provenance, **changes))
+
+
+def _build(cls: type, values: dict[str, Any]) -> Any:
+    known = {f.name for f in fields(cls)}
+    if extra := sorted(set(values) - known):
+        raise StreamdeqError(f"the model's description has the unknown entry '{extra[0]}'; is streamdeq too old?")
+    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

@@ -1,0 +1,57 @@
+"""The three functions a model is at run time: inject, step, predict. Know no stream and no task.
+
+They are made from a trained network by folding (weight norm and BatchNorm into plain convolutions), casting and
+laying out in channels-last; the network given is left as it is. Legend: B rows, (h, w) content, (H, W) canvas.
+"""
+
+import copy
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from streamdeq.latent import Latent
+from streamdeq.models.cells import Injection
+from streamdeq.models.mdeq import Network
+from streamdeq.models.spec import ModelSpec
+
+
+class Functions:
+    """`inject` once per frame, `step` as often as the budget says, `predict` once per answer."""
+
+    def __init__(self, network: Network, spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> None:
+        folded = copy.deepcopy(network).eval().requires_grad_(False)
+        folded.backbone.fold()
+        folded.head.fold()  # type: ignore[operator]
+        folded.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = folded
+        self.device = device
+        self.dtype = dtype
+        # The latent stays in float32 under bfloat16 (it would stop converging near 2⁻⁸), in float64 for tests.
+        self.latent_dtype = torch.promote_types(dtype, torch.float32)
+        mean, std = torch.tensor(spec.mean), torch.tensor(spec.std)
+        self._scale = (1 / (255 * std)).view(3, 1, 1).to(device)
+        self._shift = (-mean / std).view(3, 1, 1).to(device)
+
+    @torch.no_grad()
+    def inject(self, pictures: Tensor, canvas_hw: tuple[int, int]) -> Injection:
+        """(B, 3, h, w) uint8 RGB → injection for a canvas that holds it at the top left, zeros elsewhere."""
+        x = pictures.to(self.device) * self._scale + self._shift
+        x = F.pad(x, (0, canvas_hw[1] - x.shape[3], 0, canvas_hw[0] - x.shape[2]))
+        return self.network.backbone.inject(x.to(self.dtype, memory_format=torch.channels_last))
+
+    def zeros(self, injection: Injection) -> Latent:
+        """The start from nothing for these rows."""
+        return self.network.backbone.zeros(injection).to(self.latent_dtype, memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def step(self, z: Latent, injection: Injection) -> Latent:
+        """One application of f."""
+        inside = z.to(self.dtype, memory_format=torch.channels_last)
+        return self.network.backbone.bind(injection)(inside).to(self.latent_dtype)
+
+    @torch.no_grad()
+    def predict(self, z: Latent) -> Any:
+        """Latent → the head's outputs, a pytree whose tensors have rows first."""
+        return self.network.head(z.to(self.dtype, memory_format=torch.channels_last))

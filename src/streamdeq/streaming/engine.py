@@ -1,0 +1,205 @@
+"""The three verbs that streaming is: observe, iterate, read, for one video or for hundreds.
+
+The engine owns rows (one per stream or region), batches whatever rows it is given, and knows no video, no task and no
+policy: who calls `iterate` how often is a budget's business. No result depends on which other rows are in a batch.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from time import perf_counter
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+from torchvision.transforms.v2 import functional as tv
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.frame import Frame
+from streamdeq.latent import Latent
+from streamdeq.models.cells import Injection
+from streamdeq.solvers import Solver
+from streamdeq.solvers import Status as SolverStatus
+from streamdeq.streaming.geometry import HW, Geometry
+from streamdeq.streaming.rows import Pool, Slots
+from streamdeq.streaming.status import Start, Status
+
+
+class ModelFunctions(Protocol):
+    """What the engine needs of a model; `streamdeq.runtime.Functions` is one."""
+
+    def inject(self, pictures: Tensor, canvas_hw: HW) -> Injection: ...
+
+    def zeros(self, injection: Injection) -> Latent: ...
+
+    def step(self, z: Latent, injection: Injection) -> Latent: ...
+
+    def predict(self, z: Latent) -> Any: ...
+
+
+@dataclass(eq=False)
+class Row:
+    """A handle to one row of an engine. What stands here is host-side book-keeping; the tensors are in a pool."""
+
+    geometry: Geometry | None = None
+    pool: Pool | None = None
+    slot: int = -1
+    status: Status | None = None
+    evaluations: int = field(default=0)
+    poisoned: bool = False
+
+
+class Engine:
+    """Rows, and the verbs on them.
+
+    Args:
+        functions: the model at run time.
+        solver: how a step is made; one for all rows.
+        decode: one row's outputs, its geometry and status → the answer.
+        shorter_side: working size in pixels; None keeps every frame's own size.
+        stride: canvas sides are padded to multiples of this.
+    """
+
+    def __init__(
+        self,
+        functions: ModelFunctions,
+        solver: Solver,
+        decode: Callable[[Any, Geometry, Status], Any],
+        shorter_side: int | None,
+        stride: int,
+    ) -> None:
+        self.functions = functions
+        self.solver = solver
+        self._decode = decode
+        self._shorter_side = shorter_side
+        self._stride = stride
+        # Evaluations that are no iteration in the paper's sense: Broyden's first.
+        self._uncounted = solver.evaluations(1) - 1
+        self._pools: dict[HW, Pool] = {}
+
+    def open(self) -> Row:
+        """A new row. It takes memory with its first frame."""
+        return Row()
+
+    def close(self, row: Row) -> None:
+        """Give the row's memory back."""
+        if row.pool is not None:
+            row.pool.remove(row.slot)
+        row.pool, row.geometry, row.status = None, None, None
+
+    def reset(self, row: Row) -> None:
+        """Forget the state: the row's next frame starts from zeros."""
+        row.poisoned = True
+
+    # -- the verbs ---------------------------------------------------------------------------------------
+
+    def observe(self, rows: Sequence[Row], frames: Sequence[Frame], *, keep: bool = True) -> None:
+        """New frames: new injections, solvers renewed.
+
+        Each row starts from the answer it carries, or from zeros if `keep` is false, if this is its first frame,
+        after `reset`, when the frame's size has changed, or when the last solve failed.
+        """
+        pairs = list(zip(rows, frames, strict=True))
+        fits = [Geometry.fit(p.image.shape[:2], self._shorter_side, self._stride) for p in frames]  # type: ignore[arg-type]
+        order = sorted(range(len(pairs)), key=lambda i: (fits[i].canvas_hw, fits[i].content_hw))
+        for _, members in groupby(order, key=lambda i: (fits[i].canvas_hw, fits[i].content_hw)):
+            chosen = list(members)
+            began = perf_counter()
+            injection = self._inject([pairs[i][1].image for i in chosen], fits[chosen[0]])
+            share = (perf_counter() - began) / len(chosen)
+            for n, i in enumerate(chosen):
+                row, frame = pairs[i]
+                one = tuple(None if x is None else x[n : n + 1] for x in injection)
+                start = self._place(row, fits[i], one, keep)
+                row.evaluations = 0
+                row.status = Status(frame.index, frame.time_s, 0, 0, float("nan"), start, inject_s=share)
+
+    def iterate(self, rows: Sequence[Row]) -> None:
+        """One application of f for each of these rows. Reads nothing from the device."""
+        for pool, members in _by_pool(rows):
+            began = perf_counter()
+            slots = [row.slot for row in members]
+            content = pool.gather(slots)
+            injection = content.injection
+            state = self.solver.step(lambda z, x=injection: self.functions.step(z, x), content.state)
+            pool.scatter(slots, replace(content, state=state))
+            share = (perf_counter() - began) / len(members)
+            for row in members:
+                row.evaluations += 1
+                status = _status(row)
+                row.status = replace(status, nfe=row.evaluations, solve_s=status.solve_s + share)
+
+    def read(self, rows: Sequence[Row]) -> list[Any]:
+        """The answers as they stand now, each with the frame it reflects and the steps it has had.
+
+        This is where the device is waited for.
+        """
+        answers: dict[int, Any] = {}
+        for pool, members in _by_pool(rows):
+            began = perf_counter()
+            state = pool.gather([row.slot for row in members]).state
+            outputs = self.functions.predict(state.answer)
+            residuals = state.relative.tolist()
+            failed = (state.status == SolverStatus.NONFINITE).tolist()
+            for n, row in enumerate(members):
+                status = replace(
+                    _status(row),
+                    iterations=max(0, row.evaluations - self._uncounted),
+                    residual=residuals[n] if row.evaluations else float("nan"),
+                    failed=failed[n],
+                    head_s=(perf_counter() - began) / len(members),
+                )
+                row.status, row.poisoned = status, row.poisoned or failed[n]
+                one = pytree.tree_map_only(Tensor, lambda t, n=n: t[n : n + 1], outputs)
+                answers[id(row)] = self._decode(one, row.geometry, status)  # type: ignore[arg-type]
+        return [answers[id(row)] for row in rows]
+
+    def residual(self, row: Row) -> float:
+        """The relative residual of the row's last evaluated point. Waits for the device."""
+        assert row.pool is not None
+        return float(row.pool.gather([row.slot]).state.relative)
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    def _inject(self, images: Sequence[np.ndarray], geometry: Geometry) -> Injection:
+        pictures = torch.stack([torch.from_numpy(np.ascontiguousarray(i)).permute(2, 0, 1) for i in images])
+        if geometry.content_hw != geometry.frame_hw:
+            pictures = tv.resize(pictures, list(geometry.content_hw), antialias=True)
+        return self.functions.inject(pictures, geometry.canvas_hw)
+
+    def _place(self, row: Row, geometry: Geometry, injection: Injection, keep: bool) -> Start:
+        """Put one row's new problem where it belongs and say how it starts."""
+        zeros = self.functions.zeros(injection)
+        if row.pool is None or row.geometry != geometry:
+            if row.pool is not None:
+                row.pool.remove(row.slot)
+            row.pool = self._pools.setdefault(geometry.canvas_hw, Pool())
+            row.slot = row.pool.add(Slots(self.solver.init(zeros), injection))
+            start = Start.COLD
+        else:
+            state = row.pool.gather([row.slot]).state
+            start = Start.WARM if keep and not row.poisoned else Start.COLD
+            z0 = zeros
+            if start is Start.WARM:
+                # A solve that failed unread is known to the device only: choose there, without waiting for it.
+                z0 = zeros.where(state.status == SolverStatus.NONFINITE, state.answer)
+            row.pool.scatter([row.slot], Slots(self.solver.renew(state, None, z0), injection))
+        row.geometry, row.poisoned = geometry, False
+        return start
+
+
+def _status(row: Row) -> Status:
+    if row.status is None:
+        raise StreamdeqError("this row has not seen a frame yet: observe one before iterating or reading")
+    return row.status
+
+
+def _by_pool(rows: Sequence[Row]) -> list[tuple[Pool, list[Row]]]:
+    grouped: dict[int, tuple[Pool, list[Row]]] = {}
+    for row in rows:
+        _status(row)
+        assert row.pool is not None  # a row with a status has a place
+        grouped.setdefault(id(row.pool), (row.pool, []))[1].append(row)
+    return list(grouped.values())

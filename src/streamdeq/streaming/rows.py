@@ -1,0 +1,113 @@
+"""Where the states of many streams live: pools of rows, one per canvas size. Know no frame and no task.
+
+A pool is one batched solver state and one batched injection; a row is a slot in it. Rows of one pool can be stepped
+in one batch, whichever frame or step each of them is at.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from streamdeq.models.cells import Injection
+from streamdeq.solvers import SolverState
+
+
+@dataclass
+class Slots:
+    """The content of some rows, row axis first."""
+
+    state: SolverState
+    injection: Injection
+
+
+class Pool:
+    """Rows of one canvas size. Grows by doubling; a freed slot is used again."""
+
+    def __init__(self) -> None:
+        self._content: Any = None
+        self._capacity = 0
+        self._free: list[int] = []
+
+    @property
+    def rows(self) -> int:
+        """Slots in use."""
+        return self._capacity - len(self._free)
+
+    def add(self, content: Slots) -> int:
+        """Take a slot for the one row in `content` and return it."""
+        if self._content is None:
+            self._content, self._capacity = _pack(content), 1
+            return 0
+        if not self._free:
+            grown = self._capacity * 2
+            self._content = _map(lambda old: _grow(old, grown), self._content)
+            self._free = list(range(grown - 1, self._capacity - 1, -1))
+            self._capacity = grown
+        slot = self._free.pop()
+        self.scatter([slot], content)
+        return slot
+
+    def remove(self, slot: int) -> None:
+        self._free.append(slot)
+
+    def gather(self, slots: Sequence[int]) -> Slots:
+        """The content of some rows: a view where they lie behind one another (one row always does), else a copy."""
+        index = _index(slots)
+        return _unpack(_map(lambda stored: stored[index], self._content))
+
+    def scatter(self, slots: Sequence[int], content: Slots) -> None:
+        """Put the content of some rows back."""
+        packed = _pack(content)
+        if self._capacity == 1:
+            # No copy for a row on its own. Not for more rows: a solver may return one tensor as both z and answer,
+            # and writing some rows of one would then write them into the other.
+            self._content = packed
+            return
+        new, layout = pytree.tree_flatten(packed)
+        old, old_layout = pytree.tree_flatten(self._content)
+        if layout != old_layout:
+            # A solver allocates its memory on first use: make room for all rows, zeros being "no memory".
+            self._content = _widen(packed, self._content, self._capacity)
+            old, _ = pytree.tree_flatten(self._content)
+        index = _index(slots)
+        for stored, value in zip(old, new, strict=True):
+            stored[index] = value
+
+
+def _index(slots: Sequence[int]) -> slice | Tensor:
+    first = slots[0]
+    if list(slots) == list(range(first, first + len(slots))):
+        return slice(first, first + len(slots))
+    return torch.tensor(slots)
+
+
+def _pack(content: Slots) -> tuple[SolverState, Injection]:
+    return content.state, content.injection
+
+
+def _unpack(packed: Any) -> Slots:
+    return Slots(*packed)
+
+
+def _map(fn: Any, content: Any) -> Any:
+    return pytree.tree_map_only(Tensor, fn, content)
+
+
+def _grow(old: Tensor, capacity: int) -> Tensor:
+    new = old.new_zeros(capacity, *old.shape[1:])
+    if old.ndim == 4 and old.is_contiguous(memory_format=torch.channels_last):
+        new = new.to(memory_format=torch.channels_last)
+    new[: old.shape[0]] = old
+    return new
+
+
+def _widen(packed: Any, stored: Any, capacity: int) -> Any:
+    """`stored` with the layout of `packed`: tensors it lacks become zeros for every row."""
+    state, _ = packed
+    old_state, old_injection = stored
+    memory = _map(lambda m: m.new_zeros(capacity, *m.shape[1:]), state.memory)
+    return replace(old_state, memory=memory), old_injection

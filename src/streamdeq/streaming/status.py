@@ -1,0 +1,38 @@
+"""What is known about an answer besides the answer: which frame, how many steps, how far from converged."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Start(StrEnum):
+    """Whether the solve of a frame began from a previous state."""
+
+    COLD = "cold"
+    WARM = "warm"
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of a row at the moment its answer was read.
+
+    Args:
+        frame_index: 0-based index of the frame the answer reflects.
+        time_s: presentation time of that frame in seconds.
+        iterations: iterations since that frame arrived, in the paper's sense (Broyden's first evaluation is free).
+        nfe: applications of `f` since that frame arrived; 0 means the answer is still the one carried over.
+        residual: relative residual ‖f(z) − z‖ / ‖f(z)‖ of the last evaluated point; NaN before the first.
+        start: cold (from zeros) or warm (from the previous frame's state).
+        failed: the solve met a non-finite value; the answer is the last finite one and the next frame starts cold.
+        inject_s, solve_s, head_s: seconds spent on this frame so far.
+    """
+
+    frame_index: int
+    time_s: float
+    iterations: int
+    nfe: int
+    residual: float
+    start: Start
+    failed: bool = False
+    inject_s: float = 0.0
+    solve_s: float = 0.0
+    head_s: float = 0.0

@@ -1,0 +1,71 @@
+"""What the rest of the program asks of a task. Knows no particular task."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from torch import Tensor, nn
+
+from streamdeq.models.spec import ModelSpec
+from streamdeq.registry import Registry
+from streamdeq.streaming.geometry import Geometry
+from streamdeq.streaming.status import Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A task's answer for one frame. Instances first; `status` says which frame it reflects and how it came about."""
+
+    status: Status
+
+
+class Metric(Protocol):
+    """Accumulates over a whole split; one confusion matrix, one list of boxes, never a mean of means.
+
+    `name` is the figure that stands for the task, a key of what `compute` returns; figures are in points 0–100.
+    """
+
+    name: str
+
+    def update(self, result: Any, target: Any) -> None: ...
+
+    def compute(self) -> dict[str, float]: ...
+
+
+class Head(Protocol):
+    """Any module from Latent to a pytree of tensors whose first axis is rows, with losses against targets."""
+
+    def losses(self, z: Any, targets: Any) -> dict[str, Tensor]: ...
+
+    def fold(self) -> None: ...
+
+
+class Task(ABC):
+    """One folder's worth of knowledge: a head, how its outputs become an answer, how that is scored and drawn."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
+
+    @abstractmethod
+    def build_head(self) -> nn.Module:
+        """A fresh head for the spec's widths and classes."""
+
+    @abstractmethod
+    def decode(self, outputs: Any, geometry: Geometry, status: Status) -> Result:
+        """One row's outputs (batch axis of length 1) → the answer in the frame's own pixels."""
+
+    @abstractmethod
+    def metric(self) -> Metric:
+        """A fresh accumulator."""
+
+    @abstractmethod
+    def draw(self, image: np.ndarray, result: Any) -> np.ndarray:
+        """The frame (H, W, 3) uint8 RGB with the answer on it, as a new array."""
+
+    @abstractmethod
+    def record(self, result: Any) -> dict[str, Any]:
+        """What of the answer goes into a line of JSON."""
+
+
+TASKS: Registry[type[Task]] = Registry("task")

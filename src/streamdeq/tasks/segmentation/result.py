@@ -1,0 +1,36 @@
+"""The answer of semantic segmentation. Knows no model."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamdeq.models.spec import RGB
+from streamdeq.tasks.base import Result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segmentation(Result):
+    """A class for every pixel of the frame.
+
+    Args:
+        labels: (H, W) uint8, index into `classes`, in the frame's own pixels.
+        classes: class names.
+        palette: one RGB colour in 0–255 per class.
+    """
+
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    palette: tuple[RGB, ...]
+
+    def __post_init__(self) -> None:
+        if self.labels.ndim != 2 or self.labels.dtype != np.uint8:
+            raise ValueError(f"labels must be (H, W) uint8; got {self.labels.shape} {self.labels.dtype}")
+
+    def mask(self, name: str) -> np.ndarray:
+        """(H, W) bool: the pixels of one class."""
+        return self.labels == self.classes.index(name)
+
+    def shares(self) -> dict[str, float]:
+        """The part of the frame each class covers, 0–1, classes that occur only."""
+        counts = np.bincount(self.labels.ravel(), minlength=len(self.classes)) / self.labels.size
+        return {name: float(share) for name, share in zip(self.classes, counts, strict=True) if share > 0}
