@@ -77,7 +77,7 @@ def _make(*, fresh: bool, made_from: str, wanted: str) -> None:
 
 def _install() -> None:
     """uv by pip, the rest by uv: it resolves the whole set at once and links files from its cache."""
-    _run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv>=0.8")
+    _run(PYTHON, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "uv>=0.8")
     _say("installing torch, torchvision, streamdeq and its tools (6 GB; the first time they are downloaded)")
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
     target = ["--python", str(PYTHON), "--constraint", "constraints.txt"]

@@ -67,6 +67,9 @@ def _value(root: Any, key: str, text: str) -> Any:
     if leaf not in _fields(node):
         raise StreamdeqError(_unknown_key(root, key))
     kind = get_type_hints(type(node))[leaf]
+    if dataclasses.is_dataclass(kind):
+        parts = ", ".join(f"{key}.{part}" for part in flatten(getattr(node, leaf)))
+        raise StreamdeqError(f"'{key}' is a group of settings; set one of {parts}")
     try:
         return parse(text, kind)
     except ValueError:
