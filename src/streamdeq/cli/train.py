@@ -1,0 +1,144 @@
+"""`streamdeq train`: run a recipe, or take a stopped run up again. A thin caller of `streamdeq.training`."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from streamdeq.cli.options import Quiet, at_least
+from streamdeq.errors import StreamdeqError
+
+_CACHE_BYTES = 4 << 30
+
+
+def train(
+    recipe: Annotated[
+        str | None, typer.Argument(metavar="[RECIPE]", help="A recipe's name; with --resume the run's own.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to it: optimizer.lr=1e-3")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="DIR|synthetic", help="The data set to train on.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="The run's folder; default runs/RECIPE-SEED.")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", metavar="DIR", help="Go on with the run in this folder.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", parser=at_least(0, "--seed"), help="Seed of the run.")
+    ] = None,
+    eval_split: Annotated[
+        str | None, typer.Option("--eval-split", metavar="SPLIT", help="Score on this split while training.")
+    ] = None,
+    eval_every: Annotated[
+        int,
+        typer.Option("--eval-every", metavar="STEPS", parser=at_least(1, "--eval-every"), help="How often."),
+    ] = 500,
+    checkpoint_every: Annotated[
+        float, typer.Option("--checkpoint-every", metavar="SECONDS", help="Time between checkpoints.")
+    ] = 180.0,
+    threads: Annotated[
+        int | None,
+        typer.Option("--threads", metavar="N", parser=at_least(1, "--threads"), help="CPU threads."),
+    ] = None,
+    device: Annotated[str, typer.Option("--device", metavar="cpu|cuda", help="Where to compute.")] = "cpu",
+    quiet: Quiet = False,
+) -> None:
+    """Train a model: streamdeq train camvid-s --data DIR optimizer.lr=1e-3."""
+    import torch
+
+    from streamdeq.cli.progress import track
+    from streamdeq.data.cache import cached
+    from streamdeq.data.open import open_dataset
+    from streamdeq.training import session
+    from streamdeq.training.loop import Run, StepRecord, Trainer
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    past = session.past(resume) if resume else None
+    chosen = _recipe(recipe, settings or [], seed, past)
+    if past:
+        session.check_same(past.recipe, chosen)
+    spec = data or (past.data["spec"] if past else None)
+    if spec is None:
+        raise StreamdeqError("--data: expected a data set to train on, got none; give its folder")
+    folder = resume or out or Path("runs") / f"{recipe}-{chosen.seed}"
+    dataset = cached(open_dataset(spec, chosen.split), _CACHE_BYTES)
+    validation = cached(open_dataset(spec, eval_split), _CACHE_BYTES) if eval_split else None
+
+    with _signals() as caught:
+        remaining = chosen.steps - (past.step if past else 0)
+        with track("train", remaining, unit="steps", quiet=quiet) as advance:
+
+            def report(record: StepRecord) -> None:
+                advance(step=record.step, loss=record.loss, lr=record.lr)
+
+            run = Run(
+                folder, spec, _device(device), checkpoint_every, validation, eval_every, report, lambda: bool(caught)
+            )
+            trainer = Trainer.build(chosen, dataset, run)
+            log = session.resume(trainer) if past else session.start(trainer)
+            try:
+                finished = trainer.train(log)
+            finally:
+                log.close()
+    if not finished:
+        typer.echo(f"stopped after step {trainer.state.step}; go on with: streamdeq train --resume {folder}", err=True)
+        raise typer.Exit(128 + caught[0])
+    typer.echo(trainer.path)
+
+
+def _recipe(name: str | None, settings: list[str], seed: int | None, past: Any) -> Any:
+    """The named recipe with the settings applied; with none given, that of the run to resume."""
+    from streamdeq.overrides import override
+    from streamdeq.training.recipes import RECIPES
+
+    if name is None and past is None:
+        raise StreamdeqError(f"expected a recipe ({', '.join(RECIPES)}) or --resume DIR")
+    base = past.recipe if name is None else RECIPES[name]
+    if seed is not None:
+        settings = [*settings, f"seed={seed}"]
+    return override(base, settings)
+
+
+def _device(name: str) -> Any:
+    import torch
+
+    if name not in ("cpu", "cuda"):
+        raise StreamdeqError(f"--device: expected cpu or cuda, got '{name}'")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise StreamdeqError("--device: expected a CUDA device, found none; use --device cpu")
+    return torch.device(name)
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """The first SIGINT or SIGTERM ends the run after the step at hand; a second one ends it at once."""
+    caught: list[int] = []
+
+    def handle(number: int, frame: object) -> None:
+        caught.append(number)
+        signal.signal(number, before[number])
+
+    before: dict[int, Any] = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    import sys
+
+    from streamdeq.cli.main import build, guarded
+
+    sys.exit(guarded(build([train]), ["train", *sys.argv[1:]] if len(sys.argv) > 1 else ["train"]))

@@ -1,0 +1,60 @@
+"""Weights averaged over the steps, and BatchNorm statistics to go with them. Knows no task."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+class WeightAverage:
+    """Exponential moving average of everything floating in a network, buffers included.
+
+    The decay rises to its value over the first steps, min(decay, (1 + n) / (10 + n)), so that the initial weights
+    are soon forgotten.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay, self.updates = decay, 0
+        self.tensors = {name: t.detach().clone() for name, t in network.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        self.updates += 1
+        for name, now in network.state_dict().items():
+            mean = self.tensors[name]
+            if mean.is_floating_point():
+                mean.lerp_(now, 1 - decay)
+            else:
+                mean.copy_(now)
+
+    @contextmanager
+    def applied(self, network: nn.Module) -> Iterator[None]:
+        """The network holds the average for as long as the context lasts."""
+        own = {name: t.detach().clone() for name, t in network.state_dict().items()}
+        network.load_state_dict(self.tensors)
+        try:
+            yield
+        finally:
+            network.load_state_dict(own)
+
+
+@torch.no_grad()
+def estimate_statistics(network: nn.Module, batches: Iterable[Callable[[], Tensor]]) -> None:
+    """Set every BatchNorm's running statistics to the plain mean over `batches`; a batch runs the network forward."""
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    was_training = network.training
+    network.eval()  # no dropout: these are the statistics of inference
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # cumulative
+        norm.train()
+    try:
+        for run in batches:
+            run()
+    finally:
+        network.train(was_training)
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum

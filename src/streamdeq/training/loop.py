@@ -1,0 +1,214 @@
+"""The training loop, once for all tasks. Knows neither the task's inside nor how a run is shown.
+
+A step is a pure function of the state and (seed, step), so a run that was stopped goes on as if it had not been.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from streamdeq.data.base import Dataset
+from streamdeq.implicit.unroll import Unroll
+from streamdeq.models.mdeq import Network
+from streamdeq.training import checkpoint
+from streamdeq.training.average import WeightAverage, estimate_statistics
+from streamdeq.training.batches import ahead
+from streamdeq.training.checkpoint import State
+from streamdeq.training.compute import LAYOUT, autocast, problem
+from streamdeq.training.guard import Guard
+from streamdeq.training.log import RunLog
+from streamdeq.training.optimizers import build_optimizer, learning_rate, set_learning_rate
+from streamdeq.training.plain import to_plain
+from streamdeq.training.randomness import torch_seed
+from streamdeq.training.recipe import Recipe
+from streamdeq.training.validate import single_frame_miou
+from streamdeq.training.work import WORKS, Batch, Work, build_network, normalised
+
+STATISTICS_BATCHES = 50
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One optimiser step; `step` counts from 1, `grad_norm` is before clipping, `ms` is without waiting for data."""
+
+    step: int
+    loss: float
+    lr: float
+    grad_norm: float
+    unrollings: int
+    ms: float
+    skipped: bool
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where and how a recipe runs: nothing in here changes the weights.
+
+    Args:
+        folder: gets the checkpoint and the log.
+        data: the data set as the user named it.
+        checkpoint_every_s: seconds between checkpoints.
+        validation: a labelled split to score on, every `validate_every` steps and at the end.
+        report: called after every step.
+        stop: asked after every step; true ends the run with a checkpoint.
+    """
+
+    folder: Path
+    data: str
+    device: torch.device
+    checkpoint_every_s: float = 180.0
+    validation: Dataset | None = None
+    validate_every: int = 500
+    report: Callable[[StepRecord], None] = lambda record: None
+    stop: Callable[[], bool] = lambda: False
+
+
+@dataclass
+class Trainer:
+    """A recipe on a training split, with the state it has reached."""
+
+    recipe: Recipe
+    dataset: Dataset
+    run: Run
+    work: Work
+    network: Network
+    state: State
+    guard: Guard
+
+    @staticmethod
+    def build(recipe: Recipe, dataset: Dataset, run: Run) -> "Trainer":
+        """At step 0."""
+        work = WORKS[recipe.task](recipe, dataset)
+        network = build_network(recipe, work).to(run.device, memory_format=LAYOUT)  # type: ignore[call-overload]
+        average = WeightAverage(network, recipe.ema) if recipe.ema else None
+        state = State(network, build_optimizer(network, recipe.optimizer), average)
+        return Trainer(recipe, dataset, run, work, network, state, Guard())
+
+    @property
+    def path(self) -> Path:
+        return self.run.folder / checkpoint.NAME
+
+    def restore(self) -> None:
+        """Go back to the checkpoint in the run's folder."""
+        checkpoint.load_into(self.path, self.state)
+        self.guard.load(self.state.guard)
+
+    def save(self) -> None:
+        self.state.guard = self.guard.dump()
+        about = {"recipe": to_plain(self.recipe), "data": describe(self.dataset, self.run.data)}
+        checkpoint.save(self.path, self.state, about)
+
+    def train(self, log: RunLog) -> bool:
+        """Run to the recipe's last step; False when stopped before it. Ends with a checkpoint.
+
+        Raises:
+            StreamdeqError: diverged, with the last good checkpoint still in place.
+        """
+        with torch.random.fork_rng(devices=()):
+            stopped = self._steps(log)
+            self.save()
+            if not stopped and self.run.validation is not None:
+                self._validate(log, last=True)
+        return not stopped
+
+    def _steps(self, log: RunLog) -> bool:
+        state, run = self.state, self.run
+        saved_at = time.monotonic()
+        for batch in ahead(self.work.batch, range(state.step, self.recipe.steps)):
+            record = self.step(batch)
+            log.write(asdict(record))
+            run.report(record)
+            if state.step == self.recipe.steps:
+                break
+            if run.validation is not None and state.step % run.validate_every == 0:
+                self._validate(log, last=False)
+            if run.stop():
+                return True
+            if time.monotonic() - saved_at >= run.checkpoint_every_s and self.guard.healthy:
+                self.save()
+                saved_at = time.monotonic()
+        return False
+
+    def step(self, batch: Batch) -> StepRecord:
+        """One optimiser step on `batch`, which must be that of the state's step."""
+        began = time.perf_counter()
+        recipe, state = self.recipe, self.state
+        self.network.train()
+        torch.manual_seed(torch_seed(recipe.seed, "dropout", state.step))
+        unrollings = recipe.unroll.draw(recipe.seed, state.step)
+        rate = learning_rate(recipe, state.step)
+        set_learning_rate(state.optimizer, rate)
+
+        loss = self._loss(batch, unrollings)
+        state.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        limit = recipe.optimizer.clip_norm or float("inf")
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit).item()
+        usable = self.guard.usable(loss.item(), norm)
+        if usable:
+            state.optimizer.step()
+            if state.average:
+                state.average.update(self.network)
+        state.step += 1
+        seconds = time.perf_counter() - began
+        state.elapsed_s += seconds
+        ms = round(1e3 * seconds, 1)
+        return StepRecord(state.step, loss.item(), rate, norm, unrollings, ms, not usable)
+
+    def _loss(self, batch: Batch, unrollings: int) -> torch.Tensor:
+        device = self.run.device
+        with autocast(self.recipe.precision, device):
+            f, start = problem(self.network, normalised(batch.images.to(device)))
+            z = Unroll(self.recipe.grad_last)(f, start, unrollings)
+            losses = self.work.losses(self.network.head, z, batch.targets.to(device))
+        return torch.stack(list(losses.values())).sum()
+
+    def finish(self) -> Network:
+        """The network to ship: the averaged weights, if any, with statistics estimated for them on plain frames."""
+        if self.state.average:
+            self.network.load_state_dict(self.state.average.tensors)
+            passes = (lambda i=i: self._pass(i) for i in range(STATISTICS_BATCHES))
+            estimate_statistics(self.network, passes)
+        return self.network.eval()
+
+    def _pass(self, index: int) -> torch.Tensor:
+        images = normalised(self.work.plain(index).images.to(self.run.device))
+        with autocast(self.recipe.precision, self.run.device):
+            f, start = problem(self.network, images)
+            z = Unroll(last=1)(f, start, self.recipe.unroll.draw(self.recipe.seed, index))
+            return self.network.head(z)
+
+    def _validate(self, log: RunLog, last: bool) -> None:
+        """Log single-frame mIoU of what would be shipped: averaged weights where there are any."""
+        dataset = self.run.validation
+        assert dataset is not None
+        average = self.state.average
+        if average and not last:
+            with average.applied(self.network):
+                scores = single_frame_miou(self.network, dataset, self.recipe, self.run.device)
+        else:
+            scores = single_frame_miou(self.finish() if last else self.network, dataset, self.recipe, self.run.device)
+        log.write(
+            {
+                "event": "validation",
+                "step": self.state.step,
+                "split": dataset.split,
+                "final": last,
+                "mIoU": {str(count): round(value, 3) for count, value in scores.items()},
+            }
+        )
+
+
+def describe(dataset: Dataset, spec: str) -> dict[str, Any]:
+    """What a checkpoint remembers of its data; `spec` may differ on resume (a moved folder), the rest may not."""
+    return {
+        "spec": spec,
+        "name": dataset.name,
+        "split": dataset.split,
+        "classes": list(dataset.classes),
+        "samples": len(dataset.samples),
+    }

@@ -1,0 +1,136 @@
+"""A training run as one typed value: what is trained, on what, how long, how. Knows no file and no loop.
+
+A recipe holds everything that decides the resulting weights and nothing that does not: threads, folders, and how
+often a checkpoint is written are the run's. Legend: UR/SUR, (stochastically) unrolled training as in the paper.
+"""
+
+from dataclasses import dataclass, field
+
+from streamdeq.data.transforms import Jitter
+from streamdeq.errors import StreamdeqError
+from streamdeq.models.architecture import Architecture
+from streamdeq.training.randomness import generator
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """UR: the same number of unrollings in every step."""
+
+    n: int = 20
+
+    def __post_init__(self) -> None:
+        _require(self.n >= 1, "unroll.n", "at least 1", self.n)
+
+    def draw(self, seed: int, step: int) -> int:
+        return self.n
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """SUR: the number of unrollings of a step is uniform in low…high (both included), equal on all ranks."""
+
+    low: int = 1
+    high: int = 20
+
+    def __post_init__(self) -> None:
+        _require(1 <= self.low <= self.high, "unroll", "1 <= low <= high", (self.low, self.high))
+
+    def draw(self, seed: int, step: int) -> int:
+        return int(generator(seed, "unroll", step).integers(self.low, self.high + 1))
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """`adamw` (momentum is its first beta) or `sgd`. Norms, biases and weight_g are not decayed."""
+
+    name: str = "adamw"
+    lr: float = 2e-3
+    momentum: float = 0.9
+    weight_decay: float = 1e-2
+    clip_norm: float | None = 1.0
+
+    def __post_init__(self) -> None:
+        _choice(self.name, "optimizer.name", ("adamw", "sgd"))
+        _require(self.lr > 0, "optimizer.lr", "more than 0", self.lr)
+        _require(0 <= self.momentum < 1, "optimizer.momentum", "in [0, 1)", self.momentum)
+        _require(self.weight_decay >= 0, "optimizer.weight_decay", "at least 0", self.weight_decay)
+        _require(self.clip_norm is None or self.clip_norm > 0, "optimizer.clip_norm", "more than 0", self.clip_norm)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Linear from 0 to the peak over `warmup` steps, then a half cosine to `final` times the peak."""
+
+    warmup: int = 100
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(self.warmup >= 0, "schedule.warmup", "at least 0", self.warmup)
+        _require(0 <= self.final <= 1, "schedule.final", "in [0, 1]", self.final)
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Scale (relative to the working size), mirror and colour; the crop is the recipe's."""
+
+    scale_range: tuple[float, float] = (0.75, 2.0)
+    flip: float = 0.5
+    jitter: Jitter = field(default_factory=Jitter)
+
+    def __post_init__(self) -> None:
+        low, high = self.scale_range
+        _require(0 < low <= high, "augment.scale_range", "0 < low <= high", self.scale_range)
+        _require(0 <= self.flip <= 1, "augment.flip", "in [0, 1]", self.flip)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the weights.
+
+    Args:
+        architecture: the backbone; its head follows from the task and the data's classes.
+        size: the working size, pixels of a picture's shorter side; inference scales to it.
+        crop_hw: what a training sample is cut to, pixels, multiples of the architecture's stride.
+        batch: samples per optimiser step, over all ranks.
+        unroll: how many applications of f a step takes.
+        grad_last: the gradient flows through this many of them, None for all.
+        class_weights: `none`, or `inverse-log-frequency`: 1 / ln(1.02 + share of the training pixels) (ENet).
+        ema: decay of the averaged weights, per step; 0 trains without an average.
+        precision: `fp32`, or `bf16`: autocast inside f, stem and head; latent and loss stay float32.
+    """
+
+    architecture: Architecture
+    task: str = "segmentation"
+    split: str = "train"
+    size: int = 192
+    crop_hw: tuple[int, int] = (192, 256)
+    batch: int = 8
+    steps: int = 6000
+    unroll: Fixed | Uniform = field(default_factory=Uniform)
+    grad_last: int | None = 4
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    schedule: Schedule = field(default_factory=Schedule)
+    augment: Augment = field(default_factory=Augment)
+    class_weights: str = "none"
+    ema: float = 0.0
+    precision: str = "bf16"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("size", "batch", "steps"):
+            _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        _require(self.grad_last is None or self.grad_last >= 1, "grad_last", "at least 1", self.grad_last)
+        _require(0 <= self.ema < 1, "ema", "in [0, 1)", self.ema)
+        _require(self.seed >= 0, "seed", "at least 0", self.seed)
+        _choice(self.class_weights, "class_weights", ("none", "inverse-log-frequency"))
+        _choice(self.precision, "precision", ("fp32", "bf16"))
+        self.architecture.shapes(self.crop_hw)  # raises when the crop does not fit the strides
+
+
+def _require(good: bool, name: str, expected: str, got: object) -> None:
+    if not good:
+        raise StreamdeqError(f"recipe: {name} must be {expected}; got {got}")
+
+
+def _choice(value: str, name: str, choices: tuple[str, ...]) -> None:
+    _require(value in choices, name, " or ".join(choices), f"'{value}'")

@@ -1,0 +1,44 @@
+"""The recipes by name. Knows only values; every figure is beside the name it belongs to."""
+
+from dataclasses import replace
+
+from streamdeq.models.architecture import Architecture
+from streamdeq.registry import Registry
+from streamdeq.training.recipe import Augment, Fixed, Optimizer, Recipe, Schedule, Uniform
+
+RECIPES: Registry[Recipe] = Registry("recipe")
+
+#: SUR on CamVid's 367 training frames, the packaged model: hours on one CPU core.
+CAMVID_S = RECIPES.register("camvid-s")(
+    Recipe(
+        architecture=Architecture((16, 32, 64, 128), groups=4, expansion=4),
+        size=192,
+        crop_hw=(192, 256),
+        batch=8,
+        steps=8000,
+        unroll=Uniform(1, 20),
+        grad_last=4,
+        optimizer=Optimizer("adamw", lr=2e-3, weight_decay=1e-2, clip_norm=1.0),
+        schedule=Schedule(warmup=100),
+    )
+)
+
+#: The same with a fixed number of unrollings (UR), for comparison.
+RECIPES.register("camvid-s-ur")(replace(CAMVID_S, unroll=Fixed(20)))
+
+#: Seconds on one core: for tests and for a first look at the program.
+RECIPES.register("synthetic-tiny")(
+    Recipe(
+        architecture=Architecture((8, 16), groups=4, expansion=2),
+        size=32,
+        crop_hw=(32, 48),
+        batch=4,
+        steps=60,
+        unroll=Uniform(1, 6),
+        grad_last=3,
+        optimizer=Optimizer("adamw", lr=5e-3, weight_decay=1e-2),
+        schedule=Schedule(warmup=5),
+        augment=Augment(scale_range=(0.75, 1.5)),
+        precision="fp32",
+    )
+)

@@ -1,0 +1,71 @@
+"""Start a run in a new folder, or take one up again. Knows folders and headers, no step."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.files import ensure_folder
+from streamdeq.training import checkpoint, log
+from streamdeq.training.loop import Trainer, describe
+from streamdeq.training.plain import differences, from_plain, to_plain
+from streamdeq.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a run folder says of the run in it."""
+
+    recipe: Recipe
+    data: dict[str, Any]
+    step: int
+
+
+def past(folder: Path) -> Past:
+    """The run whose checkpoint is in `folder`."""
+    header = checkpoint.read_header(folder / checkpoint.NAME)
+    return Past(from_plain(Recipe, header["recipe"]), header["data"], header["step"])
+
+
+def check_same(old: Recipe, new: Recipe) -> None:
+    """Refuse to go on with another recipe: the result would belong to neither."""
+    changed = differences(to_plain(old), to_plain(new))
+    if changed:
+        key, before, now = changed[0]
+        raise StreamdeqError(
+            f"--resume: the recipe differs in '{key}': the run has {before}, now {now}; "
+            "leave it as it was, or start a new run"
+        )
+
+
+def start(trainer: Trainer) -> log.RunLog:
+    """A new run: a checkpoint of step 0 and a log with its header. Refuses a folder that holds a run."""
+    folder = ensure_folder(trainer.run.folder)
+    if trainer.path.exists():
+        raise StreamdeqError(f"{folder} holds a run already; continue it with --resume {folder}, or choose --out")
+    opened = log.RunLog.begin(folder / log.NAME, {**_header(trainer), **log.surroundings(trainer.run.device)})
+    trainer.save()
+    return opened
+
+
+def resume(trainer: Trainer) -> log.RunLog:
+    """The run in the trainer's folder, at its checkpoint; its data must be what it was, wherever it lies now."""
+    was = past(trainer.run.folder)
+    check_same(was.recipe, trainer.recipe)
+    now = describe(trainer.dataset, was.data["spec"])
+    for key, before, after in differences(was.data, now):
+        raise StreamdeqError(f"--resume: the data differ in '{key}': the run has {before}, now {after}; check --data")
+    trainer.restore()
+    path = trainer.run.folder / log.NAME
+    return log.RunLog.resume(path, trainer.state.step, log.surroundings(trainer.run.device))
+
+
+def _header(trainer: Trainer) -> dict[str, Any]:
+    return {
+        "event": "start",
+        "step": 0,
+        "recipe": to_plain(trainer.recipe),
+        "seed": trainer.recipe.seed,
+        "data": describe(trainer.dataset, trainer.run.data),
+        "parameters": sum(p.numel() for p in trainer.network.parameters()),
+    }

@@ -1,0 +1,124 @@
+"""What the loop asks of a task: its head, its samples, its loss, its score. Knows the data set, no optimiser.
+
+The loop below these four does not know what is trained. Legend: B samples of a batch, h×w the recipe's crop.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from streamdeq.data.base import Dataset
+from streamdeq.data.transforms import Augmentation, Jitter
+from streamdeq.errors import StreamdeqError
+from streamdeq.latent import Latent
+from streamdeq.models.architecture import Architecture
+from streamdeq.models.mdeq import MDEQ, Network
+from streamdeq.registry import Registry
+from streamdeq.tasks.segmentation.head import SegmentationHead
+from streamdeq.training.randomness import generator, sample_index, torch_seed
+from streamdeq.training.recipe import Recipe
+
+MEAN_RGB, STD_RGB = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`images` (B, 3, h, w) uint8 RGB, and the task's targets."""
+
+    images: Tensor
+    targets: Any
+
+
+class Work(Protocol):
+    """One task on one training split."""
+
+    def head(self, architecture: Architecture) -> nn.Module:
+        """A new head for the classes of the data."""
+        ...
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step: a pure function of (seed, step), callable from any thread."""
+        ...
+
+    def plain(self, index: int) -> Batch:
+        """A batch of unaugmented training pictures, to estimate statistics on."""
+        ...
+
+    def losses(self, head: nn.Module, z: Latent, targets: Any) -> dict[str, Tensor]:
+        """Named losses, each float32 and averaged over the batch; their sum is minimised."""
+        ...
+
+
+class WorkFactory(Protocol):
+    def __call__(self, recipe: Recipe, dataset: Dataset, /) -> Work: ...
+
+
+WORKS: Registry[WorkFactory] = Registry("task")
+
+
+@WORKS.register("segmentation")
+class SegmentationWork:
+    """Cross-entropy on augmented crops."""
+
+    def __init__(self, recipe: Recipe, dataset: Dataset) -> None:
+        if not dataset.samples:
+            raise StreamdeqError(f"expected labelled frames in split '{dataset.split}' of {dataset.name}, got none")
+        self.recipe, self.dataset = recipe, dataset
+        augment = recipe.augment
+        self.augmentation = Augmentation(recipe.crop_hw, recipe.size, augment.scale_range, augment.flip, augment.jitter)
+        self.unchanged = Augmentation(recipe.crop_hw, recipe.size, (1.0, 1.0), 0.0, Jitter(0.0, 0.0, 0.0, 0.0))
+        weighted = recipe.class_weights == "inverse-log-frequency"
+        self.class_weights = inverse_log_frequency(dataset) if weighted else None
+
+    def head(self, architecture: Architecture) -> nn.Module:
+        return SegmentationHead(architecture.channels, len(self.dataset.classes))
+
+    def batch(self, step: int) -> Batch:
+        return self._batch(step, "order", "augment", self.augmentation)
+
+    def plain(self, index: int) -> Batch:
+        return self._batch(index, "statistics", "statistics", self.unchanged)
+
+    def losses(self, head: nn.Module, z: Latent, targets: Tensor) -> dict[str, Tensor]:
+        weights = self.class_weights
+        return head.losses(  # type: ignore[operator]
+            z, targets, class_weights=None if weights is None else weights.to(targets.device)
+        )
+
+    def _batch(self, step: int, order: str, purpose: str, augmentation: Augmentation) -> Batch:
+        seed, samples = self.recipe.seed, self.dataset.samples
+        images, targets = [], []
+        for position in range(step * self.recipe.batch, (step + 1) * self.recipe.batch):
+            clip, t = samples[sample_index(seed, order, position, len(samples))]
+            rng = generator(seed, purpose, position)
+            image, target = augmentation(clip.image(t), clip.target(t), rng)
+            images.append(image)
+            targets.append(target)
+        return Batch(torch.stack(images), torch.stack(targets))
+
+
+def inverse_log_frequency(dataset: Dataset) -> Tensor:
+    """Class weights 1 / ln(1.02 + p), p a class's share of the labelled pixels (ENet, Paszke et al. 2016)."""
+    counts = np.zeros(256, dtype=np.int64)
+    for clip, t in dataset.samples:
+        counts += np.bincount(clip.target(t).ravel(), minlength=256)
+    counts = counts[: len(dataset.classes)]
+    share = counts / max(1, counts.sum())
+    return torch.from_numpy(1 / np.log(1.02 + share)).float()
+
+
+def build_network(recipe: Recipe, work: Work) -> Network:
+    """A new network whose initial weights come from the recipe's seed."""
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(torch_seed(recipe.seed, "weights", 0))
+        return Network(MDEQ(recipe.architecture), work.head(recipe.architecture))
+
+
+def normalised(images: Tensor) -> Tensor:
+    """uint8 RGB (B, 3, h, w) → float32, zero mean and unit variance over ImageNet."""
+    mean = images.new_tensor(MEAN_RGB, dtype=torch.float32)[:, None, None]
+    std = images.new_tensor(STD_RGB, dtype=torch.float32)[:, None, None]
+    return (images.float() / 255 - mean) / std
