@@ -63,9 +63,14 @@ def test_an_unknown_end_is_not_invented() -> None:
 
 def test_a_log_says_how_far_it_came_when_the_work_fails() -> None:
     log = io.StringIO()
-    with pytest.raises(RuntimeError), track("run", 9, unit="steps", stream=log, clock=FakeClock()) as advance:
-        advance(loss=1.25)
-        raise RuntimeError
+
+    def fail_after_one() -> None:
+        with track("run", 9, unit="steps", stream=log, clock=FakeClock()) as advance:
+            advance(loss=1.25)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_after_one()
     assert log.getvalue() == "run: 1/9 steps, 0.00 steps/s, loss 1.25\n"
 
 

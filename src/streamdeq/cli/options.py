@@ -84,9 +84,7 @@ DeviceName = Literal["auto", "cpu", "cuda"]
 PrecisionName = Literal["auto", "fp32", "bf16"]
 StartName = Literal["previous", "zeros", "reference"]
 
-Model = Annotated[
-    str, typer.Option("--model", "-m", metavar="NAME|FILE", help="A packaged model, or a weights file.")
-]
+Model = Annotated[str, typer.Option("--model", "-m", metavar="NAME|FILE", help="A packaged model, or a weights file.")]
 Iterations = Annotated[
     int,
     typer.Option(
@@ -148,9 +146,7 @@ Precision = Annotated[
 Save = Annotated[Path | None, typer.Option("--save", metavar="DIR", help="Folder for what is written.")]
 MaxFrames = Annotated[
     int | None,
-    typer.Option(
-        "--max-frames", metavar="N", parser=at_least(1, "--max-frames"), help="Stop after this many frames."
-    ),
+    typer.Option("--max-frames", metavar="N", parser=at_least(1, "--max-frames"), help="Stop after this many frames."),
 ]
 Seed = Annotated[
     int, typer.Option("--seed", metavar="N", parser=at_least(0, "--seed"), help="Seed of everything random.")

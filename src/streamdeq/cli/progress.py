@@ -73,9 +73,7 @@ class Meter:
         return (len(self._times) - 1) / elapsed if elapsed > 0 else 0.0
 
     def count_text(self) -> str:
-        return (
-            f"{self.done}/{self.total} {self.unit}" if self.total is not None else f"{self.done} {self.unit}"
-        )
+        return f"{self.done}/{self.total} {self.unit}" if self.total is not None else f"{self.done} {self.unit}"
 
     def rate_text(self) -> str:
         return f"{self.rate:.1f} fps" if self.unit == "frames" else f"{self.rate:.2f} {self.unit}/s"
