@@ -40,11 +40,8 @@ def main() -> int:
 
 
 def _recipe() -> str:
-    """What `.venv` is made from: it is made again when this changes."""
-    parts = [
-        sys.version.encode(),
-        *((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt")),
-    ]
+    """What `.venv` is made from: it is brought up to date when this changes."""
+    parts = [(ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt")]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
