@@ -62,7 +62,5 @@ def cached(dataset: Dataset, limit_bytes: int) -> Dataset:
     CamVid's training split at 480x360 takes 254 MB.
     """
     store = _Store(limit_bytes)
-    clips = (
-        _CachedClip(clip.name, clip.fps, clip, number, store) for number, clip in enumerate(dataset.clips)
-    )
+    clips = (_CachedClip(clip.name, clip.fps, clip, number, store) for number, clip in enumerate(dataset.clips))
     return replace(dataset, clips=tuple(clips))

@@ -108,9 +108,7 @@ def _listed(root: Path, listing: Path) -> list[tuple[Path, Path]]:
     for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), start=1):
         names = line.split()
         if len(names) not in (0, 2):
-            raise StreamdeqError(
-                f"expected `image label` in line {number} of {listing}, got '{line}'; fix it"
-            )
+            raise StreamdeqError(f"expected `image label` in line {number} of {listing}, got '{line}'; fix it")
         if names:
             files.append((root / names[0], root / names[1]))
     return files
@@ -158,9 +156,7 @@ def _runs(frames: list[_Pair]) -> list[list[_Pair]]:
 
 
 def _clip(run: list[_Pair]) -> FileClip:
-    name = (
-        run[0].image.stem if len(run) == 1 else f"{run[0].image.stem}-{run[-1].image.stem.rpartition('_')[2]}"
-    )
+    name = run[0].image.stem if len(run) == 1 else f"{run[0].image.stem}-{run[-1].image.stem.rpartition('_')[2]}"
     fps = _VIDEO_HZ / (run[1].number - run[0].number) if len(run) > 1 else 1.0
     images, labels = tuple(pair.image for pair in run), tuple(pair.label for pair in run)
     return FileClip(name, fps, images, labels, classes=len(CLASSES), void=_VOID)

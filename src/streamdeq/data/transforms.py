@@ -66,9 +66,7 @@ class Augmentation:
     jitter: Jitter = Jitter()
     fill: tuple[int, int, int] = IMAGENET_MEAN_RGB
 
-    def __call__(
-        self, image: np.ndarray, target: np.ndarray, rng: np.random.Generator
-    ) -> tuple[Tensor, Tensor]:
+    def __call__(self, image: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """From (H, W, 3) and (H, W) uint8 arrays of any size to (3, h, w) and (h, w) uint8 tensors."""
         low, high = np.log(self.scale_range)
         factor = self.size * float(np.exp(rng.uniform(low, high))) / min(target.shape)

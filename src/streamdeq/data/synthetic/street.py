@@ -1,0 +1,88 @@
+"""Clips and data sets of the rendered street. Knows no training and no file."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.synthetic.backdrop import Look, look_of
+from streamdeq.data.synthetic.render import FINER, Drawing, VisibleThing, classes_of, draw, own, paint, visible
+from streamdeq.data.synthetic.scene import CLASSES, Scene
+from streamdeq.data.synthetic.spec import StreetSpec, parse_street_spec
+from streamdeq.errors import StreamdeqError
+from streamdeq.registry import unknown
+
+PALETTE = (
+    (128, 128, 128), (128, 0, 0), (128, 64, 128), (60, 40, 222),
+    (128, 128, 0), (192, 192, 128), (64, 0, 128), (64, 64, 0),
+)  # fmt: skip
+LICENCE = "none needed: rendered by streamdeq itself"
+SPLITS = ("train", "train-fit", "train-holdout", "val", "test")
+
+
+@dataclass(frozen=True)
+class StreetClip(Clip):
+    """Clip `number` of a split. Every frame is a function of (spec, split, number, t) alone."""
+
+    name: str
+    fps: float
+    spec: StreetSpec
+    split: str
+    number: int
+
+    def __len__(self) -> int:
+        return self.spec.frames
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        return tuple(range(len(self)))
+
+    @property
+    def cuts(self) -> tuple[int, ...]:
+        """The first frames of the second and later streets."""
+        return self.spec.cuts
+
+    def image(self, t: int) -> np.ndarray:
+        drawing, look = self._draw(t)
+        return paint(drawing, look, np.random.default_rng((*self._key, 3, t)))
+
+    def target(self, t: int) -> np.ndarray:
+        drawing, look = self._draw(t)
+        return classes_of(own(drawing, look), drawing.things)
+
+    def objects(self, t: int) -> tuple[VisibleThing, ...]:
+        """What is seen in frame `t`, far to near: boxes of all things, key points of people."""
+        drawing, look = self._draw(t)
+        return visible(drawing, own(drawing, look), shot=self.spec.shot(t)[0])
+
+    def _draw(self, t: int) -> tuple[Drawing, Look]:
+        shot, begin = self.spec.shot(self.check(t))
+        return _draw_street((*self._key, shot), (t - begin) / self.fps, self.spec.size_hw)
+
+    @property
+    def _key(self) -> tuple[int, int, int]:
+        return self.spec.seed, SPLITS.index(self.split), self.number
+
+
+# The image and the labels of a frame are asked for one after the other, and share their polygons.
+@lru_cache(maxsize=2)
+def _draw_street(key: tuple[int, ...], time_s: float, size_hw: tuple[int, int]) -> tuple[Drawing, Look]:
+    scene, look = _street(key)
+    camera = scene.camera(time_s, (FINER * size_hw[0], FINER * size_hw[1]))
+    return draw(scene.things(time_s, camera), camera), look
+
+
+@lru_cache(maxsize=8)
+def _street(key: tuple[int, ...]) -> tuple[Scene, Look]:
+    scene = Scene(key)
+    return scene, look_of(scene)
+
+
+def open_street(settings: str, split: str) -> Dataset:
+    """The data set of a spec such as `seed=0,clips=4,frames=30,size=96x128,cuts=10+20`."""
+    if split not in SPLITS:
+        raise StreamdeqError(unknown("split of the synthetic street", split, list(SPLITS)))
+    spec = parse_street_spec(settings)
+    clips = tuple(StreetClip(f"{split}-{number:03d}", spec.fps, spec, split, number) for number in range(spec.clips))
+    return Dataset("synthetic", "segmentation", split, CLASSES, PALETTE, clips, LICENCE)
