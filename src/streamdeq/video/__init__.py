@@ -1,0 +1,30 @@
+"""Sources of frames and sinks for results, on PyAV. Knows no model, no task and no data set.
+
+with open_source("street.mp4") as source, VideoSink("copy.mp4", source.fps) as sink:
+    for item in source:
+        if isinstance(item, Frame):
+            sink.write(item)
+"""
+
+from streamdeq.video.opening import open_source
+from streamdeq.video.prefetch import prefetch
+from streamdeq.video.sinks.base import Sink
+from streamdeq.video.sinks.jsonl import JsonLinesSink
+from streamdeq.video.sinks.mp4 import VideoSink
+from streamdeq.video.sinks.pngs import LabelMap, LabelPngSink
+from streamdeq.video.sinks.threaded import ThreadedSink
+from streamdeq.video.source import Source, SourceInfo, SourceStats
+
+__all__ = [
+    "JsonLinesSink",
+    "LabelMap",
+    "LabelPngSink",
+    "Sink",
+    "Source",
+    "SourceInfo",
+    "SourceStats",
+    "ThreadedSink",
+    "VideoSink",
+    "open_source",
+    "prefetch",
+]

@@ -1,0 +1,177 @@
+"""Packets in, frames and failures out, and none lost on the way. Knows PyAV; no file, network or thread.
+
+Every packet that should become a picture gets a ticket, which the decoder hands on to the picture it makes of it.
+A ticket that does not come back is a `Failure`. Decoders give pictures in the order they are shown, so a missing
+one is known as soon as a later one appears, and takes its place in the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+from av.codec.context import ThreadType
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from streamdeq.frame import Failure, Frame
+from streamdeq.video.pixels import upright_rgb
+from streamdeq.video.source import FALLBACK_FPS
+
+# No decoder holds back more: 16 reference pictures plus as many threads.
+LONGEST_DELAY = 64
+# Up to full HD one core decodes faster than any model here takes frames; one thread also names the packet an
+# error belongs to, and leaves the other cores to the model.
+ONE_THREAD_PIXELS = 1920 * 1088
+
+
+@dataclass(frozen=True)
+class Clock:
+    """From time stamps to seconds since the start; by index where a frame has no stamp.
+
+    Attributes:
+        origin: time stamp of the start, in units of `time_base`.
+        fps: frames per second for frames without a stamp.
+    """
+
+    time_base: Fraction | None
+    origin: int = 0
+    fps: float = FALLBACK_FPS
+
+    def time_s(self, pts: int | None, index: int) -> float:
+        if pts is None or self.time_base is None:
+            return index / self.fps
+        return float((pts - self.origin) * self.time_base)
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A packet whose picture has not come out yet."""
+
+    pts: int | None
+    incomplete: bool = False
+
+
+class Decoder:
+    """The pictures of one video stream, counted.
+
+    `feed` takes the packets of the stream in the order of the file, `finish` ends it. Both give what came out,
+    in the order it is shown. `seen` is the number of packets fed so far. `stamps` is "pts", or "dts" for a
+    container that keeps no presentation times: pictures then take the decoding times in the order they come out.
+    """
+
+    def __init__(self, stream: VideoStream, clock: Clock, stamps: Literal["pts", "dts"] = "pts") -> None:
+        context = stream.codec_context
+        many = context.width * context.height > ONE_THREAD_PIXELS
+        # Frame threads only: slice threads switch off the marking of damaged pictures in H.264.
+        context.thread_type = ThreadType.FRAME if many else ThreadType.NONE
+        context.thread_count = 0 if many else 1
+        context.copy_opaque = True
+        self._context = context
+        self._clock = clock
+        self._stamps = stamps
+        self._in_show_order = True
+        self._reformatter = VideoReformatter()
+        self._pending: dict[int, Ticket] = {}
+        self._errors: list[str] = []
+        self._index = 0
+        self.seen = 0
+
+    def feed(self, packet: Packet) -> Iterator[Frame | Failure]:
+        if not packet.size:
+            return
+        if not (packet.is_discard or hidden(packet, self._context.name)):
+            if self._stamps == "dts":
+                packet.pts = None
+            self._pending[self.seen] = Ticket(packet.pts, packet.is_corrupt)
+            packet.opaque = self.seen
+        self.seen += 1
+        for picture in self._decode(packet):
+            yield from self._deliver(picture)
+        # Where nothing has a time stamp, too long a delay tells of a loss.
+        yield from self._lose([n for n in self._pending if n < self.seen - LONGEST_DELAY])
+
+    def finish(self, missing: int = 0) -> Iterator[Frame | Failure]:
+        """Empty the decoder; what is still owed failed, and so did `missing` frames that never arrived."""
+        for picture in self._decode(None):
+            yield from self._deliver(picture)
+        yield from self._lose(list(self._pending))
+        for _ in range(missing):
+            yield self._failure("missing: the file ends early")
+
+    def _decode(self, packet: Packet | None) -> list[VideoFrame]:
+        try:
+            return self._context.decode(packet)
+        except FFmpegError as error:
+            # With several threads the error may belong to an earlier packet: it explains a loss, it makes none.
+            self._errors.append(f"cannot be decoded: {error.strerror}")
+            return []
+
+    def _deliver(self, picture: VideoFrame) -> Iterator[Frame | Failure]:
+        if self._stamps == "dts":
+            picture.pts = picture.dts
+            if not self._index and picture.pts is not None:
+                self._clock = replace(self._clock, origin=picture.pts)
+        ticket = self._redeem(picture)
+        yield from self._lose(self._overtaken(picture))
+        if picture.is_corrupt:
+            yield self._failure("damaged picture")
+        elif ticket is not None and ticket.incomplete:
+            yield self._failure("incomplete packet")
+        else:
+            yield self._frame(picture)
+
+    def _redeem(self, picture: VideoFrame) -> Ticket | None:
+        number = picture.opaque
+        if isinstance(number, int):
+            # Given up and here after all: the time stamps of this stream do not tell the order.
+            self._in_show_order &= number in self._pending
+            return self._pending.pop(number, None)
+        # A decoder that does not hand tickets on: by time stamp.
+        same = [n for n, ticket in self._pending.items() if ticket.pts == picture.pts]
+        return self._pending.pop(same[0]) if same else None
+
+    def _overtaken(self, picture: VideoFrame) -> list[int]:
+        """Tickets of pictures that would have been shown before this one."""
+        shown = picture.pts
+        if shown is None or not self._in_show_order:
+            return []
+        late = self._in_order([n for n, t in self._pending.items() if t.pts is not None and t.pts < shown])
+        if picture.interlaced_frame:
+            # Two fields in two packets make one picture: a second ticket without an error is no loss.
+            for number in late[len(self._errors) :]:
+                del self._pending[number]
+            return late[: len(self._errors)]
+        return late
+
+    def _lose(self, numbers: list[int]) -> Iterator[Failure]:
+        for number in self._in_order(numbers):
+            reason = self._errors.pop(0) if self._errors else "no picture came out of its packet"
+            del self._pending[number]
+            yield self._failure(reason)
+
+    def _in_order(self, numbers: list[int]) -> list[int]:
+        """Ticket numbers in the order their pictures would be shown; without time stamps as they came."""
+        stamps = [self._pending[n].pts for n in numbers]
+        known = [stamp for stamp in stamps if stamp is not None]
+        return [n for _, n in sorted(zip(known, numbers, strict=True))] if len(known) == len(numbers) else numbers
+
+    def _frame(self, picture: VideoFrame) -> Frame:
+        image = upright_rgb(picture, self._reformatter)
+        index, self._index = self._index, self._index + 1
+        time_base = None if picture.pts is None else self._clock.time_base
+        return Frame(image, index, self._clock.time_s(picture.pts, index), picture.pts, time_base)
+
+    def _failure(self, reason: str) -> Failure:
+        index, self._index = self._index, self._index + 1
+        return Failure(index, reason)
+
+
+def hidden(packet: Packet, codec: str) -> bool:
+    """VP8 keeps reference pictures that are never shown in packets of their own (RFC 6386, 9.1: show_frame)."""
+    return codec == "vp8" and not bytes(memoryview(packet)[:1])[0] & 0x10

@@ -1,0 +1,89 @@
+"""Read a source ahead in a background thread. Knows queues; nothing of decoding or of what frames are for."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+
+from streamdeq.frame import Failure, Frame
+from streamdeq.video.source import Source
+
+# How long a stopped thread may go unnoticed; a running one never waits for this.
+POLL_S = 0.05
+# How long to wait for a source that is busy with one frame.
+PATIENCE_S = 1.0
+
+
+class End:
+    """The source has ended: well, or with an error."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+class Prefetched(Source):
+    """The same source, decoded up to `depth` frames ahead while the consumer works (PyAV releases the GIL).
+
+    Order and content are kept. An error of the source is raised where the consumer would have met it. Closing it
+    closes the source; the thread ends with it, whether or not the source was read to its end.
+    """
+
+    def __init__(self, source: Source, depth: int) -> None:
+        super().__init__(source.info)
+        self._source = source
+        self._queue: queue.Queue[Frame | Failure | End] = queue.Queue(depth)
+        self._stop = threading.Event()
+        # A daemon: a source stuck in a system call must not keep the program from ending.
+        self._thread = threading.Thread(target=self._produce, name=f"prefetch {source.name}", daemon=True)
+
+    def _items(self) -> Iterator[Frame | Failure]:
+        if self._stop.is_set():
+            return
+        if self._thread.ident is None:
+            self._thread.start()
+        try:
+            while not isinstance(item := self._queue.get(), End):
+                yield item
+            self.stats.note = self._source.stats.note
+            if item.error is not None:
+                raise item.error
+        finally:
+            self._halt()
+
+    def close(self) -> None:
+        # Closing under a thread that is still inside would crash it; left alone, it ends with the program.
+        if self._halt():
+            self._source.close()
+
+    def _produce(self) -> None:
+        end = End()
+        try:
+            for item in self._source:
+                if not self._put(item):
+                    return
+        except BaseException as error:  # whatever it is, the consumer must hear of it
+            end = End(error)
+        self._put(end)
+
+    def _put(self, item: Frame | Failure | End) -> bool:
+        """False when nobody takes items any more."""
+        while not self._stop.is_set():
+            try:
+                self._queue.put(item, timeout=POLL_S)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def _halt(self) -> bool:
+        """Ask the thread to end; False if it is stuck in the source."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join(PATIENCE_S)
+        return not self._thread.is_alive()
+
+
+def prefetch(source: Source, depth: int = 3) -> Prefetched:
+    """Wrap `source` so that up to `depth` frames wait decoded; memory grows by that many frames and no more."""
+    return Prefetched(source, depth)

@@ -1,0 +1,79 @@
+"""What every sink promises, and a file that has its name only when whole. Knows no format."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.files import atomic_path
+
+T = TypeVar("T")
+
+
+class Sink(ABC, Generic[T]):
+    """Takes items one by one; closed by `with` or by hand, also after an error or Ctrl-C: what was written by then
+    becomes a whole file. Without any item no file appears.
+
+    Raises:
+        StreamdeqError: at once, if nothing can be written there; later, if the disk is full.
+    """
+
+    @abstractmethod
+    def write(self, item: T) -> None: ...
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finish the file and give it its name. May be called twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except StreamdeqError:
+            # The first error is the one to hear of.
+            if error is None:
+                raise
+
+
+class PendingFile:
+    """A file being written under a temporary name beside its final one.
+
+    Attributes:
+        path: where to write; exists, empty, from the start, which proves that it can be written.
+        final: its name once `keep` is called.
+    """
+
+    def __init__(self, final: str | os.PathLike[str]) -> None:
+        self.final = Path(final)
+        if self.final.is_dir():
+            raise StreamdeqError(f"cannot write {self.final}: it is a folder; choose a file name")
+        self._stack = ExitStack()
+        self.path = self._stack.enter_context(atomic_path(self.final))
+        try:
+            self.path.open("wb").close()
+        except OSError as error:
+            self.discard()
+            raise StreamdeqError(unwritable(self.final, error.strerror)) from error
+
+    def keep(self) -> None:
+        try:
+            self._stack.close()
+        except OSError as error:
+            raise StreamdeqError(unwritable(self.final, error.strerror)) from error
+
+    def discard(self) -> None:
+        # What removes the temporary file is leaving its context with an error.
+        self._stack.__exit__(InterruptedError, InterruptedError(), None)
+
+
+def unwritable(final: Path, reason: str | None) -> str:
+    return f"cannot write {final}: {reason or 'unknown reason'}; free some space or choose another place"

@@ -1,0 +1,66 @@
+"""Records to JSON lines: one object per line, compact, valid for every reader. Knows no field names."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.video.sinks.base import PendingFile, Sink, unwritable
+
+
+class JsonLinesSink(Sink[Mapping[str, Any]]):
+    """Each record becomes one line. Floats keep a millionth or six digits, whichever is finer; NaN and infinity
+    become null; numpy scalars and arrays become numbers and lists."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._pending = PendingFile(path)
+        self._file = self._pending.path.open("w", encoding="utf-8", newline="\n")
+        self._lines = 0
+
+    def write(self, item: Mapping[str, Any]) -> None:
+        line = json.dumps(plain(item), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        try:
+            self._file.write(line + "\n")
+        except OSError as error:
+            raise StreamdeqError(unwritable(self._pending.final, error.strerror)) from error
+        self._lines += 1
+
+    def close(self) -> None:
+        if self._file.closed:
+            return
+        try:
+            self._file.close()
+        except OSError as error:
+            self._pending.discard()
+            raise StreamdeqError(unwritable(self._pending.final, error.strerror)) from error
+        if self._lines:
+            self._pending.keep()
+        else:
+            self._pending.discard()
+
+
+def plain(value: Any) -> Any:
+    """`value` in the types JSON has."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return rounded(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value
+
+
+def rounded(value: float) -> float | None:
+    if not math.isfinite(value):
+        return None
+    return round(value, 6) if abs(value) >= 1 else float(f"{value:.6g}")

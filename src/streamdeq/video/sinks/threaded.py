@@ -1,0 +1,62 @@
+"""Write in a background thread, so that encoding overlaps with computing. Knows queues; no format."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from typing import TypeVar
+
+from streamdeq.video.sinks.base import Sink
+
+T = TypeVar("T")
+
+
+class ThreadedSink(Sink[T]):
+    """Any sink, written to by a thread of its own, up to `depth` items behind.
+
+    Items must not be changed after they were handed over. When the queue is full, `write` waits: memory stays
+    bounded. An error of the inner sink is raised by every later `write` and by `close`; items after it are dropped.
+
+    Attributes:
+        busy_s: seconds the inner sink has worked so far.
+    """
+
+    def __init__(self, sink: Sink[T], depth: int = 8) -> None:
+        self._sink = sink
+        self._queue: queue.Queue[T | Stop] = queue.Queue(depth)
+        self._error: BaseException | None = None
+        self._closed = False
+        self.busy_s = 0.0
+        self._thread = threading.Thread(target=self._work, name=f"write {type(sink).__name__}", daemon=True)
+        self._thread.start()
+
+    def write(self, item: T) -> None:
+        if self._error is not None:
+            raise self._error
+        self._queue.put(item)
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(Stop())
+        self._thread.join()
+        self._sink.close()
+        if self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        while not isinstance(item := self._queue.get(), Stop):
+            if self._error is not None:
+                continue  # the producer must not block on a queue that nobody empties
+            started_s = time.perf_counter()
+            try:
+                self._sink.write(item)
+            except BaseException as error:
+                self._error = error
+            self.busy_s += time.perf_counter() - started_s
+
+
+class Stop:
+    """The last item of the queue."""
