@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from streamdeq.cli.options import Quiet, at_least
+from streamdeq.cli.options import Device, Quiet, at_least
 from streamdeq.errors import StreamdeqError
 
 _CACHE_BYTES = 4 << 30
@@ -47,7 +47,7 @@ def train(
         int | None,
         typer.Option("--threads", metavar="N", parser=at_least(1, "--threads"), help="CPU threads."),
     ] = None,
-    device: Annotated[str, typer.Option("--device", metavar="cpu|cuda", help="Where to compute.")] = "cpu",
+    device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
     """Train a model: streamdeq train camvid-s --data DIR optimizer.lr=1e-3."""
@@ -56,8 +56,9 @@ def train(
     from streamdeq.cli.progress import track
     from streamdeq.data.cache import cached
     from streamdeq.data.open import open_dataset
+    from streamdeq.runtime.precision import pick_device
     from streamdeq.training import session
-    from streamdeq.training.loop import Run, StepRecord, Trainer
+    from streamdeq.training.loop import WEIGHTS, Run, StepRecord, Trainer
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -68,7 +69,7 @@ def train(
     spec = data or (past.data["spec"] if past else None)
     if spec is None:
         raise StreamdeqError("--data: expected a data set to train on, got none; give its folder")
-    folder = resume or out or Path("runs") / f"{recipe}-{chosen.seed}"
+    folder = resume or out or Path("runs") / f"{chosen.name}-{chosen.seed}"
     dataset = cached(open_dataset(spec, chosen.split), _CACHE_BYTES)
     validation = cached(open_dataset(spec, eval_split), _CACHE_BYTES) if eval_split else None
 
@@ -80,7 +81,14 @@ def train(
                 advance(step=record.step, loss=record.loss, lr=record.lr)
 
             run = Run(
-                folder, spec, _device(device), checkpoint_every, validation, eval_every, report, lambda: bool(caught)
+                folder,
+                spec,
+                pick_device(device),
+                checkpoint_every,
+                validation,
+                eval_every,
+                report,
+                lambda: bool(caught),
             )
             trainer = Trainer.build(chosen, dataset, run)
             log = session.resume(trainer) if past else session.start(trainer)
@@ -91,7 +99,7 @@ def train(
     if not finished:
         typer.echo(f"stopped after step {trainer.state.step}; go on with: streamdeq train --resume {folder}", err=True)
         raise typer.Exit(128 + caught[0])
-    typer.echo(trainer.path)
+    typer.echo(folder / WEIGHTS)
 
 
 def _recipe(name: str | None, settings: list[str], seed: int | None, past: Any) -> Any:
@@ -105,16 +113,6 @@ def _recipe(name: str | None, settings: list[str], seed: int | None, past: Any) 
     if seed is not None:
         settings = [*settings, f"seed={seed}"]
     return override(base, settings)
-
-
-def _device(name: str) -> Any:
-    import torch
-
-    if name not in ("cpu", "cuda"):
-        raise StreamdeqError(f"--device: expected cpu or cuda, got '{name}'")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise StreamdeqError("--device: expected a CUDA device, found none; use --device cpu")
-    return torch.device(name)
 
 
 @contextmanager

@@ -5,15 +5,19 @@ A step is a pure function of the state and (seed, step), so a run that was stopp
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from streamdeq import __version__
 from streamdeq.data.base import Dataset
 from streamdeq.implicit.unroll import Unroll
+from streamdeq.models.checkpoint import save_weights
 from streamdeq.models.mdeq import Network
+from streamdeq.models.spec import ModelSpec
 from streamdeq.training import checkpoint
 from streamdeq.training.average import WeightAverage, estimate_statistics
 from streamdeq.training.batches import ahead
@@ -25,10 +29,11 @@ from streamdeq.training.optimizers import build_optimizer, learning_rate, set_le
 from streamdeq.training.plain import to_plain
 from streamdeq.training.randomness import torch_seed
 from streamdeq.training.recipe import Recipe
-from streamdeq.training.validate import single_frame_miou
-from streamdeq.training.work import WORKS, Batch, Work, build_network, normalised
+from streamdeq.training.validate import single_frame
+from streamdeq.training.work import WORKS, Batch, Work, initial_network, normalised, spec_of
 
 STATISTICS_BATCHES = 50
+WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class Trainer:
     recipe: Recipe
     dataset: Dataset
     run: Run
+    spec: ModelSpec
     work: Work
     network: Network
     state: State
@@ -82,11 +88,12 @@ class Trainer:
     @staticmethod
     def build(recipe: Recipe, dataset: Dataset, run: Run) -> "Trainer":
         """At step 0."""
-        work = WORKS[recipe.task](recipe, dataset)
-        network = build_network(recipe, work).to(run.device, memory_format=LAYOUT)  # type: ignore[call-overload]
+        spec, work = spec_of(recipe, dataset), WORKS[recipe.task](recipe, dataset)
+        network = initial_network(spec, recipe.seed)
+        network.to(run.device, memory_format=LAYOUT)  # type: ignore[call-overload]
         average = WeightAverage(network, recipe.ema) if recipe.ema else None
         state = State(network, build_optimizer(network, recipe.optimizer), average)
-        return Trainer(recipe, dataset, run, work, network, state, Guard())
+        return Trainer(recipe, dataset, run, spec, work, network, state, Guard())
 
     @property
     def path(self) -> Path:
@@ -103,7 +110,9 @@ class Trainer:
         checkpoint.save(self.path, self.state, about)
 
     def train(self, log: RunLog) -> bool:
-        """Run to the recipe's last step; False when stopped before it. Ends with a checkpoint.
+        """Run to the recipe's last step; False when stopped before it.
+
+        Either way the checkpoint is of the last step; at the end the weights are written beside it.
 
         Raises:
             StreamdeqError: diverged, with the last good checkpoint still in place.
@@ -111,9 +120,20 @@ class Trainer:
         with torch.random.fork_rng(devices=()):
             stopped = self._steps(log)
             self.save()
-            if not stopped and self.run.validation is not None:
-                self._validate(log, last=True)
+            if not stopped:
+                self.export(log)
         return not stopped
+
+    def export(self, log: RunLog) -> None:
+        """Write the weights to use: the averaged ones, if any. Trains no more: the network has become them."""
+        if self.state.average:
+            self.network.load_state_dict(self.state.average.tensors)
+            passes = (lambda i=i: self._pass(i) for i in range(STATISTICS_BATCHES))
+            estimate_statistics(self.network, passes)
+        metrics = self._validate(log)
+        about = f"streamdeq {__version__}, {self.state.step} steps, {self.state.elapsed_s:.0f} s"
+        spec = self.spec.with_provenance(metrics=metrics, trained_with=about)
+        save_weights(self.run.folder / WEIGHTS, self.network, spec)
 
     def _steps(self, log: RunLog) -> bool:
         state, run = self.state, self.run
@@ -124,8 +144,9 @@ class Trainer:
             run.report(record)
             if state.step == self.recipe.steps:
                 break
-            if run.validation is not None and state.step % run.validate_every == 0:
-                self._validate(log, last=False)
+            if state.step % run.validate_every == 0:
+                with state.average.applied(self.network) if state.average else nullcontext():
+                    self._validate(log)
             if run.stop():
                 return True
             if time.monotonic() - saved_at >= run.checkpoint_every_s and self.guard.healthy:
@@ -167,14 +188,6 @@ class Trainer:
             losses = self.work.losses(self.network.head, z, batch.targets.to(device))
         return torch.stack(list(losses.values())).sum()
 
-    def finish(self) -> Network:
-        """The network to ship: the averaged weights, if any, with statistics estimated for them on plain frames."""
-        if self.state.average:
-            self.network.load_state_dict(self.state.average.tensors)
-            passes = (lambda i=i: self._pass(i) for i in range(STATISTICS_BATCHES))
-            estimate_statistics(self.network, passes)
-        return self.network.eval()
-
     def _pass(self, index: int) -> torch.Tensor:
         images = normalised(self.work.plain(index).images.to(self.run.device))
         with autocast(self.recipe.precision, self.run.device):
@@ -182,25 +195,15 @@ class Trainer:
             z = Unroll(last=1)(f, start, self.recipe.unroll.draw(self.recipe.seed, index))
             return self.network.head(z)
 
-    def _validate(self, log: RunLog, last: bool) -> None:
-        """Log single-frame mIoU of what would be shipped: averaged weights where there are any."""
-        dataset = self.run.validation
-        assert dataset is not None
-        average = self.state.average
-        if average and not last:
-            with average.applied(self.network):
-                scores = single_frame_miou(self.network, dataset, self.recipe, self.run.device)
-        else:
-            scores = single_frame_miou(self.finish() if last else self.network, dataset, self.recipe, self.run.device)
-        log.write(
-            {
-                "event": "validation",
-                "step": self.state.step,
-                "split": dataset.split,
-                "final": last,
-                "mIoU": {str(count): round(value, 3) for count, value in scores.items()},
-            }
-        )
+    def _validate(self, log: RunLog) -> dict[str, float]:
+        """Log the network's single-frame quality on the validation split, if there is one."""
+        split = self.run.validation
+        if split is None:
+            return {}
+        name, scores = single_frame(self.network, self.spec, split, self.recipe.precision, self.run.device)
+        rounded = {str(count): round(value, 3) for count, value in scores.items()}
+        log.write({"event": "validation", "step": self.state.step, "split": split.split, name: rounded})
+        return {f"{name} {split.split} single {count}": value for count, value in rounded.items()}
 
 
 def describe(dataset: Dataset, spec: str) -> dict[str, Any]:

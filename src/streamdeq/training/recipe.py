@@ -88,6 +88,7 @@ class Recipe:
     """Everything that decides the weights.
 
     Args:
+        name: what the weights are called.
         architecture: the backbone; its head follows from the task and the data's classes.
         size: the working size, pixels of a picture's shorter side; inference scales to it.
         crop_hw: what a training sample is cut to, pixels, multiples of the architecture's stride.
@@ -99,6 +100,7 @@ class Recipe:
         precision: `fp32`, or `bf16`: autocast inside f, stem and head; latent and loss stay float32.
     """
 
+    name: str
     architecture: Architecture
     task: str = "segmentation"
     split: str = "train"

@@ -9,36 +9,37 @@ from streamdeq.training.recipe import Augment, Fixed, Optimizer, Recipe, Schedul
 RECIPES: Registry[Recipe] = Registry("recipe")
 
 #: SUR on CamVid's 367 training frames, the packaged model: hours on one CPU core.
-CAMVID_S = RECIPES.register("camvid-s")(
-    Recipe(
-        architecture=Architecture((16, 32, 64, 128), groups=4, expansion=4),
-        size=192,
-        crop_hw=(192, 256),
-        batch=8,
-        steps=8000,
-        unroll=Uniform(1, 20),
-        grad_last=4,
-        optimizer=Optimizer("adamw", lr=2e-3, weight_decay=1e-2, clip_norm=1.0),
-        schedule=Schedule(warmup=100),
-    )
+CAMVID_S = Recipe(
+    name="camvid-s",
+    architecture=Architecture((16, 32, 64, 128), groups=4, expansion=4),
+    size=192,
+    crop_hw=(192, 256),
+    batch=8,
+    steps=8000,
+    unroll=Uniform(1, 20),
+    grad_last=4,
+    optimizer=Optimizer("adamw", lr=2e-3, weight_decay=1e-2, clip_norm=1.0),
+    schedule=Schedule(warmup=100),
 )
 
 #: The same with a fixed number of unrollings (UR), for comparison.
-RECIPES.register("camvid-s-ur")(replace(CAMVID_S, unroll=Fixed(20)))
+CAMVID_S_UR = replace(CAMVID_S, name="camvid-s-ur", unroll=Fixed(20))
 
 #: Seconds on one core: for tests and for a first look at the program.
-RECIPES.register("synthetic-tiny")(
-    Recipe(
-        architecture=Architecture((8, 16), groups=4, expansion=2),
-        size=32,
-        crop_hw=(32, 48),
-        batch=4,
-        steps=60,
-        unroll=Uniform(1, 6),
-        grad_last=3,
-        optimizer=Optimizer("adamw", lr=5e-3, weight_decay=1e-2),
-        schedule=Schedule(warmup=5),
-        augment=Augment(scale_range=(0.75, 1.5)),
-        precision="fp32",
-    )
+SYNTHETIC_TINY = Recipe(
+    name="synthetic-tiny",
+    architecture=Architecture((8, 16), groups=4, expansion=2),
+    size=32,
+    crop_hw=(32, 48),
+    batch=4,
+    steps=60,
+    unroll=Uniform(1, 6),
+    grad_last=3,
+    optimizer=Optimizer("adamw", lr=5e-3, weight_decay=1e-2),
+    schedule=Schedule(warmup=5),
+    augment=Augment(scale_range=(0.75, 1.5)),
+    precision="fp32",
 )
+
+for _recipe in (CAMVID_S, CAMVID_S_UR, SYNTHETIC_TINY):
+    RECIPES.register(_recipe.name)(_recipe)

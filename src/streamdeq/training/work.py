@@ -1,6 +1,6 @@
-"""What the loop asks of a task: its head, its samples, its loss, its score. Knows the data set, no optimiser.
+"""What the loop asks of a task beyond its folder: samples and loss. Knows the data set, no optimiser.
 
-The loop below these four does not know what is trained. Legend: B samples of a batch, h×w the recipe's crop.
+The loop does not know what is trained. Legend: B samples of a batch, h×w the recipe's crop.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,13 @@ from streamdeq.data.base import Dataset
 from streamdeq.data.transforms import Augmentation, Jitter
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
-from streamdeq.models.architecture import Architecture
-from streamdeq.models.mdeq import MDEQ, Network
+from streamdeq.models.mdeq import Network
+from streamdeq.models.spec import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, Provenance
 from streamdeq.registry import Registry
-from streamdeq.tasks.segmentation.head import SegmentationHead
+from streamdeq.tasks import build_network
+from streamdeq.training.plain import to_plain
 from streamdeq.training.randomness import generator, sample_index, torch_seed
 from streamdeq.training.recipe import Recipe
-
-MEAN_RGB, STD_RGB = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -34,10 +33,6 @@ class Batch:
 
 class Work(Protocol):
     """One task on one training split."""
-
-    def head(self, architecture: Architecture) -> nn.Module:
-        """A new head for the classes of the data."""
-        ...
 
     def batch(self, step: int) -> Batch:
         """The batch of a step: a pure function of (seed, step), callable from any thread."""
@@ -73,9 +68,6 @@ class SegmentationWork:
         weighted = recipe.class_weights == "inverse-log-frequency"
         self.class_weights = inverse_log_frequency(dataset) if weighted else None
 
-    def head(self, architecture: Architecture) -> nn.Module:
-        return SegmentationHead(architecture.channels, len(self.dataset.classes))
-
     def batch(self, step: int) -> Batch:
         return self._batch(step, "order", "augment", self.augmentation)
 
@@ -110,15 +102,29 @@ def inverse_log_frequency(dataset: Dataset) -> Tensor:
     return torch.from_numpy(1 / np.log(1.02 + share)).float()
 
 
-def build_network(recipe: Recipe, work: Work) -> Network:
-    """A new network whose initial weights come from the recipe's seed."""
+def spec_of(recipe: Recipe, dataset: Dataset) -> ModelSpec:
+    """The description of what the recipe trains on these data."""
+    provenance = Provenance(to_plain(recipe), f"{dataset.name} {dataset.split}", dataset.licence)
+    return ModelSpec(
+        name=recipe.name,
+        task=recipe.task,
+        architecture=recipe.architecture,
+        classes=dataset.classes,
+        palette=dataset.palette,
+        size=recipe.size,
+        provenance=provenance,
+    )
+
+
+def initial_network(spec: ModelSpec, seed: int) -> Network:
+    """A new network whose weights come from the seed."""
     with torch.random.fork_rng(devices=()):
-        torch.manual_seed(torch_seed(recipe.seed, "weights", 0))
-        return Network(MDEQ(recipe.architecture), work.head(recipe.architecture))
+        torch.manual_seed(torch_seed(seed, "weights", 0))
+        return build_network(spec)
 
 
 def normalised(images: Tensor) -> Tensor:
     """uint8 RGB (B, 3, h, w) → float32, zero mean and unit variance over ImageNet."""
-    mean = images.new_tensor(MEAN_RGB, dtype=torch.float32)[:, None, None]
-    std = images.new_tensor(STD_RGB, dtype=torch.float32)[:, None, None]
+    mean = images.new_tensor(IMAGENET_MEAN, dtype=torch.float32)[:, None, None]
+    std = images.new_tensor(IMAGENET_STD, dtype=torch.float32)[:, None, None]
     return (images.float() / 255 - mean) / std
