@@ -1,0 +1,14 @@
+"""Fixtures of the whole suite. Tests run on one thread, so that they measure and reproduce the same everywhere."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder beside the repository with real data and golden tensors; tests marked `shared` need it."""
+    folder = Path(__file__).resolve().parents[1].parent / "shared"
+    if not (folder / "data").is_dir():
+        pytest.skip(f"needs {folder}")
+    return folder

@@ -1,0 +1,102 @@
+"""Augmentation: where pixels go, that image and labels go together, and that the draws are all there is to it."""
+
+import numpy as np
+import pytest
+import torch
+
+from streamdeq.data.transforms import IMAGENET_MEAN_RGB, Augmentation, Jitter, turn_hue
+
+STILL = Jitter(0.0, 0.0, 0.0, 0.0)
+
+
+def rng(*seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def chequers(height: int, width: int, cell: int = 24) -> tuple[np.ndarray, np.ndarray]:
+    """A picture whose colour tells the class of each pixel, up to blending at the borders of cells."""
+    rows, columns = np.indices((height, width)) // cell
+    target = ((rows * 5 + columns * 3) % 11).astype(np.uint8)
+    image = np.repeat((target * 20)[..., None], 3, axis=2)
+    return image, target
+
+
+def test_at_scale_one_a_picture_of_the_working_size_passes_unchanged() -> None:
+    image, target = chequers(96, 128)
+    out, labels = Augmentation((96, 128), 96, (1.0, 1.0), 0.0, STILL)(image, target, rng(0))
+    assert out.shape == (3, 96, 128)
+    assert out.dtype == labels.dtype == torch.uint8
+    np.testing.assert_array_equal(out.permute(1, 2, 0).numpy(), image)
+    np.testing.assert_array_equal(labels.numpy(), target)
+
+
+def test_a_certain_flip_mirrors_both() -> None:
+    image, target = chequers(96, 128)
+    out, labels = Augmentation((96, 128), 96, (1.0, 1.0), 1.0, STILL)(image, target, rng(0))
+    np.testing.assert_array_equal(out.permute(1, 2, 0).numpy(), image[:, ::-1])
+    np.testing.assert_array_equal(labels.numpy(), target[:, ::-1])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_image_and_labels_go_to_the_same_place(seed: int) -> None:
+    image, target = chequers(180, 240)
+    out, labels = Augmentation((96, 128), 96, (0.6, 2.5), 0.5, STILL)(image, target, rng(seed))
+    shown = labels != 255
+    # Cells keep their interior: where a 5x5 neighbourhood has one class, the picture has exactly its colour.
+    inner = torch.nn.functional.unfold(labels[None, None].float(), 5, padding=2)[0]
+    same = (inner == inner[12]).all(dim=0).view(96, 128) & shown
+    assert same.sum() > 0.2 * shown.sum()
+    assert (out[0][same].int() - labels[same].int() * 20).abs().max() <= 1
+
+
+def test_the_rest_of_a_small_picture_is_mean_and_ignored() -> None:
+    image, target = chequers(96, 128)
+    out, labels = Augmentation((96, 128), 96, (0.5, 0.5), 0.0, STILL)(image, target, rng(0))
+    assert (labels[:48, :64] != 255).all()
+    assert (labels[48:] == 255).all()
+    assert (labels[:, 64:] == 255).all()
+    assert out[:, 95, 127].tolist() == list(IMAGENET_MEAN_RGB)
+
+
+def test_scale_two_shows_half_of_the_picture() -> None:
+    rows, columns = np.indices((96, 128))
+    image = np.stack((rows, columns, rows), axis=2).astype(np.uint8)
+    target = np.zeros((96, 128), np.uint8)
+    out, _ = Augmentation((96, 128), 96, (2.0, 2.0), 0.0, STILL)(image, target, rng(3))
+    spans = out[:2].flatten(1).int()
+    spans = (spans.max(dim=1).values - spans.min(dim=1).values).tolist()
+    assert spans == [47, 63]
+
+
+def test_the_same_draws_give_the_same_sample_and_others_another() -> None:
+    image, target = chequers(180, 240)
+    augmentation = Augmentation((96, 128), 96)
+    first, again, other = (augmentation(image, target, rng(7, step)) for step in (1, 1, 2))
+    assert torch.equal(first[0], again[0])
+    assert torch.equal(first[1], again[1])
+    assert not torch.equal(first[0], other[0])
+
+
+def test_the_source_is_left_alone_even_when_it_may_not_be_written() -> None:
+    image, target = chequers(96, 128)
+    image.flags.writeable = target.flags.writeable = False
+    before = image.copy()
+    Augmentation((96, 128), 96, (1.0, 1.0), 0.0)(image, target, rng(0))
+    np.testing.assert_array_equal(image, before)
+
+
+def test_jitter_changes_colours_within_its_range() -> None:
+    grey = torch.full((3, 8, 8), 100, dtype=torch.uint8)
+    lights = {int(Jitter(0.3, 0.0, 0.0, 0.0)(grey, rng(seed))[0, 0, 0]) for seed in range(50)}
+    assert min(lights) >= 70
+    assert max(lights) <= 130
+    assert len(lights) > 20
+    assert torch.equal(STILL(grey, rng(0)), grey)
+
+
+def test_a_third_of_a_turn_swaps_the_channels_and_grey_has_no_hue() -> None:
+    image = torch.tensor([200, 40, 90], dtype=torch.uint8)[:, None, None].expand(3, 4, 4)
+    assert turn_hue(image, 1 / 3)[:, 0, 0].tolist() == [90, 200, 40]
+    assert torch.equal(turn_hue(image, 0.0), image)
+    grey = torch.full((3, 4, 4), 77, dtype=torch.uint8)
+    assert torch.equal(turn_hue(grey, 0.13), grey)
