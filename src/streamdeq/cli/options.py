@@ -86,13 +86,13 @@ StartName = Literal["previous", "zeros", "reference"]
 
 Model = Annotated[str, typer.Option("--model", "-m", metavar="NAME|FILE", help="A packaged model, or a weights file.")]
 Iterations = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--iterations",
         "-n",
         metavar="N",
         parser=at_least(1, "--iterations"),
-        help="Solver iterations per frame, in the paper's sense.",
+        help="Solver iterations per frame, in the paper's sense; default: the model's.",
     ),
 ]
 IterationCounts = Annotated[

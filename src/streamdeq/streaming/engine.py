@@ -143,17 +143,20 @@ class Engine:
             outputs = self.functions.predict(state.answer)
             residuals = state.relative.tolist()
             failed = (state.status == SolverStatus.NONFINITE).tolist()
+            share = (perf_counter() - began) / len(members)
             for n, row in enumerate(members):
+                decoding = perf_counter()
                 status = replace(
                     _status(row),
                     iterations=max(0, row.evaluations - self._uncounted),
                     residual=residuals[n] if row.evaluations else float("nan"),
                     failed=failed[n],
-                    head_s=(perf_counter() - began) / len(members),
                 )
-                row.status, row.poisoned = status, row.poisoned or failed[n]
                 one = pytree.tree_map_only(Tensor, lambda t, n=n: t[n : n + 1], outputs)
-                answers[id(row)] = self._decode(one, row.geometry, status)  # type: ignore[arg-type]
+                answer = self._decode(one, row.geometry, status)  # type: ignore[arg-type]
+                row.status = replace(status, head_s=share + perf_counter() - decoding)
+                row.poisoned = row.poisoned or failed[n]
+                answers[id(row)] = replace(answer, status=row.status)
         return [answers[id(row)] for row in rows]
 
     def residual(self, row: Row) -> float:

@@ -67,15 +67,12 @@ class Pool:
             # and writing some rows of one would then write them into the other.
             self._content = packed
             return
-        new, layout = pytree.tree_flatten(packed)
-        old, old_layout = pytree.tree_flatten(self._content)
-        if layout != old_layout:
-            # A solver allocates its memory on first use: make room for all rows, zeros being "no memory".
-            self._content = _widen(packed, self._content, self._capacity)
-            old, _ = pytree.tree_flatten(self._content)
+        self._content, packed = _same_layout(self._content, packed, self._capacity)
+        old, new = pytree.tree_leaves(self._content), pytree.tree_leaves(packed)
         index = _index(slots)
         for stored, value in zip(old, new, strict=True):
-            stored[index] = value
+            if stored is not None:  # a scale without injection
+                stored[index] = value
 
 
 def _index(slots: Sequence[int]) -> slice | Tensor:
@@ -105,9 +102,12 @@ def _grow(old: Tensor, capacity: int) -> Tensor:
     return new
 
 
-def _widen(packed: Any, stored: Any, capacity: int) -> Any:
-    """`stored` with the layout of `packed`: tensors it lacks become zeros for every row."""
-    state, _ = packed
-    old_state, old_injection = stored
-    memory = _map(lambda m: m.new_zeros(capacity, *m.shape[1:]), state.memory)
-    return replace(old_state, memory=memory), old_injection
+def _same_layout(stored: Any, packed: Any, capacity: int) -> tuple[Any, Any]:
+    """Both with solver memory if one of them has it; a solver allocates it on first use, and zeros are "none yet"."""
+    (all_rows, all_injections), (some_rows, some_injections) = stored, packed
+    if all_rows.memory is None and some_rows.memory is not None:
+        all_rows = replace(all_rows, memory=_map(lambda m: m.new_zeros(capacity, *m.shape[1:]), some_rows.memory))
+    elif some_rows.memory is None and all_rows.memory is not None:
+        count = some_rows.z.rows
+        some_rows = replace(some_rows, memory=_map(lambda m: m.new_zeros(count, *m.shape[1:]), all_rows.memory))
+    return (all_rows, all_injections), (some_rows, some_injections)

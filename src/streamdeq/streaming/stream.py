@@ -74,7 +74,9 @@ class Source(Protocol):
 
     def __enter__(self) -> Iterable[Frame | Failure]: ...
 
-    def __exit__(self, *args: Any) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 class Stream:

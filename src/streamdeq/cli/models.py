@@ -1,0 +1,21 @@
+"""`streamdeq models`: the weights that come with the package."""
+
+import typer
+
+
+def models() -> None:
+    """List the packaged models: size, data, licence and metrics of each."""
+    from streamdeq.models import zoo
+    from streamdeq.models.checkpoint import read_spec
+
+    for name in zoo.names():
+        path = zoo.find(name)
+        spec = read_spec(path)
+        origin = spec.provenance
+        widths = "/".join(str(c) for c in spec.architecture.channels)
+        typer.echo(f"{name}  {spec.task}, {len(spec.classes)} classes, {path.stat().st_size / 1e6:.1f} MB")
+        typer.echo(f"    {spec.architecture.cell} cell {widths}, working size {spec.size}, {origin.trained_with}")
+        typer.echo(f"    data: {origin.data}; licence: {origin.licence}")
+        if origin.metrics:
+            figures = ", ".join(f"{key} {value:.1f}" for key, value in origin.metrics.items())
+            typer.echo(f"    {figures}")

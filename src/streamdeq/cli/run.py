@@ -1,0 +1,77 @@
+"""`streamdeq run`: a video through a model, with what it says drawn on it. Knows how a run is told to a person."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from streamdeq.cli import options
+from streamdeq.cli.progress import track
+
+WRITE = ("video", "jsonl", "png")
+
+Source = Annotated[str, typer.Argument(metavar="SOURCE", help="A video file, a folder of images, or 'images/*.png'.")]
+Write = Annotated[
+    Any,
+    typer.Option(
+        "--write", metavar="video,jsonl,png", parser=options.choices("--write", WRITE), help="What goes into --save."
+    ),
+]
+Compare = Annotated[
+    bool, typer.Option("--compare", help="Side by side: from scratch with the same iterations | streaming.")
+]
+
+
+def run(
+    source: Source,
+    model: options.Model = options.DEFAULT_MODEL,
+    iterations: options.Iterations = None,
+    solver: options.Solver = None,
+    start: options.Start = "previous",
+    size: options.Size = None,
+    save: options.Save = Path("runs/video"),
+    write: Write = "video,jsonl",
+    max_frames: options.MaxFrames = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    compare: Compare = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Process a video: one or two solver iterations per frame, each frame started from the last one's result."""
+    from streamdeq.api import load
+    from streamdeq.running import RunOptions
+
+    chosen = RunOptions(iterations, solver, start, size, save, write, max_frames, compare)
+    report(load(model, device, precision), source, chosen, quiet=quiet)
+
+
+def report(model: Any, source: Any, chosen: Any, *, quiet: bool) -> None:
+    """Run, show progress, say what came of it. The last line on stdout is the annotated video's path."""
+    from streamdeq.running import Run
+
+    work = Run(model, source, chosen)
+    title = Path(str(work.source.name)).name
+    try:
+        with track(title, work.total, quiet=quiet) as advance:
+            for result in work:
+                advance(residual=result.status.residual)
+    finally:
+        if work.summary.decoded:
+            _summarise(work)
+
+
+def _summarise(work: Any) -> None:
+    summary = work.summary
+    typer.echo(
+        f"{summary.decoded} frames decoded = {summary.processed} processed + {summary.failed} failed, "
+        f"{summary.seconds:.1f} s, {summary.fps:.1f} fps"
+    )
+    if summary.note:
+        typer.echo(f"note: {summary.note}")
+    if summary.processed:
+        latency = ", ".join(f"{name} {ms:.1f}" for name, ms in summary.latency_ms().items())
+        typer.echo(f"frame to answer (ms): {latency}; {summary.nfe.mean:.1f} applications of f per frame")
+        stages = ", ".join(f"{name} {ms:.1f}" for name, ms in summary.stage_ms().items())
+        typer.echo(f"where the time went (median ms per frame): {stages}")
+    for path in reversed([p for p in work.paths.values() if p.exists()]):
+        typer.echo(path)

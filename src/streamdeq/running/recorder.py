@@ -1,0 +1,122 @@
+"""Draws and writes what a run yields: annotated video, JSON lines, label pictures. Runs on its own thread."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from streamdeq.frame import Failure, Frame
+from streamdeq.running.summary import Summary
+from streamdeq.tasks import Result, Task
+from streamdeq.video import JsonLinesSink, LabelMap, LabelPngSink, Sink, VideoSink
+
+#: What `--write` may name.
+WRITABLE = ("video", "jsonl", "png")
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One frame on its way out; `scratch` is the from-scratch answer of a comparison."""
+
+    frame: Frame | Failure
+    result: Any = None
+    scratch: Any = None
+
+
+class Recorder(Sink[Entry]):
+    """Everything a run leaves behind in one folder, named after the source.
+
+    Raises:
+        StreamdeqError: the folder or a file in it cannot be written, before any work is done.
+    """
+
+    def __init__(
+        self, task: Task, folder: Path, name: str, write: tuple[str, ...], fps: float | None, summary: Summary
+    ) -> None:
+        self._task = task
+        self._summary = summary
+        self._files = ExitStack()
+        self._video = self._lines = self._labels = None
+        self.paths: dict[str, Path] = {}
+        with ExitStack() as undo:
+            undo.enter_context(self._files)
+            if "video" in write:
+                self.paths["video"] = folder / f"{name}.mp4"
+                self._video = self._files.enter_context(VideoSink(self.paths["video"], fps=fps))
+            if "jsonl" in write:
+                self.paths["jsonl"] = folder / f"{name}.jsonl"
+                self._lines = self._files.enter_context(JsonLinesSink(self.paths["jsonl"]))
+            if "png" in write:
+                self.paths["png"] = folder / f"{name}-labels"
+                self._labels = self._files.enter_context(LabelPngSink(self.paths["png"], task.spec.palette))
+            self._files = undo.pop_all()
+
+    def write(self, item: Entry) -> None:
+        if isinstance(item.frame, Failure):
+            self._write_line({"index": item.frame.index, "failed": True, "reason": item.frame.reason})
+            return
+        began = perf_counter()
+        picture = self._picture(item.frame.image, item) if self._video else None
+        drawn = perf_counter()
+        if self._video and picture is not None:
+            self._video.write(replace(item.frame, image=picture))
+        if self._labels:
+            self._labels.write(LabelMap(item.frame.index, item.result.labels))
+        self._write_line(self._record(item.frame, item.result, drawn - began, perf_counter() - drawn))
+
+    def close(self) -> None:
+        self._files.close()
+
+    def _picture(self, image: np.ndarray, item: Entry) -> np.ndarray:
+        streaming = self._task.draw(image, item.result)
+        if item.scratch is None:
+            return streaming
+        steps = item.result.status.iterations
+        sides = (
+            captioned(self._task.draw(image, item.scratch), f"from scratch, {steps} per frame"),
+            captioned(streaming, f"streaming, {steps} per frame"),
+        )
+        return np.concatenate(sides, axis=1)
+
+    def _write_line(self, record: dict[str, Any]) -> None:
+        if self._lines:
+            self._lines.write(record)
+
+    def _record(self, frame: Frame, result: Result, draw_s: float, encode_s: float) -> dict[str, Any]:
+        self._summary.stages_s["draw"].add(draw_s)
+        self._summary.stages_s["encode"].add(encode_s)
+        status = result.status
+        stages = {
+            "decode": frame.decode_s,
+            "inject": status.inject_s,
+            "solve": status.solve_s,
+            "head": status.head_s,
+            "draw": draw_s,
+            "encode": encode_s,
+        }
+        return {
+            "index": status.frame_index,
+            "time_s": status.time_s,
+            "iterations": status.iterations,
+            "nfe": status.nfe,
+            "residual": status.residual,
+            "start": str(status.start),
+            "latency_ms": {stage: round(seconds * 1e3, 3) for stage, seconds in stages.items()},
+            **self._task.record(result),
+        }
+
+
+def captioned(image: np.ndarray, text: str) -> np.ndarray:
+    """A copy with a line of text at the top left, on a dark ground."""
+    picture = Image.fromarray(image)
+    font = ImageFont.load_default(size=max(10, image.shape[0] // 18))
+    draw = ImageDraw.Draw(picture)
+    left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
+    pad = (bottom - top) // 2
+    draw.rectangle((0, 0, right - left + 2 * pad, bottom - top + 2 * pad), fill=(24, 24, 24))
+    draw.text((pad - left, pad - top), text, font=font, fill=(235, 235, 235))
+    return np.asarray(picture)

@@ -1,0 +1,90 @@
+"""Frames from a source, through a stream, to a recorder. Knows the order of things and who waits for whom."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from streamdeq.api import Model, Size
+from streamdeq.frame import Failure
+from streamdeq.running.recorder import Entry, Recorder
+from streamdeq.running.summary import Summary
+from streamdeq.video import Source, ThreadedSink, open_source, prefetch
+
+#: Frames decoded ahead, and frames waiting to be drawn and written: enough to even out, few enough to stay small.
+AHEAD = 4
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run does. `iterations`, `solver`, `start` and `size` are as in `Model.stream`.
+
+    Args:
+        save: folder for what is written; None writes nothing.
+        write: which of video, jsonl, png.
+        max_frames: stop after so many frames.
+        compare: beside the stream, solve every frame from scratch with the same number of iterations.
+    """
+
+    iterations: int | None = None
+    solver: str | None = None
+    start: str = "previous"
+    size: Size = None
+    save: Path | None = None
+    write: tuple[str, ...] = ("video", "jsonl")
+    max_frames: int | None = None
+    compare: bool = False
+
+
+class Run:
+    """One pass over a source: iterate over it for the results, then read `summary` and `paths`.
+
+    Decoding runs ahead on a thread and drawing and writing behind on another, so that the solve, which uses all
+    cores, hardly waits. Memory does not grow with the length of the video.
+    """
+
+    def __init__(self, model: Model, spec: Any, options: RunOptions) -> None:
+        self.summary = Summary()
+        self.paths: dict[str, Path] = {}
+        self.source: Source = prefetch(open_source(spec), AHEAD)
+        self._model = model
+        self._options = options
+
+    @property
+    def total(self) -> int | None:
+        """How many frames to expect, where that is known."""
+        known = [n for n in (self.source.frames, self._options.max_frames) if n is not None]
+        return min(known, default=None) if self.source.frames is not None else self._options.max_frames
+
+    def __iter__(self) -> Iterator[Any]:
+        chosen = self._options
+        began = perf_counter()
+        try:
+            with (
+                self.source,
+                self._model.stream(chosen.iterations, chosen.solver, chosen.start, chosen.size) as stream,
+                self._model.stream(chosen.iterations, chosen.solver, "zeros", chosen.size) as scratch,
+                self._recorder() as recorder,
+            ):
+                for frame in self.source:
+                    if isinstance(frame, Failure):
+                        self.summary.failed += 1
+                        recorder.write(Entry(frame))
+                    else:
+                        result = stream.step(frame)
+                        recorder.write(Entry(frame, result, scratch.step(frame) if chosen.compare else None))
+                        self.summary.count(frame.decode_s, result.status)
+                        yield result
+                    if self.summary.decoded == chosen.max_frames:
+                        break
+        finally:
+            self.summary.seconds = perf_counter() - began
+            self.summary.note = self.source.stats.note
+
+    def _recorder(self) -> ThreadedSink[Entry]:
+        write = self._options.write if self._options.save else ()
+        folder = self._options.save or Path()
+        recorder = Recorder(self._model.task, folder, Path(self.source.name).stem, write, self.source.fps, self.summary)
+        self.paths = recorder.paths
+        return ThreadedSink(recorder, AHEAD)

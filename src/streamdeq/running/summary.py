@@ -1,0 +1,81 @@
+"""What a run came to: frames accounted for, latency percentiles, where the time went. Knows numbers only."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from streamdeq.streaming.status import Status
+
+#: The stages of a frame, in order. `draw` and `encode` run beside the others, on a thread of their own.
+STAGES = ("decode", "inject", "solve", "head", "draw", "encode")
+#: Medians and percentiles are over this many frames at the end: memory stays flat however long a run is.
+WINDOW = 10_000
+
+
+class Series:
+    """A figure per frame: its last values and its mean over all."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total = 0.0
+        self.recent: deque[float] = deque(maxlen=WINDOW)
+
+    def add(self, value: float) -> None:
+        self.count += 1
+        self.total += value
+        self.recent.append(value)
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.count if self.count else float("nan")
+
+    def percentile(self, q: float) -> float:
+        return float(np.percentile(self.recent, q)) if self.recent else float("nan")
+
+
+@dataclass
+class Summary:
+    """Accumulates over a run. decoded = processed + failed, to the frame.
+
+    Attributes:
+        seconds: wall time of the whole run.
+        note: what the source had to say at its end, such as that a file was cut short.
+        stages_s: seconds per frame of every stage.
+        answer_s: seconds from having a frame to having its answer: inject, solve and head.
+    """
+
+    processed: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    note: str = ""
+    stages_s: dict[str, Series] = field(default_factory=lambda: {stage: Series() for stage in STAGES})
+    answer_s: Series = field(default_factory=Series)
+    nfe: Series = field(default_factory=Series)
+    residual: Series = field(default_factory=Series)
+
+    @property
+    def decoded(self) -> int:
+        return self.processed + self.failed
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of wall time, everything included."""
+        return self.processed / self.seconds if self.seconds else 0.0
+
+    def count(self, decode_s: float, status: Status) -> None:
+        """Add a processed frame; what drawing and encoding took is added by who does it."""
+        self.processed += 1
+        for stage, seconds in zip(STAGES, (decode_s, status.inject_s, status.solve_s, status.head_s), strict=False):
+            self.stages_s[stage].add(seconds)
+        self.answer_s.add(status.inject_s + status.solve_s + status.head_s)
+        self.nfe.add(status.nfe)
+        self.residual.add(status.residual)
+
+    def latency_ms(self) -> dict[str, float]:
+        """Percentiles of the time from having a frame to having its answer."""
+        return {f"p{q}": 1e3 * self.answer_s.percentile(q) for q in (50, 95, 99)}
+
+    def stage_ms(self) -> dict[str, float]:
+        """Median milliseconds per frame of every stage that took place."""
+        return {stage: 1e3 * series.percentile(50) for stage, series in self.stages_s.items() if series.count}
