@@ -1,4 +1,4 @@
-"""Fixtures of the whole suite. Tests run on one thread, so that they measure and reproduce the same everywhere."""
+"""Fixtures of the whole suite."""
 
 from pathlib import Path
 
