@@ -15,8 +15,8 @@ CAMVID_S = Recipe(
     size=192,
     crop_hw=(192, 256),
     batch=8,
-    steps=8000,
-    unroll=Uniform(1, 20),
+    steps=4000,
+    unroll=Uniform(1, 14),  # the paper draws from 1…20; more than 14 from zeros change nothing here and cost a fifth
     grad_last=4,
     optimizer=Optimizer("adamw", lr=2e-3, weight_decay=1e-2, clip_norm=1.0),
     schedule=Schedule(warmup=100),
