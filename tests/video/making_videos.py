@@ -28,6 +28,20 @@ def number_on(image):
     return sum(1 << bit for bit, value in enumerate(middle) if value > 127)
 
 
+def plain(number, size_hw):
+    """`picture` on black: quick to make at large sizes."""
+    image = np.zeros((*size_hw, 3), np.uint8)
+    image[: 2 * CELL, : BITS * CELL] = picture(number)[: 2 * CELL]
+    return image
+
+
+def rough(number, size_hw=SIZE_HW):
+    """`picture` over noise: its packets have some weight."""
+    image = np.random.default_rng(number).integers(0, 256, (*size_hw, 3), dtype=np.uint8)
+    image[: 2 * CELL, : BITS * CELL] = picture(number)[: 2 * CELL]
+    return image
+
+
 def write_video(
     path,
     count=20,
@@ -95,6 +109,12 @@ def decoded(path):
     """What a plain player sees: (exact time in seconds, RGB picture) of every frame."""
     with av.open(str(path)) as container:
         return [(frame.pts * frame.time_base, frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+
+
+def interrupted(items, error):
+    """`items`, and then `error` is raised."""
+    yield from items
+    raise error
 
 
 def mean_error(image, wanted):

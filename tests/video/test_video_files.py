@@ -5,7 +5,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from video.making_videos import SIZE_HW, TICK, mean_error, number_on, picture, write_video
+from video.making_videos import SIZE_HW, TICK, mean_error, number_on, picture, plain, write_video
 
 from streamdeq.frame import Frame
 from streamdeq.video.files import VideoFileSource
@@ -188,7 +188,7 @@ def test_reference_pictures_that_vp8_never_shows_are_no_losses(tmp_path):
 
 
 def test_large_pictures_are_decoded_by_several_threads_to_the_same_frames(tmp_path):
-    path = write_video(tmp_path / "4k.mp4", 12, size_hw=(1200, 1920), codec_options={"preset": "ultrafast"})
+    path = write_video(tmp_path / "4k.mp4", 12, size_hw=(1200, 1920), draw=plain, codec_options={"preset": "ultrafast"})
     items, _ = read(path)
     assert numbers(items) == list(range(12))
 

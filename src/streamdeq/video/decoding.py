@@ -51,10 +51,15 @@ class Clock:
 
 @dataclass(frozen=True)
 class Ticket:
-    """A packet whose picture has not come out yet."""
+    """A packet whose picture has not come out yet.
 
-    pts: int | None
-    incomplete: bool = False
+    Attributes:
+        turn: (number of times the clock began anew, time stamp), by which pictures are shown; None if unknown.
+        incomplete: bytes of the packet are missing, and the decoder will not notice.
+    """
+
+    turn: tuple[int, int] | None
+    incomplete: bool
 
 
 class Decoder:
@@ -76,6 +81,8 @@ class Decoder:
         self._clock = clock
         self._stamps = stamps
         self._in_show_order = True
+        self._clocks = 0
+        self._last_dts = 0
         self._reformatter = VideoReformatter()
         self._pending: dict[int, Ticket] = {}
         self._errors: list[str] = []
@@ -86,9 +93,7 @@ class Decoder:
         if not packet.size:
             return
         if not (packet.is_discard or hidden(packet, self._context.name)):
-            if self._stamps == "dts":
-                packet.pts = None
-            self._pending[self.seen] = Ticket(packet.pts, packet.is_corrupt)
+            self._pending[self.seen] = self._ticket(packet)
             packet.opaque = self.seen
         self.seen += 1
         for picture in self._decode(packet):
@@ -104,6 +109,16 @@ class Decoder:
         for _ in range(missing):
             yield self._failure("missing: the file ends early")
 
+    def _ticket(self, packet: Packet) -> Ticket:
+        if self._stamps == "dts":
+            packet.pts = None
+        if packet.dts is not None:
+            self._clocks += packet.dts < self._last_dts
+            self._last_dts = packet.dts
+        turn = None if packet.pts is None else (self._clocks, packet.pts)
+        # Decoders that predict mark what damage does to the picture; those of single pictures fill up in silence.
+        return Ticket(turn, packet.is_corrupt and self._context.codec.intra_only)
+
     def _decode(self, packet: Packet | None) -> list[VideoFrame]:
         try:
             return self._context.decode(packet)
@@ -118,7 +133,8 @@ class Decoder:
             if not self._index and picture.pts is not None:
                 self._clock = replace(self._clock, origin=picture.pts)
         ticket = self._redeem(picture)
-        yield from self._lose(self._overtaken(picture))
+        if ticket is not None and ticket.turn is not None:
+            yield from self._lose(self._overtaken(ticket.turn, picture.interlaced_frame))
         if picture.is_corrupt:
             yield self._failure("damaged picture")
         elif ticket is not None and ticket.incomplete:
@@ -133,16 +149,15 @@ class Decoder:
             self._in_show_order &= number in self._pending
             return self._pending.pop(number, None)
         # A decoder that does not hand tickets on: by time stamp.
-        same = [n for n, ticket in self._pending.items() if ticket.pts == picture.pts]
+        same = [n for n, ticket in self._pending.items() if ticket.turn == (self._clocks, picture.pts)]
         return self._pending.pop(same[0]) if same else None
 
-    def _overtaken(self, picture: VideoFrame) -> list[int]:
-        """Tickets of pictures that would have been shown before this one."""
-        shown = picture.pts
-        if shown is None or not self._in_show_order:
+    def _overtaken(self, turn: tuple[int, int], interlaced: bool) -> list[int]:
+        """Tickets of pictures that would have been shown before `turn`."""
+        if not self._in_show_order:
             return []
-        late = self._in_order([n for n, t in self._pending.items() if t.pts is not None and t.pts < shown])
-        if picture.interlaced_frame:
+        late = self._in_order([n for n, t in self._pending.items() if t.turn is not None and t.turn < turn])
+        if interlaced:
             # Two fields in two packets make one picture: a second ticket without an error is no loss.
             for number in late[len(self._errors) :]:
                 del self._pending[number]
@@ -157,8 +172,8 @@ class Decoder:
 
     def _in_order(self, numbers: list[int]) -> list[int]:
         """Ticket numbers in the order their pictures would be shown; without time stamps as they came."""
-        stamps = [self._pending[n].pts for n in numbers]
-        known = [stamp for stamp in stamps if stamp is not None]
+        turns = [self._pending[n].turn for n in numbers]
+        known = [turn for turn in turns if turn is not None]
         return [n for _, n in sorted(zip(known, numbers, strict=True))] if len(known) == len(numbers) else numbers
 
     def _frame(self, picture: VideoFrame) -> Frame:

@@ -122,9 +122,11 @@ class VideoFileSource(Source):
 
 def open_container(path: Path) -> InputContainer:
     """Open a local file; refuses what is no video container, in words a user can act on."""
+    if first_bytes(path).startswith((b"#EXTM3U", b"ffconcat")):
+        raise StreamdeqError(f"{path} is a playlist, not a video: give the video it lists, or its network address")
     try:
         # "file:" keeps a name with a colon from being taken for a network address, the white list keeps a
-        # playlist inside the file from reaching out to the network.
+        # file that refers to others from reaching out to the network.
         container = av.open(f"file:{path}", "r", container_options={"protocol_whitelist": "file"})
     except FFmpegError as error:
         raise StreamdeqError(unreadable(path, error)) from error
@@ -134,16 +136,20 @@ def open_container(path: Path) -> InputContainer:
     return container
 
 
-def unreadable(path: Path, error: FFmpegError) -> str:
-    """One line on why `path` could not be opened."""
+def first_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             start = file.read(12)
-    except OSError as os_error:
-        return f"cannot read {path}: {os_error.strerror}; check the path and its permissions"
+    except OSError as error:
+        raise StreamdeqError(f"cannot read {path}: {error.strerror}; check the path and its permissions") from error
     if not start:
-        return f"{path} is empty (0 bytes): record or copy it again"
-    if start[4:8] == b"ftyp":
+        raise StreamdeqError(f"{path} is empty (0 bytes): record or copy it again")
+    return start
+
+
+def unreadable(path: Path, error: FFmpegError) -> str:
+    """One line on why `path` could not be opened."""
+    if first_bytes(path)[4:8] == b"ftyp":
         return f"{path} was cut off before its index (moov) was written, nothing in it can be decoded: copy it again"
     return f"{path} is not a video that can be read ({error.strerror}): give another file, or convert it to mp4"
 

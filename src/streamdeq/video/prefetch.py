@@ -12,7 +12,7 @@ from streamdeq.video.source import Source
 # How long a stopped thread may go unnoticed; a running one never waits for this.
 POLL_S = 0.05
 # How long to wait for a source that is busy with one frame.
-PATIENCE_S = 1.0
+PATIENCE_S = 0.4
 
 
 class End:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -54,7 +54,7 @@ class PendingFile:
 
     def __init__(self, final: str | os.PathLike[str]) -> None:
         self.final = Path(final)
-        if self.final.is_dir():
+        if os.path.isdir(self.final):
             raise StreamdeqError(f"cannot write {self.final}: it is a folder; choose a file name")
         self._stack = ExitStack()
         self.path = self._stack.enter_context(atomic_path(self.final))
@@ -72,7 +72,8 @@ class PendingFile:
 
     def discard(self) -> None:
         # What removes the temporary file is leaving its context with an error.
-        self._stack.__exit__(InterruptedError, InterruptedError(), None)
+        with suppress(OSError):
+            self._stack.__exit__(InterruptedError, InterruptedError(), None)
 
 
 def unwritable(final: Path, reason: str | None) -> str:

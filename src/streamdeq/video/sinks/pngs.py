@@ -33,7 +33,9 @@ class LabelPngSink(Sink[LabelMap]):
     def __init__(self, folder: str | os.PathLike[str], palette: Sequence[Sequence[int]]) -> None:
         self.folder = ensure_folder(folder)
         PendingFile(self.folder / "probe.png").discard()
-        self._palette = [int(value) for colour in palette for value in colour]
+        colours = [int(value) for colour in palette for value in colour]
+        # All 256: with fewer colours Pillow stores fewer bits, and the ignore index 255 would be lost.
+        self._palette = colours + [0] * (3 * 256 - len(colours))
 
     def write(self, item: LabelMap) -> None:
         if item.labels.dtype != np.uint8 or item.labels.ndim != 2:
