@@ -121,14 +121,31 @@ def test_a_threaded_sink_writes_everything_in_order_elsewhere():
     assert "write Slow" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_a_threaded_sink_gives_the_caller_time_and_holds_no_more_than_its_depth():
-    slow = Slow()
-    with ThreadedSink(slow, depth=3) as sink:
-        started_s = time.perf_counter()
+class Gate(Slow):
+    """Does not begin before it is opened."""
+
+    def __init__(self):
+        super().__init__()
+        self.opened = threading.Event()
+
+    def write(self, item):
+        assert self.opened.wait(timeout=10)
+        super().write(item)
+
+
+def test_a_threaded_sink_gives_the_caller_time():
+    gate = Gate()
+    with ThreadedSink(gate, depth=3) as sink:
         for number in range(3):
             sink.write(number)
-        assert time.perf_counter() - started_s < 0.01
-        for number in range(3, 12):
+        gate.opened.set()
+    assert gate.items == [0, 1, 2]
+
+
+def test_a_threaded_sink_holds_no_more_than_its_depth():
+    slow = Slow()
+    with ThreadedSink(slow, depth=3) as sink:
+        for number in range(12):
             sink.write(number)
             # Three in the queue and one in the hand of the writing thread.
             assert len(slow.items) >= number + 1 - 4

@@ -50,16 +50,18 @@ def test_no_more_frames_wait_than_asked_for():
 
 
 def test_the_source_works_while_the_consumer_does():
+    third = threading.Event()
+
     def pictures():
-        for number in range(10):
-            time.sleep(0.03)
-            yield picture(number)
+        yield picture(0)
+        yield picture(1)
+        third.set()
+        yield picture(2)
 
     with prefetch(open_source(pictures())) as source:
-        started_s = time.perf_counter()
-        for _ in source:
-            time.sleep(0.03)
-    assert time.perf_counter() - started_s < 0.5
+        next(iter(source))
+        # Without a thread nothing would happen while the consumer waits.
+        assert third.wait(timeout=10)
 
 
 def test_an_error_of_the_source_meets_the_consumer_where_it_belongs():

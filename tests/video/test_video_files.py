@@ -199,11 +199,11 @@ def test_time_spent_decoding_is_told_and_leaves_out_what_the_consumer_does(tmp_p
     spent = 0.0
     with VideoFileSource(write_video(tmp_path / "clip.mp4", 5)) as source:
         for item in source:
-            time.sleep(0.05)
+            time.sleep(0.1)
             assert isinstance(item, Frame)
             assert item.decode_s > 0
             spent += item.decode_s
-    assert spent < 0.2
+    assert spent < 0.4
 
 
 def test_a_name_with_a_colon_is_a_file_and_no_address(tmp_path):
