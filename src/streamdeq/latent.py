@@ -59,18 +59,21 @@ class Latent:
 
     __rmul__ = __mul__
 
-    def lerp(self, other: Latent, weight: float) -> Latent:
-        """(1 − weight)·self + weight·other."""
+    def lerp(self, other: Latent, weight: float | Tensor) -> Latent:
+        """(1 − weight)·self + weight·other, `weight` a number or every row's own `(B,)`; exact at 0 and 1."""
+        if isinstance(weight, Tensor):
+            return self.map(lambda a, b: torch.lerp(a, b, per_row(weight, a)), other)
         return self.map(lambda a, b: torch.lerp(a, b, weight), other)
 
     def dot(self, other: Latent) -> Tensor:
         """Row-wise inner product `(B,)` over all scales."""
-        return self.flat().mul(other.flat()).sum(dim=1)
+        parts = [(a * b).sum(dim=(1, 2, 3)) for a, b in zip(self.maps, other.maps, strict=True)]
+        return torch.stack(parts).sum(dim=0)
 
     def norm(self) -> Tensor:
         """Row-wise Euclidean norm `(B,)` over all scales."""
-        squares = [torch.linalg.vector_norm(m, dim=(1, 2, 3)) for m in self.maps]
-        return torch.linalg.vector_norm(torch.stack(squares), dim=0)
+        norms = [torch.linalg.vector_norm(m, dim=(1, 2, 3)) for m in self.maps]
+        return torch.linalg.vector_norm(torch.stack(norms), dim=0)
 
     def isfinite(self) -> Tensor:
         """`(B,)` bool: every entry of the row is finite."""
@@ -101,8 +104,8 @@ class Latent:
 
     def unflat(self, vector: Tensor) -> Latent:
         """The inverse of `flat`: `(B, D)` cut into maps of this latent's shapes."""
-        parts = vector.split([m[0].numel() for m in self.maps], dim=1)
-        return Latent(tuple(p.reshape(-1, *m.shape[1:]) for p, m in zip(parts, self.maps, strict=True)))
+        parts = vector.split([m.shape[1:].numel() for m in self.maps], dim=1)
+        return Latent(tuple(p.unflatten(1, m.shape[1:]) for p, m in zip(parts, self.maps, strict=True)))
 
     def detach(self) -> Latent:
         return self.map(Tensor.detach)
