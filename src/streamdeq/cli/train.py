@@ -107,6 +107,8 @@ def _recipe(name: str | None, settings: list[str], seed: int | None, past: Any) 
     from streamdeq.overrides import override
     from streamdeq.training.recipes import RECIPES
 
+    if name is not None and "=" in name:  # --resume DIR key=value: no recipe named
+        name, settings = None, [name, *settings]
     if name is None and past is None:
         raise StreamdeqError(f"expected a recipe ({', '.join(RECIPES)}) or --resume DIR")
     base = past.recipe if name is None else RECIPES[name]

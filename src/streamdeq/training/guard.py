@@ -1,4 +1,8 @@
-"""Notices a run that diverges. Knows losses and gradient norms, no network."""
+"""Notices a run that diverges. Knows losses and gradient norms, no network.
+
+With weight norm and group norm a learning rate far too high seldom ends in NaN: the loss jumps up, or falls back to
+what a guess costs, and stays there. So the smoothed loss is compared with the untrained network's level.
+"""
 
 import math
 from dataclasses import asdict, dataclass
@@ -7,40 +11,48 @@ from typing import Any
 from streamdeq.errors import StreamdeqError
 
 
-@dataclass
-class Guard:
-    """Counts bad steps in a row: a non-finite loss or gradient, or a loss far above the untrained network's.
+@dataclass(frozen=True)
+class Limits:
+    """A step is bad when loss or gradient is not finite, when the smoothed loss is above `explosion` times the
+    untrained level, or when `lost` of the progress from that level to the best is gone again.
 
-    The untrained level is the mean loss of the first `warm` steps; a guess at random is never much worse than it.
+    `patience` bad steps in a row are a divergence; the level is the first loss, before any update.
     """
 
-    patience: int = 25
-    factor: float = 2.0
-    warm: int = 5
+    explosion: float = 1.25
+    lost: float = 0.8
+    patience: int = 20
+    smoothing: float = 0.9
+
+
+@dataclass
+class Guard:
+    """What has been seen of a run. Its fields are part of the checkpoint."""
+
     bad: int = 0
     skipped: int = 0
     seen: int = 0
     level: float = 0.0
+    smoothed: float = 0.0
+    best: float = math.inf
 
-    def usable(self, loss: float, grad_norm: float) -> bool:
+    def usable(self, loss: float, grad_norm: float, limits: Limits = Limits()) -> bool:
         """Record a step; False when its update must not be made.
 
         Raises:
             StreamdeqError: the run has diverged.
         """
         finite = math.isfinite(loss) and math.isfinite(grad_norm)
-        if finite and self.seen < self.warm:
-            self.level += loss / self.warm
-            self.seen += 1
-        exploded = self.seen == self.warm and loss > self.factor * self.level
-        self.bad = self.bad + 1 if exploded or not finite else 0
+        if finite:
+            self._follow(loss, limits)
         self.skipped += not finite
-        if self.bad >= self.patience:
-            what = f"the loss is {loss:.3g}" if finite else "loss or gradient is not finite"
-            start = f", {self.level:.3g} at the start" if self.seen == self.warm else ""
+        self.bad = self.bad + 1 if not finite or self._lost(limits) else 0
+        if self.bad >= limits.patience:
+            what = f"a loss around {self.smoothed:.3g}" if finite else "a loss or gradient that is not finite"
+            first = f" (the first was {self.level:.3g})" if self.seen else ""
             raise StreamdeqError(
-                f"training diverged: {what}{start}, {self.bad} bad steps in a row; the last good checkpoint is "
-                "kept; use a smaller optimizer.lr"
+                f"training diverged: {what}{first} for {self.bad} steps; the last good checkpoint is kept; "
+                "try a smaller optimizer.lr"
             )
         return finite
 
@@ -50,8 +62,22 @@ class Guard:
         return self.bad == 0
 
     def dump(self) -> dict[str, Any]:
-        return {name: asdict(self)[name] for name in ("bad", "skipped", "seen", "level")}
+        """JSON values (no infinity: JSON has none)."""
+        return {name: value for name, value in asdict(self).items() if value != math.inf}
 
     def load(self, dumped: dict[str, Any]) -> None:
         for name, value in dumped.items():
             setattr(self, name, value)
+
+    def _follow(self, loss: float, limits: Limits) -> None:
+        self.seen += 1
+        if self.seen == 1:
+            self.level = self.smoothed = loss
+        self.smoothed = limits.smoothing * self.smoothed + (1 - limits.smoothing) * loss
+        self.best = min(self.best, self.smoothed)
+
+    def _lost(self, limits: Limits) -> bool:
+        # Little progress is not worth comparing with: it could be noise.
+        progress = self.level - self.best if self.best < 0.75 * self.level else 0.0
+        worst = self.best + limits.lost * progress if progress else limits.explosion * self.level
+        return self.smoothed > worst

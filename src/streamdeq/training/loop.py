@@ -32,7 +32,6 @@ from streamdeq.training.recipe import Recipe
 from streamdeq.training.validate import single_frame
 from streamdeq.training.work import WORKS, Batch, Work, initial_network, normalised, spec_of
 
-STATISTICS_BATCHES = 50
 WEIGHTS = "model.safetensors"
 
 
@@ -119,7 +118,8 @@ class Trainer:
         """
         with torch.random.fork_rng(devices=()):
             stopped = self._steps(log)
-            self.save()
+            if self.guard.healthy:  # else the one before is the last good one, and resuming repeats what follows
+                self.save()
             if not stopped:
                 self.export(log)
         return not stopped
@@ -128,7 +128,7 @@ class Trainer:
         """Write the weights to use: the averaged ones, if any. Trains no more: the network has become them."""
         if self.state.average:
             self.network.load_state_dict(self.state.average.tensors)
-            passes = (lambda i=i: self._pass(i) for i in range(STATISTICS_BATCHES))
+            passes = (lambda i=i: self._pass(i) for i in range(self.recipe.statistics))
             estimate_statistics(self.network, passes)
         metrics = self._validate(log)
         about = f"streamdeq {__version__}, {self.state.step} steps, {self.state.elapsed_s:.0f} s"

@@ -97,6 +97,7 @@ class Recipe:
         grad_last: the gradient flows through this many of them, None for all.
         class_weights: `none`, or `inverse-log-frequency`: 1 / ln(1.02 + share of the training pixels) (ENet).
         ema: decay of the averaged weights, per step; 0 trains without an average.
+        statistics: batches of plain frames that the averaged weights' BatchNorm statistics are estimated on.
         precision: `fp32`, or `bf16`: autocast inside f, stem and head; latent and loss stay float32.
     """
 
@@ -115,11 +116,12 @@ class Recipe:
     augment: Augment = field(default_factory=Augment)
     class_weights: str = "none"
     ema: float = 0.0
+    statistics: int = 50
     precision: str = "bf16"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("size", "batch", "steps"):
+        for name in ("size", "batch", "steps", "statistics"):
             _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         _require(self.grad_last is None or self.grad_last >= 1, "grad_last", "at least 1", self.grad_last)
         _require(0 <= self.ema < 1, "ema", "in [0, 1)", self.ema)

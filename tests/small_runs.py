@@ -1,0 +1,120 @@
+"""Runs of a second or two, in this process and in one of their own."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from streamdeq.data.base import Dataset
+from streamdeq.data.cache import cached
+from streamdeq.data.open import open_dataset
+from streamdeq.models.architecture import Architecture
+from streamdeq.training import checkpoint, log, session
+from streamdeq.training.loop import Run, Trainer
+from streamdeq.training.recipe import Recipe, Uniform
+from streamdeq.training.recipes import RECIPES
+
+DATA = "synthetic:clips=2,frames=4,size=48x64"
+
+#: With dropout and averaged weights, so that everything a checkpoint has to carry is there.
+TINY = replace(
+    RECIPES["synthetic-tiny"],
+    architecture=Architecture((8, 8), groups=4, expansion=1, dropout=0.2),
+    batch=2,
+    steps=12,
+    unroll=Uniform(1, 4),
+    ema=0.9,
+    statistics=4,
+)
+
+
+@cache
+def data(split: str) -> Dataset:
+    """The street, drawn once for all tests."""
+    return cached(open_dataset(DATA, split), 1 << 26)
+
+
+def trainer(folder: Path, recipe: Recipe = TINY, **run: Any) -> Trainer:
+    return Trainer.build(recipe, data(recipe.split), Run(folder, DATA, torch.device("cpu"), **run))
+
+
+def train(folder: Path, recipe: Recipe = TINY, **run: Any) -> Trainer:
+    """A new run from start to end (or to where `stop` says)."""
+    running = trainer(folder, recipe, **run)
+    opened = session.start(running)
+    try:
+        running.train(opened)
+    finally:
+        opened.close()
+    return running
+
+
+def resume(folder: Path, recipe: Recipe = TINY, **run: Any) -> Trainer:
+    running = trainer(folder, recipe, **run)
+    opened = session.resume(running)
+    try:
+        running.train(opened)
+    finally:
+        opened.close()
+    return running
+
+
+def tensors(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / checkpoint.NAME)
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in (folder / log.NAME).read_text().splitlines()]
+
+
+def steps(folder: Path) -> list[dict[str, Any]]:
+    """The log's steps, without how long they took."""
+    return [{k: v for k, v in line.items() if k != "ms"} for line in lines(folder) if "loss" in line]
+
+
+def process(*arguments: str) -> subprocess.Popen[str]:
+    """`streamdeq train …` on one thread."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "streamdeq.cli.train", *arguments, "--threads", "1", "--quiet"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def settings(recipe: Recipe = TINY) -> list[str]:
+    """What makes `synthetic-tiny` into `TINY` on the command line."""
+    arch = recipe.architecture
+    return [
+        "synthetic-tiny",
+        *("--data", DATA),
+        f"architecture.channels={','.join(map(str, arch.channels))}",
+        f"architecture.expansion={arch.expansion}",
+        f"architecture.dropout={arch.dropout}",
+        f"batch={recipe.batch}",
+        f"steps={recipe.steps}",
+        "unroll.high=4",
+        f"ema={recipe.ema}",
+        f"statistics={recipe.statistics}",
+        f"optimizer.lr={recipe.optimizer.lr}",
+    ]
+
+
+def wait_for_step(folder: Path, step: int, running: subprocess.Popen[str], limit_s: float = 60.0) -> None:
+    """Until the log has `step` steps."""
+    until = time.monotonic() + limit_s
+    path = folder / log.NAME
+    while time.monotonic() < until and running.poll() is None:
+        if path.exists() and path.read_text().count('"loss"') >= step:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"no step {step} within {limit_s} s: {running.communicate()}")

@@ -1,0 +1,136 @@
+"""Recipes as values, the numbers drawn from them, and what the optimiser makes of them."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from small_runs import TINY, data
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.models.architecture import Architecture
+from streamdeq.models.mdeq import MDEQ
+from streamdeq.overrides import override
+from streamdeq.training.batches import ahead
+from streamdeq.training.optimizers import build_optimizer, learning_rate
+from streamdeq.training.plain import differences, from_plain, to_plain
+from streamdeq.training.randomness import sample_index
+from streamdeq.training.recipe import Fixed, Optimizer, Recipe, Schedule, Uniform
+from streamdeq.training.recipes import RECIPES
+from streamdeq.training.work import SegmentationWork, inverse_log_frequency
+
+
+def test_stochastic_unrolling_draws_every_number_equally_often_and_repeatably():
+    unroll = Uniform(1, 20)
+    draws = [unroll.draw(0, step) for step in range(4000)]
+    counts = np.bincount(draws, minlength=21)[1:]
+    assert counts.min() > 140  # 200 expected, standard deviation 14
+    assert counts.max() < 260
+    assert draws == [unroll.draw(0, step) for step in range(4000)]
+    assert draws != [unroll.draw(1, step) for step in range(4000)]
+
+
+def test_unrolled_training_is_named_beside_stochastic_and_differs_in_that_alone():
+    changed = differences(to_plain(RECIPES["camvid-s"]), to_plain(RECIPES["camvid-s-ur"]))
+    assert {key for key, _, _ in changed} == {"name", "unroll.high", "unroll.kind", "unroll.low", "unroll.n"}
+    assert RECIPES["camvid-s-ur"].unroll == Fixed(20)
+
+
+def test_every_sample_is_seen_once_per_epoch_in_another_order():
+    first, second = ([sample_index(0, "order", e * 7 + i, 7) for i in range(7)] for e in (0, 1))
+    assert sorted(first) == sorted(second) == list(range(7))
+    assert first != second
+
+
+@pytest.mark.parametrize("name", ["camvid-s", "camvid-s-ur", "synthetic-tiny"])
+def test_a_recipe_survives_json(name):
+    recipe = RECIPES[name]
+    assert from_plain(Recipe, json.loads(json.dumps(to_plain(recipe)))) == recipe
+
+
+def test_a_recipe_of_another_version_names_the_key_it_does_not_know():
+    with pytest.raises(StreamdeqError, match="unknown key of Recipe 'stepz'; did you mean 'steps'"):
+        from_plain(Recipe, {**to_plain(TINY), "stepz": 1})
+
+
+def test_settings_reach_into_a_recipe_and_unknown_ones_are_refused():
+    changed = override(TINY, ["optimizer.lr=1e-4", "unroll.high=9", "grad_last=none", "crop_hw=64,64"])
+    assert (changed.optimizer.lr, changed.unroll, changed.grad_last) == (1e-4, Uniform(1, 9), None)
+    with pytest.raises(StreamdeqError, match=r"did you mean 'optimizer\.lr'"):
+        override(TINY, ["lr=1e-4"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("batch=0", "batch must be at least 1; got 0"),
+        ("crop_hw=30,48", "multiples of 8; got 30x48"),
+        ("unroll.low=9", "unroll must be 1 <= low <= high"),
+        ("precision=fp16", "precision must be fp32 or bf16; got 'fp16'"),
+        ("optimizer.name=adam", "optimizer.name must be adamw or sgd; got 'adam'"),
+        ("ema=1", r"ema must be in \[0, 1\)"),
+    ],
+)
+def test_a_recipe_that_cannot_be_trained_is_refused_in_one_line(setting, message):
+    with pytest.raises(StreamdeqError, match=message):
+        override(TINY, [setting])
+
+
+def test_the_learning_rate_rises_linearly_and_falls_as_a_cosine():
+    schedule, optimizer = Schedule(warmup=10, final=0.1), Optimizer(lr=2.0)
+    recipe = replace(TINY, steps=110, schedule=schedule, optimizer=optimizer)
+    rates = [learning_rate(recipe, step) for step in (0, 4, 9, 10, 60, 110)]
+    assert rates == pytest.approx([0.2, 1.0, 2.0, 2.0, 2.0 * 0.55, 0.2])
+    assert learning_rate(replace(recipe, schedule=Schedule(0)), 55) == pytest.approx(1.0)
+
+
+def test_norms_biases_and_weight_scales_do_not_decay():
+    backbone = MDEQ(Architecture((8, 16), groups=4, expansion=2))
+    decayed, free = build_optimizer(backbone, Optimizer(weight_decay=0.1)).param_groups
+    assert (decayed["weight_decay"], free["weight_decay"]) == (0.1, 0.0)
+    names = {id(p): name for name, p in backbone.named_parameters()}
+    kernels = {names[id(p)] for p in decayed["params"]}
+    rest = {names[id(p)] for p in free["params"]}
+    assert all(name.endswith((".weight", "weight_v")) for name in kernels)
+    assert not any("gn" in name or "gnorm" in name for name in kernels)
+    assert any(name.endswith("weight_g") for name in rest)
+    assert len(kernels | rest) == len(names)
+
+
+def test_class_weights_are_those_of_enet():
+    dataset = data("train")
+    labels = np.stack([clip.target(t) for clip, t in dataset.samples])
+    labels = labels[labels != 255]
+    weights = inverse_log_frequency(dataset).tolist()
+    expected = [1 / math.log(1.02 + float((labels == c).mean())) for c in range(len(dataset.classes))]
+    assert weights == pytest.approx(expected)
+
+
+def test_a_batch_depends_on_seed_and_step_only():
+    dataset = data("train")
+    one, two = SegmentationWork(TINY, dataset), SegmentationWork(TINY, dataset)
+    two.batch(0)
+    a, b = one.batch(3), two.batch(3)
+    assert torch.equal(a.images, b.images)
+    assert torch.equal(a.targets, b.targets)
+    assert a.images.shape == (2, 3, 32, 48)
+    assert not torch.equal(a.images, one.batch(4).images)
+
+
+def test_batches_come_in_order_whatever_is_prepared_ahead():
+    assert list(ahead(lambda step: step * step, range(3, 9), depth=3)) == [9, 16, 25, 36, 49, 64]
+    assert list(ahead(lambda step: step, range(4, 4))) == []
+
+
+def test_an_error_in_a_batch_is_raised_where_the_batch_is_asked_for():
+    def make(step: int) -> int:
+        if step == 2:
+            raise StreamdeqError("frame 2 cannot be read")
+        return step
+
+    batches = ahead(make, range(5))
+    assert [next(batches), next(batches)] == [0, 1]
+    with pytest.raises(StreamdeqError, match="frame 2 cannot be read"):
+        next(batches)

@@ -1,0 +1,138 @@
+"""What a run does to a network, and how it ends when the recipe is a bad one."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from small_runs import TINY, data, lines, process, settings, steps, tensors, train, trainer
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.models.checkpoint import load_tensors, read_weights
+from streamdeq.tasks import build_network
+from streamdeq.training import checkpoint
+from streamdeq.training.guard import Guard
+from streamdeq.training.loop import WEIGHTS
+from streamdeq.training.recipe import Fixed
+from streamdeq.training.recipes import RECIPES
+from streamdeq.training.work import SegmentationWork
+
+PLAIN = replace(TINY, ema=0.0)
+
+
+def test_the_loss_falls_on_the_tiny_recipe(tmp_path):
+    train(tmp_path, replace(RECIPES["synthetic-tiny"], batch=2, steps=40))
+    losses = [line["loss"] for line in steps(tmp_path)]
+    assert sum(losses[-8:]) < 0.65 * sum(losses[:8])
+
+
+def test_every_parameter_gets_a_gradient_and_moves(tmp_path):
+    running = trainer(tmp_path, PLAIN)
+    before = {name: p.detach().clone() for name, p in running.network.named_parameters()}
+    for step in range(3):
+        running.step(running.work.batch(step))
+    assert [name for name, p in running.network.named_parameters() if torch.equal(p, before[name])] == []
+
+
+def test_autocast_hides_no_weight_from_the_gradient(tmp_path):
+    # The ungraded applications come first: a cache of cast weights filled there would cut these off.
+    running = trainer(tmp_path, replace(PLAIN, precision="bf16", unroll=Fixed(6), grad_last=2))
+    running._loss(running.work.batch(0), 6).backward()
+    missing = [name for name, p in running.network.named_parameters() if p.grad is None or not p.grad.any()]
+    assert missing == []
+
+
+def test_autocast_trains_like_float32(tmp_path):
+    for precision in ("fp32", "bf16"):
+        train(tmp_path / precision, replace(PLAIN, precision=precision, steps=6))
+    pairs = zip(steps(tmp_path / "fp32"), steps(tmp_path / "bf16"), strict=True)
+    assert all(a["loss"] == pytest.approx(b["loss"], rel=0.05) for a, b in pairs)
+
+
+def test_unrolled_training_takes_the_fixed_number_in_every_step(tmp_path):
+    train(tmp_path, replace(PLAIN, unroll=Fixed(3), steps=3))
+    assert [line["unrollings"] for line in steps(tmp_path)] == [3, 3, 3]
+
+
+def test_validation_is_logged_and_its_figures_go_with_the_weights(tmp_path):
+    train(tmp_path, TINY, validation=data("val"), validate_every=5)
+    validations = [line for line in lines(tmp_path) if line.get("event") == "validation"]
+    assert [line["step"] for line in validations] == [5, 10, 12]
+    assert list(validations[-1]["mIoU"]) == ["1", "2", "4", "8", "14", "20"]
+    spec, _ = read_weights(tmp_path / WEIGHTS)
+    assert spec.provenance.metrics["mIoU val single 4"] == validations[-1]["mIoU"]["4"]
+
+
+def test_validation_leaves_no_trace_in_the_run(tmp_path):
+    train(tmp_path / "without")
+    train(tmp_path / "with", validation=data("val"), validate_every=2)
+    expected = tensors(tmp_path / "without")
+    assert all(torch.equal(t, expected[name]) for name, t in tensors(tmp_path / "with").items())
+
+
+def test_the_weights_are_the_average_with_statistics_of_their_own(tmp_path):
+    running = train(tmp_path)
+    spec, weights = read_weights(tmp_path / WEIGHTS)
+    network = build_network(spec)
+    load_tensors(network, weights, "the run")
+    average = running.state.average.tensors
+    name = "backbone.fullstage.branches.0.blocks.0.conv1.weight_v"
+    assert torch.equal(weights[name], average[name].half())
+    norm = "backbone.downsample.1.running_mean"
+    assert not torch.allclose(weights[norm].float(), average[norm], rtol=1e-2)
+    assert (spec.name, spec.size, spec.provenance.data) == ("synthetic-tiny", 32, "synthetic train")
+
+
+def test_a_hopeless_learning_rate_stops_with_the_last_good_checkpoint(tmp_path):
+    folder = tmp_path / "run"
+    hopeless = replace(PLAIN, steps=200, optimizer=replace(PLAIN.optimizer, lr=50.0))
+    running = process(*settings(hopeless), "--out", str(folder))
+    output, errors = running.communicate(timeout=120)
+    assert (running.returncode, output) == (2, "")
+    assert errors.startswith("streamdeq: training diverged: ")
+    assert errors.count("\n") == 1
+    assert not (folder / WEIGHTS).exists()
+    assert checkpoint.read_header(folder / checkpoint.NAME)["step"] == 0
+    assert all(bool(torch.isfinite(t).all()) for t in tensors(folder).values())
+
+
+def test_a_step_that_is_not_finite_is_skipped_and_counted(tmp_path):
+    running = trainer(tmp_path, PLAIN)
+    before = {name: p.detach().clone() for name, p in running.network.named_parameters()}
+    assert isinstance(running.work, SegmentationWork)
+    running.work.class_weights = torch.full((8,), float("nan"))
+    record = running.step(running.work.batch(0))
+    assert record.skipped
+    assert running.guard.skipped == 1
+    assert all(torch.equal(p, before[name]) for name, p in running.network.named_parameters())
+
+
+def test_a_checkpoint_with_a_weight_that_is_not_finite_is_never_written(tmp_path):
+    running = train(tmp_path, replace(PLAIN, steps=1))
+    good = (tmp_path / checkpoint.NAME).read_bytes()
+    with torch.no_grad():
+        next(running.network.parameters())[0] = float("inf")
+    with pytest.raises(StreamdeqError, match="not finite"):
+        running.save()
+    assert (tmp_path / checkpoint.NAME).read_bytes() == good
+
+
+def watch(guard: Guard, loss: float, steps: int) -> None:
+    for _ in range(steps):
+        guard.usable(loss, 1.0)
+
+
+def test_the_guard_lets_noise_pass_and_stops_a_run_that_lost_its_progress():
+    guard = Guard()
+    for step in range(200):
+        guard.usable(2.0 * 0.98**step + 0.5 + 0.3 * (step % 3), 1.0)
+    assert guard.healthy
+    with pytest.raises(StreamdeqError, match=r"a loss around .* \(the first was 2\.5\) for 20 steps"):
+        watch(guard, 2.4, steps=60)
+
+
+def test_the_guard_takes_up_where_it_was():
+    first, second = Guard(), Guard()
+    for loss in (2.0, float("nan"), 1.5, 9.0):
+        first.usable(loss, 1.0)
+    second.load(first.dump())
+    assert second == first
