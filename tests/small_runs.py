@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from streamdeq.cli import train as cli_train
+from streamdeq.cli.main import build, guarded
 from streamdeq.data.base import Dataset
 from streamdeq.data.cache import cached
 from streamdeq.data.open import open_dataset
@@ -89,6 +91,11 @@ def process(*arguments: str) -> subprocess.Popen[str]:
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
+
+
+def command(*arguments: str) -> int:
+    """The same command in this process; its exit code."""
+    return guarded(build([cli_train.train]), ["train", *arguments, "--threads", "1", "--quiet"])
 
 
 def settings(recipe: Recipe = TINY) -> list[str]:

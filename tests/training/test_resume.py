@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import TINY, lines, process, resume, settings, steps, tensors, train, trainer, wait_for_step
+from small_runs import TINY, command, lines, process, resume, settings, steps, tensors, train, trainer, wait_for_step
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.checkpoint import read_weights
@@ -50,7 +50,7 @@ def test_another_seed_is_another_run(tmp_path, whole):
     assert steps(tmp_path)[0]["loss"] != steps(whole)[0]["loss"]
 
 
-def test_terminated_and_resumed_in_processes_of_their_own_equals_the_whole_run(tmp_path, whole):
+def test_terminated_and_resumed_equals_the_whole_run(tmp_path, whole, capsys):
     folder = tmp_path / "run"
     first = process(*settings(), "--out", str(folder))
     wait_for_step(folder, 3, first)
@@ -60,10 +60,8 @@ def test_terminated_and_resumed_in_processes_of_their_own_equals_the_whole_run(t
     done = checkpoint.read_header(folder / checkpoint.NAME)["step"]
     assert errors == f"stopped after step {done}; go on with: streamdeq train --resume {folder}\n"
     assert 3 <= done < 12
-    second = process("--resume", str(folder))
-    output, errors = second.communicate(timeout=60)
-    assert (second.returncode, errors) == (0, "")
-    assert output == f"{folder / WEIGHTS}\n"
+    assert command("--resume", str(folder)) == 0
+    assert capsys.readouterr() == (f"{folder / WEIGHTS}\n", "")
     assert_same_run(folder, whole)
 
 
@@ -101,10 +99,10 @@ def test_a_changed_recipe_is_refused_by_the_name_of_the_key(whole):
         session.resume(trainer(whole, replace(TINY, optimizer=optimizer)))
 
 
-def test_a_changed_recipe_on_the_command_line_is_one_line_and_exit_code_2(whole):
-    running = process("--resume", str(whole), "batch=3")
-    output, errors = running.communicate(timeout=60)
-    assert (running.returncode, output) == (2, "")
+def test_a_changed_recipe_on_the_command_line_is_one_line_and_exit_code_2(whole, capsys):
+    assert command("--resume", str(whole), "batch=3") == 2
+    output, errors = capsys.readouterr()
+    assert output == ""
     assert errors.count("\n") == 1
     assert "differs in 'batch': the run has 2, now 3" in errors
 
