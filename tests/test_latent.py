@@ -135,7 +135,7 @@ def test_a_latent_is_a_pytree_of_its_maps(a):
 
 def test_latents_of_different_numbers_of_scales_do_not_mix(a):
     with pytest.raises(ValueError, match="zip"):
-        a + noise(3, 1, SHAPES[:2])
+        _ = a + noise(3, 1, SHAPES[:2])
 
 
 def test_detach_clone_and_to_go_over_all_maps(a):

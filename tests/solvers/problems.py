@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from streamdeq.latent import Latent
-from streamdeq.solvers import SolverState
+from streamdeq.solvers import FixedPointMap, SolverState
 
 SHAPES = ((3, 4, 4), (2, 2, 2), (5, 1, 1))
 SIZE = sum(c * h * w for c, h, w in SHAPES)
@@ -81,7 +81,7 @@ class Tanh:
 class Counted:
     """f, and how often it was called."""
 
-    f: object
+    f: FixedPointMap
     calls: int = 0
 
     def __call__(self, z: Latent) -> Latent:
@@ -93,7 +93,7 @@ class Counted:
 class Spoilt:
     """f, but `poison` in one entry of one row at the given calls (from 1)."""
 
-    f: object
+    f: FixedPointMap
     row: int
     calls: tuple[int, ...]
     poison: float = float("nan")

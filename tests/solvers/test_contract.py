@@ -35,7 +35,7 @@ SOLVERS = {
 RATES = [0.3, 0.6, 0.8]
 
 
-@pytest.fixture(params=SOLVERS.values(), ids=SOLVERS.keys())
+@pytest.fixture(params=SOLVERS.values(), ids=list(SOLVERS))
 def solver(request):
     return request.param
 
@@ -233,6 +233,26 @@ def test_a_step_leaves_what_a_reader_holds_of_the_old_state_alone(solver, proble
     before = public(state).clone()
     steps(solver, problem, state, 5)
     assert identical(public(state), before)
+
+
+def single(problem):
+    return Tanh(problem.a.float(), problem.solution.float())
+
+
+def test_float32_rows_equal_themselves_alone_to_float32(solver, problem):
+    f, z0 = single(problem), noise(3, seed=5).to(torch.float32)
+    together = steps(solver, f, solver.init(z0), 5)
+    assert {together.answer.maps[0].dtype, together.residual.dtype} == {torch.float32}
+    for i in range(3):
+        alone = steps(solver, f.row(i), solver.init(z0[i : i + 1]), 5)
+        close(row(together, i).answer, alone.answer, 1e-5)
+
+
+def test_float32_overflow_is_caught_like_any_infinity(solver, problem):
+    spoilt = Spoilt(single(problem), row=1, calls=(2, 3), poison=3e38)
+    state = steps(solver, spoilt, solver.init(zeros(3, dtype=torch.float32)), 40)
+    assert state.status.tolist() == [Status.RUNNING, Status.NONFINITE, Status.RUNNING]
+    assert error(state.answer, single(problem)).max() < 1e-5
 
 
 @pytest.mark.parametrize("shapes", [((4, 3, 5),), ((1, 1, 1), (1, 1, 1)), ((2, 4, 4), (3, 4, 4))])

@@ -23,7 +23,7 @@ def points_of(f, solver, z0, evaluations):
     return points, values, torch.stack([(v - p).norm() for v, p in zip(values, points, strict=True)])
 
 
-@pytest.fixture(params=INNER.values(), ids=INNER.keys())
+@pytest.fixture(params=INNER.values(), ids=list(INNER))
 def inner(request):
     return request.param
 
