@@ -78,7 +78,19 @@ def _install() -> None:
     _say("installing torch, torchvision, streamdeq and its tools (6 GB; the first time they are downloaded)")
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
     target = ["--python", str(PYTHON), "--constraint", "constraints.txt"]
-    _run(VENV / "bin" / "uv", "pip", "install", *quiet, *target, "--editable", ".", "--group", "dev")
+    # Bytecode: importing torch takes twice as long without, and the tests start many processes.
+    _run(
+        VENV / "bin" / "uv",
+        "pip",
+        "install",
+        *quiet,
+        *target,
+        "--compile-bytecode",
+        "--editable",
+        ".",
+        "--group",
+        "dev",
+    )
 
 
 def _run(*command: str | Path) -> None:

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils import _pytree as pytree
-from torchvision.transforms.v2 import functional as tv
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.frame import Frame
@@ -169,7 +169,7 @@ class Engine:
     def _inject(self, images: Sequence[np.ndarray], geometry: Geometry) -> Injection:
         pictures = torch.stack([torch.from_numpy(np.ascontiguousarray(i)).permute(2, 0, 1) for i in images])
         if geometry.content_hw != geometry.frame_hw:
-            pictures = tv.resize(pictures, list(geometry.content_hw), antialias=True)
+            pictures = F.interpolate(pictures, size=geometry.content_hw, mode="bilinear", antialias=True)
         return self.functions.inject(pictures, geometry.canvas_hw)
 
     def _place(self, row: Row, geometry: Geometry, injection: Injection, keep: bool) -> Start:
