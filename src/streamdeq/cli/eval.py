@@ -1,0 +1,80 @@
+"""`streamdeq eval`: the streaming protocol on a data set, as a table. A thin caller of `streamdeq.evaluation`."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from streamdeq.cli import options
+from streamdeq.cli.options import at_least, counts
+
+
+def eval(
+    model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A packaged model, or a weights file.")],
+    data: Annotated[str, typer.Option("--data", metavar="DIR|synthetic", help="The data set.")],
+    split: Annotated[str, typer.Option("--split", metavar="NAME", help="The part of it to score.")] = "val",
+    iterations: options.IterationCounts = (1, 2, 4, 8),
+    offsets: Annotated[
+        Sequence[int],
+        typer.Option(
+            "--offsets",
+            metavar="N,N,…",
+            parser=counts(0, "--offsets"),
+            help="Frames between the start from zeros and the scored frame.",
+        ),
+    ] = (0, 1, 2, 5, 10, 20),
+    solver: options.Solver = None,
+    size: options.Size = None,
+    precision: options.Precision = "auto",
+    device: options.Device = "auto",
+    batch: Annotated[
+        int,
+        typer.Option("--batch", metavar="N", parser=at_least(1, "--batch"), help="Rows computed together."),
+    ] = 8,
+    latency: Annotated[bool, typer.Option("--latency", help="Measure milliseconds per frame as well.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write JSON as well.")] = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Score a model while it streams: streamdeq eval camvid-s --data DIR."""
+    import streamdeq
+    from streamdeq.cli.progress import track
+    from streamdeq.data.open import open_dataset
+    from streamdeq.evaluation.latency import measure, some_images
+    from streamdeq.evaluation.protocol import Settings, count_steps, evaluate
+    from streamdeq.evaluation.report import Report, check_writable, make_notes, write
+    from streamdeq.evaluation.table import make_rows
+
+    if out is not None:
+        check_writable(out)
+    began = time.monotonic()
+    settings = Settings(tuple(iterations), tuple(offsets), solver, size, batch)
+    dataset = open_dataset(data, split)
+    loaded = streamdeq.load(model, device, precision)
+    with track("eval", count_steps(loaded, dataset, settings), unit="steps", quiet=quiet) as advance:
+        evaluation = evaluate(loaded, dataset, settings, advance)
+    times: tuple[Any, ...] = ()
+    if latency:
+        images = some_images(dataset)
+        times = tuple(measure(loaded, images, count, settings) for count in settings.iterations)
+    header = _header(loaded, model, data, split, size, time.monotonic() - began)
+    report = Report(header, make_rows(evaluation), times, make_notes(evaluation))
+    if out is not None:
+        write(report, out)
+    typer.echo(report.markdown() if markdown else report.text())
+
+
+def _header(loaded: Any, model: str, data: str, split: str, size: int | str | None, seconds: float) -> Any:
+    from streamdeq.evaluation.report import Header
+    from streamdeq.models import zoo
+    from streamdeq.models.checkpoint import digest, read_weights
+    from streamdeq.training.log import surroundings
+
+    _, tensors = read_weights(zoo.find(model))
+    functions, spec = loaded.functions, loaded.spec
+    precision = {"bfloat16": "bf16", "float32": "fp32"}[str(functions.dtype).removeprefix("torch.")]
+    side = spec.size if size is None else size
+    place = surroundings(functions.device)
+    return Header(spec.name, digest(tensors), data, split, side, precision, str(functions.device), seconds, place)

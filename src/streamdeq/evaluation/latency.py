@@ -1,0 +1,154 @@
+"""How long a frame takes, and where the time goes: one row, streaming, wall clock. Knows no metric.
+
+The time of a frame is that of the three verbs and the task's decoding, from the uint8 picture to the answer in the
+frame's own pixels. Reading the picture from a file or a camera and drawing are not in it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from streamdeq.data.base import Dataset
+from streamdeq.errors import StreamdeqError
+from streamdeq.evaluation.protocol import Evaluated, Settings
+from streamdeq.frame import Frame
+from streamdeq.latent import Latent
+from streamdeq.models.cells import Injection
+from streamdeq.solvers import make_solver
+from streamdeq.streaming.engine import Engine, ModelFunctions, Row
+from streamdeq.streaming.geometry import HW
+
+#: Frames at the start that are not counted: memory is allocated and kernels are chosen there.
+WARM_UP = 5
+#: Frames measured unless said otherwise.
+FRAMES = 100
+
+
+@dataclass(frozen=True)
+class Percentiles:
+    """Milliseconds; p50 is the median."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds per frame at one iteration count. The parts' percentiles do not add up, their means would.
+
+    Args:
+        nfe: applications of `f` per frame.
+        frames: measured frames, without the warm-up.
+        threads: of torch, on a CPU.
+        inject: scaling, normalisation and stem. solve: the applications of `f`. head: the task's outputs.
+        decode: outputs → answer.
+    """
+
+    iterations: int
+    nfe: int
+    frames: int
+    threads: int
+    total: Percentiles
+    inject: Percentiles
+    solve: Percentiles
+    head: Percentiles
+    decode: Percentiles
+
+
+@dataclass(frozen=True)
+class _Times:
+    """Seconds of one frame."""
+
+    inject: float
+    solve: float
+    head: float
+    decode: float
+
+    @property
+    def total(self) -> float:
+        return self.inject + self.solve + self.head + self.decode
+
+
+def measure(
+    model: Evaluated, images: Sequence[np.ndarray], iterations: int, settings: Settings, warm_up: int = WARM_UP
+) -> Latency:
+    """Stream `images`, (H, W, 3) uint8 RGB, and time every frame after the first `warm_up`.
+
+    Raises:
+        StreamdeqError: no frame is left to measure.
+    """
+    if len(images) <= warm_up:
+        raise StreamdeqError(f"expected more than {warm_up} frames to measure latency, got {len(images)}")
+    solver = make_solver(settings.solver or model.spec.solver, iterations)
+    engine, evaluations = model.engine(solver, settings.size), solver.evaluations(iterations)
+    head = engine.functions = _TimedHead(engine.functions)
+    row = engine.open()
+    times = [_time(engine, head, row, Frame(image, n, 0.0), evaluations) for n, image in enumerate(images)][warm_up:]
+    parts = {part: _percentiles([getattr(t, part) for t in times]) for part in ("total", *_parts())}
+    return Latency(iterations, evaluations, len(times), torch.get_num_threads(), **parts)
+
+
+def some_images(dataset: Dataset, frames: int = FRAMES + WARM_UP) -> list[np.ndarray]:
+    """Pictures for `measure`: those of the longest clip, as often as it takes; of all clips if they are pictures."""
+    longest = max(dataset.clips, key=len)
+    if len(longest) > 1:
+        pictures = [longest.image(t) for t in range(min(frames, len(longest)))]
+    else:
+        pictures = [clip.image(0) for clip in dataset.clips[:frames]]
+    return [pictures[n % len(pictures)] for n in range(frames)]
+
+
+class _TimedHead:
+    """A model's functions that note how long the last `predict` took: the engine's `read` is that and decoding."""
+
+    def __init__(self, functions: ModelFunctions) -> None:
+        self._functions = functions
+        self.seconds = 0.0
+
+    def inject(self, pictures: Tensor, canvas_hw: HW) -> Injection:
+        return self._functions.inject(pictures, canvas_hw)
+
+    def zeros(self, injection: Injection) -> Latent:
+        return self._functions.zeros(injection)
+
+    def step(self, z: Latent, injection: Injection) -> Latent:
+        return self._functions.step(z, injection)
+
+    def predict(self, z: Latent) -> Any:
+        began = _now()
+        outputs = self._functions.predict(z)
+        self.seconds = _now() - began
+        return outputs
+
+
+def _time(engine: Engine, head: _TimedHead, row: Row, frame: Frame, evaluations: int) -> _Times:
+    clock = [_now()]
+    engine.observe([row], [frame])
+    clock.append(_now())
+    for _ in range(evaluations):
+        engine.iterate([row])
+    clock.append(_now())
+    engine.read([row])
+    inject, solve, read = (after - before for before, after in zip(clock, [*clock[1:], _now()], strict=True))
+    return _Times(inject, solve, head.seconds, read - head.seconds)
+
+
+def _now() -> float:
+    """The wall clock once the device has done all it was given: otherwise `read` would be charged for the solve."""
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    return perf_counter()
+
+
+def _parts() -> tuple[str, ...]:
+    return tuple(part.name for part in fields(_Times))
+
+
+def _percentiles(seconds: Sequence[float]) -> Percentiles:
+    return Percentiles(*(1000 * float(q) for q in np.percentile(seconds, (50, 95, 99))))

@@ -1,0 +1,76 @@
+"""Which frames are scored, and which streams have to run for that. Knows clips; no model, no metric.
+
+The labelled frame n is scored at offset t when streaming started at frame n − t from zeros. One stream that starts at
+frame s serves every offset: on its way it is the answer for frame s at offset 0, for s + 1 at offset 1, and so on.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from streamdeq.data.base import Dataset
+from streamdeq.errors import StreamdeqError
+
+
+@dataclass(frozen=True, order=True)
+class Sample:
+    """A labelled frame: frame `t` of clip number `clip`."""
+
+    clip: int
+    t: int
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A stream from zeros at frame `start` of clip number `clip`, scored after `offsets` further frames (ascending)."""
+
+    clip: int
+    start: int
+    offsets: tuple[int, ...]
+
+    @property
+    def frames(self) -> int:
+        """How many frames it runs over."""
+        return self.offsets[-1] + 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every row of the table is about the same `samples`. `note` says why there are no chains, where there are none."""
+
+    samples: tuple[Sample, ...]
+    chains: tuple[Chain, ...]
+    note: str = ""
+
+
+def make_plan(dataset: Dataset, offsets: Sequence[int]) -> Plan:
+    """The labelled frames with at least max(offsets) predecessors, and the fewest streams that reach all offsets.
+
+    Raises:
+        StreamdeqError: nothing is labelled, or no labelled frame has that many predecessors.
+    """
+    labelled = [Sample(number, t) for number, clip in enumerate(dataset.clips) for t in clip.labelled]
+    if not labelled:
+        raise StreamdeqError(f"expected labelled frames in split '{dataset.split}' of {dataset.name}, found none")
+    if all(len(clip) == 1 for clip in dataset.clips):
+        note = f"split '{dataset.split}' of {dataset.name} has single pictures only, no video: nothing to stream"
+        return Plan(tuple(labelled), (), note)
+    samples = tuple(sample for sample in labelled if sample.t >= max(offsets))
+    if not samples:
+        longest = max(len(clip) for clip in dataset.clips)
+        most = max(sample.t for sample in labelled)
+        raise StreamdeqError(
+            f"expected a labelled frame with at least {max(offsets)} frames before it, the largest offset, in split "
+            f"'{dataset.split}' of {dataset.name}; the longest clip has {longest} frames and the most before a "
+            f"labelled one is {most}; use smaller --offsets"
+        )
+    return Plan(samples, _chains(samples, offsets))
+
+
+def _chains(samples: Sequence[Sample], offsets: Sequence[int]) -> tuple[Chain, ...]:
+    """In the order of their first frames, so that neighbours run over the same pictures."""
+    wanted: dict[Sample, set[int]] = defaultdict(set)
+    for sample in samples:
+        for offset in offsets:
+            wanted[Sample(sample.clip, sample.t - offset)].add(offset)
+    return tuple(Chain(first.clip, first.t, tuple(sorted(wanted[first]))) for first in sorted(wanted))

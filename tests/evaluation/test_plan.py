@@ -1,0 +1,124 @@
+"""Which frames are scored and which streams are run for them."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.open import open_dataset
+from streamdeq.errors import StreamdeqError
+from streamdeq.evaluation.footage import Footage
+from streamdeq.evaluation.plan import Chain, Sample, make_plan
+
+
+@dataclass(frozen=True)
+class GreyClip(Clip):
+    """Frames of (6, 8) that count how often they were decoded; labels of any size."""
+
+    name: str
+    frames: int
+    marked: tuple[int, ...]
+    decoded: list[int]
+    label_hw: tuple[int, int] = (6, 8)
+    fps: float = 4.0
+
+    def __len__(self) -> int:
+        return self.frames
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        return self.marked
+
+    def image(self, t: int) -> np.ndarray:
+        self.decoded.append(t)
+        return np.full((6, 8, 3), t, np.uint8)
+
+    def target(self, t: int) -> np.ndarray:
+        return np.zeros(self.label_hw, np.uint8)
+
+
+def clip(frames: int, labelled: tuple[int, ...]) -> GreyClip:
+    return GreyClip("grey", frames, labelled, [])
+
+
+def dataset(*clips: Clip) -> Dataset:
+    return Dataset("greys", "segmentation", "val", ("a",), ((0, 0, 0),), clips, "")
+
+
+def test_one_stream_serves_every_offset_on_its_way():
+    plan = make_plan(dataset(clip(4, (0, 1, 2, 3))), (0, 2))
+    assert plan.samples == (Sample(0, 2), Sample(0, 3))
+    assert plan.chains == (Chain(0, 0, (2,)), Chain(0, 1, (2,)), Chain(0, 2, (0,)), Chain(0, 3, (0,)))
+
+
+def test_a_stream_ends_at_the_last_frame_that_is_scored():
+    plan = make_plan(dataset(clip(30, (20,))), (0, 1, 20))
+    assert [(chain.start, chain.frames) for chain in plan.chains] == [(0, 21), (19, 2), (20, 1)]
+
+
+def test_labelled_frames_too_near_to_the_start_of_their_clip_are_left_out():
+    plan = make_plan(dataset(clip(3, (0, 1, 2)), clip(9, (1, 5, 8))), (0, 5))
+    assert plan.samples == (Sample(1, 5), Sample(1, 8))
+
+
+def test_clips_too_short_for_the_offsets_say_how_long_they_are():
+    with pytest.raises(StreamdeqError) as error:
+        make_plan(dataset(clip(7, (2, 4)), clip(3, (0,))), (0, 5))
+    assert str(error.value) == (
+        "expected a labelled frame with at least 5 frames before it, the largest offset, in split 'val' of greys; "
+        "the longest clip has 7 frames and the most before a labelled one is 4; use smaller --offsets"
+    )
+
+
+def test_a_split_without_labels_is_refused():
+    with pytest.raises(StreamdeqError, match="expected labelled frames in split 'val' of greys, found none"):
+        make_plan(dataset(clip(7, ())), (0,))
+
+
+def test_single_pictures_are_all_scored_and_not_streamed():
+    plan = make_plan(dataset(clip(1, (0,)), clip(1, (0,))), (0, 20))
+    assert (plan.samples, plan.chains) == ((Sample(0, 0), Sample(1, 0)), ())
+    assert "no video" in plan.note
+
+
+@pytest.mark.shared
+def test_camvids_validation_split_is_81_frames_with_20_before_them(shared_dir: Path):
+    plan = make_plan(open_dataset(str(shared_dir / "data" / "camvid"), "val"), (0, 1, 2, 5, 10, 20))
+    assert [sample.t for sample in plan.samples] == list(range(20, 101))
+    # One chain from every frame; the last of them end with the clip.
+    assert len(plan.chains) == 101
+    assert sum(chain.frames for chain in plan.chains) == 81 * 21 + 10 * 11 + 5 * 6 + 3 * 3 + 2 + 1
+    assert sum(len(chain.offsets) for chain in plan.chains) == 81 * 6
+
+
+# -- pictures ----------------------------------------------------------------------------------------------
+
+
+def test_a_frame_carries_its_number_and_time_and_is_decoded_once():
+    footage = Footage([grey := clip(5, (3,))])
+    frame = footage.frame(Sample(0, 3))
+    assert (frame.index, frame.time_s, frame.image[0, 0, 0]) == (3, 0.75, 3)
+    footage.frame(Sample(0, 3))
+    footage.target(Sample(0, 3))
+    assert grey.decoded == [3]
+
+
+def test_memory_is_bounded_and_the_frame_not_asked_for_longest_goes_first():
+    footage = Footage([grey := clip(5, ())], limit_bytes=2 * 6 * 8 * 3)
+    for t in (0, 1, 0, 2, 0, 1):
+        footage.frame(Sample(0, t))
+    assert grey.decoded == [0, 1, 2, 1]
+
+
+def test_a_frame_larger_than_the_memory_is_still_had():
+    footage = Footage([clip(5, ())], limit_bytes=1)
+    assert footage.frame(Sample(0, 4)).image[0, 0, 0] == 4
+
+
+def test_labels_of_another_size_than_their_picture_are_refused():
+    footage = Footage([replace(clip(5, (3,)), label_hw=(3, 4))])
+    message = "labels of frame 3 of clip 'grey' to have the size of its picture, 8x6, got 4x3"
+    with pytest.raises(StreamdeqError, match=message):
+        footage.target(Sample(0, 3))

@@ -1,0 +1,247 @@
+"""The streaming protocol: which frames an answer has seen, the same frames in every figure, batched = one by one."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from small_models import Answer
+from torch import Tensor
+
+from streamdeq.api import Model
+from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.cache import cached
+from streamdeq.data.open import open_dataset
+from streamdeq.errors import StreamdeqError
+from streamdeq.evaluation.plan import Sample
+from streamdeq.evaluation.protocol import SINGLE_FRAME, Cell, Mode, Settings, check_classes, count_steps, evaluate
+from streamdeq.evaluation.report import make_notes
+from streamdeq.latent import Latent
+from streamdeq.models.architecture import Architecture
+from streamdeq.models.spec import ModelSpec
+from streamdeq.runtime.functions import Functions
+from streamdeq.solvers import Solver
+from streamdeq.streaming.engine import Engine
+from streamdeq.tasks import build_network
+
+POISON = 99
+SPEC = ModelSpec("historian", "reading", Architecture((8,), groups=2), ("a", "b"), ((0, 0, 0), (1, 1, 1)), size=4)
+
+
+class Historian:
+    """f(z) = 10·z + number of the frame: from zeros, the digits of z are the frames of all its applications."""
+
+    def inject(self, pictures: Tensor, canvas_hw: tuple[int, int]) -> tuple[Tensor, ...]:
+        return (pictures[:, :1, :1, :1].double(),)
+
+    def zeros(self, injection: tuple[Tensor, ...]) -> Latent:
+        return Latent((torch.zeros_like(injection[0]),))
+
+    def step(self, z: Latent, injection: tuple[Tensor, ...]) -> Latent:
+        [x] = injection
+        return Latent((torch.where(x == POISON, torch.nan, 10 * z.maps[0] + x),))
+
+    def predict(self, z: Latent) -> Latent:
+        return z
+
+
+@dataclass
+class Minutes:
+    """A metric that writes down (target, digits of the answer)."""
+
+    name: str = "seen"
+    seen: list[tuple[Any, str]] = field(default_factory=list)
+
+    def update(self, result: Answer, target: Any) -> None:
+        self.seen.append((target, f"{int(result.z.maps[0])}"))
+
+    def compute(self) -> dict[str, float]:
+        return {self.name: float(len(self.seen))}
+
+
+class Reading:
+    metric = staticmethod(Minutes)
+
+
+class HistorianModel:
+    spec = SPEC
+    task = Reading()
+
+    def engine(self, solver: Solver, size: Any = None) -> Engine:
+        return Engine(Historian(), solver, Answer, None, 4)
+
+
+@dataclass(frozen=True)
+class NumberedClip(Clip):
+    """Frame `t` is filled with `numbers[t]`; the target of a labelled frame is its place as text."""
+
+    name: str
+    numbers: tuple[int, ...]
+    marked: tuple[int, ...]
+    width: int = 4
+    fps: float = 10.0
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        return self.marked
+
+    def image(self, t: int) -> np.ndarray:
+        return np.full((4, self.width, 3), self.numbers[t], np.uint8)
+
+    def target(self, t: int) -> str:
+        return f"{self.name}{t}"
+
+
+def numbered(*clips: NumberedClip) -> Dataset:
+    return Dataset("numbers", "reading", "val", SPEC.classes, SPEC.palette, clips, "")
+
+
+#: Two frame sizes; in the first clip some frames have no label.
+CLIPS = numbered(
+    NumberedClip("a", (1, 2, 3, 4, 5, 6), (1, 3, 5)),
+    NumberedClip("b", (7, 8, 9, 1, 2), (0, 1, 2, 3, 4), width=8),
+)
+SAMPLES = (Sample(0, 3), Sample(0, 5), Sample(1, 3), Sample(1, 4))
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 8])
+@pytest.mark.parametrize("iterations", [1, 2])
+def test_an_answer_at_offset_t_has_seen_its_frame_and_the_t_before_and_nothing_else(batch, iterations):
+    evaluation = evaluate(HistorianModel(), CLIPS, Settings((iterations,), (0, 1, 3), batch=batch))
+    for offset in (0, 1, 3):
+        score = evaluation.scores[Cell(Mode.STREAMING, iterations, offset)]
+        for sample in SAMPLES:
+            clip = CLIPS.clips[sample.clip]
+            frames = clip.numbers[sample.t - offset : sample.t + 1]
+            digits = "".join(str(number) * iterations for number in frames)
+            assert score.pieces[sample].seen == [(f"{clip.name}{sample.t}", digits)]
+        assert score.nfe == iterations
+
+
+def test_a_single_frame_is_solved_from_zeros_at_every_count():
+    evaluation = evaluate(HistorianModel(), CLIPS, Settings((3,), (0, 3)))
+    counts = [cell.iterations for cell in evaluation.scores if cell.mode is Mode.SINGLE]
+    assert counts == sorted({*SINGLE_FRAME, 3})
+    for count in (1, 2, 3, 4, 8, 14):  # float64 holds 15 digits
+        score = evaluation.scores[Cell(Mode.SINGLE, count)]
+        assert [piece.seen[0][1] for piece in score.pieces.values()] == [digit * count for digit in "4612"]
+        assert score.nfe == count
+
+
+def test_every_figure_is_about_the_same_frames_in_the_same_order():
+    evaluation = evaluate(HistorianModel(), CLIPS, Settings((1, 2), (3, 0, 1), batch=3))
+    assert evaluation.plan.samples == SAMPLES
+    streamed = [(cell.iterations, cell.offset) for cell in evaluation.scores if cell.mode is Mode.STREAMING]
+    assert streamed == [(1, 3), (1, 0), (1, 1), (2, 3), (2, 0), (2, 1)]
+    for score in evaluation.scores.values():
+        assert tuple(score.pieces) == SAMPLES
+        pieces = [seen for piece in score.pieces.values() for seen in piece.seen]
+        assert sorted(score.total.seen) == sorted(pieces)
+
+
+def test_progress_is_told_as_many_steps_as_were_announced():
+    steps = []
+    settings = Settings((1, 2), (0, 1, 3), batch=3)
+    evaluate(HistorianModel(), CLIPS, settings, lambda: steps.append(1))
+    assert len(steps) == count_steps(HistorianModel(), CLIPS, settings)
+
+
+def test_single_pictures_have_no_streaming_rows_and_a_line_says_why():
+    pictures = numbered(NumberedClip("a", (1,), (0,)), NumberedClip("b", (2,), (0,)))
+    evaluation = evaluate(HistorianModel(), pictures, Settings())
+    assert {cell.mode for cell in evaluation.scores} == {Mode.SINGLE}
+    assert make_notes(evaluation) == ("split 'val' of numbers has single pictures only, no video: nothing to stream",)
+
+
+def test_a_solve_that_breaks_down_is_counted_and_its_stream_goes_on():
+    clips = numbered(NumberedClip("a", (1, POISON, 3), (2,)), NumberedClip("b", (4, 5, POISON), (2,)))
+    evaluation = evaluate(HistorianModel(), clips, Settings((1,), (0, 2)))
+    score = evaluation.scores[Cell(Mode.STREAMING, 1, 2)]
+    # After frame 1 of clip a broke down, frame 2 starts from zeros; in clip b the scored frame itself breaks down.
+    assert [piece.seen[0][1] for piece in score.pieces.values()] == ["3", "45"]
+    assert score.failed == 1
+    failed = sum(score.failed for score in evaluation.scores.values())
+    assert make_notes(evaluation) == (f"{failed} of the scored answers come from solves that met a non-finite value",)
+
+
+# -- with a real network -----------------------------------------------------------------------------------
+
+
+def double_model():
+    """Random weights in float64: a batch may not differ from single rows by more than rounding."""
+    street = cached(open_dataset("synthetic:clips=2,frames=5,size=16x24", "val"), 1 << 20)
+    architecture = Architecture((4, 4), groups=2, expansion=1)
+    spec = ModelSpec("double", "segmentation", architecture, street.classes, street.palette, size=16)
+    torch.manual_seed(0)
+    network = build_network(spec)
+    model = Model(network, spec, "cpu", "fp32")
+    model.functions = Functions(network.double(), spec, torch.device("cpu"), torch.float64)
+    return model, street
+
+
+@pytest.mark.parametrize("solver", ["picard", "broyden"])
+def test_batched_equals_one_stream_after_another(solver):
+    model, street = double_model()
+    evaluation = evaluate(model, street, Settings((1, 2), (0, 1, 3), solver, batch=5))
+    assert evaluation.plan.samples == (Sample(0, 3), Sample(0, 4), Sample(1, 3), Sample(1, 4))
+    for cell, score in evaluation.scores.items():
+        if cell.iterations > 2:
+            continue  # the long single-frame solves: the same again, only slower
+        total = model.task.metric()
+        for sample, piece in score.pieces.items():
+            clip, alone = street.clips[sample.clip], model.task.metric()
+            with model.stream(cell.iterations, solver) as stream:
+                results = [stream(clip.image(t)) for t in range(sample.t - (cell.offset or 0), sample.t + 1)]
+            for metric in (alone, total):
+                metric.update(results[-1], clip.target(sample.t))
+            assert torch.equal(piece.matrix.counts, alone.matrix.counts)
+            assert score.nfe == results[-1].status.nfe
+        assert score.total.compute() == total.compute()
+
+
+@pytest.mark.parametrize("solver", ["picard", "broyden"])
+def test_streaming_at_offset_zero_is_the_single_frame(solver):
+    model, street = double_model()
+    evaluation = evaluate(model, street, Settings((1, 4), (0, 2), solver))
+    for count in (1, 4):
+        single, streaming = (
+            evaluation.scores[cell] for cell in (Cell(Mode.SINGLE, count), Cell(Mode.STREAMING, count, 0))
+        )
+        assert torch.equal(single.total.matrix.counts, streaming.total.matrix.counts)
+        assert single.nfe == streaming.nfe == count + (solver == "broyden")
+
+
+# -- what cannot be evaluated ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"task": "pose"}, "expected data for reading, got numbers, which is for pose"),
+        ({"classes": ("a", "c")}, "number 1 is 'b' in the model and 'c' in the data"),
+        ({"classes": ("x", "c")}, "number 0 is 'a' in the model and 'x' in the data"),
+        ({"classes": ("a",), "palette": ((0, 0, 0),)}, "'historian' has 2 classes and numbers 1"),
+    ],
+)
+def test_a_model_for_other_classes_is_refused_by_the_first_difference(changes, message):
+    with pytest.raises(StreamdeqError, match=message):
+        check_classes(SPEC, replace(CLIPS, **changes))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"iterations": (0,)}, "iterations: expected different whole numbers of at least 1"),
+        ({"iterations": ()}, "iterations: expected"),
+        ({"offsets": (1, 1)}, "offsets: expected different"),
+        ({"offsets": (-1,)}, "offsets: expected"),
+        ({"batch": 0}, "batch: expected at least 1 row, got 0"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(settings, message):
+    with pytest.raises(StreamdeqError, match=message):
+        Settings(**settings)

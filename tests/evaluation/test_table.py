@@ -1,0 +1,129 @@
+"""Figures as a table and as JSON: what is shown for known rows, to the letter."""
+
+import json
+import math
+from dataclasses import dataclass
+
+import pytest
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.evaluation.latency import Latency, Percentiles
+from streamdeq.evaluation.plan import Plan, Sample
+from streamdeq.evaluation.protocol import Cell, Evaluation, Mode, Score
+from streamdeq.evaluation.report import Header, Report, check_writable, write
+from streamdeq.evaluation.table import Row, best_single, make_rows, markdown, text
+
+
+def single(iterations: int, value: float | None) -> Row:
+    return Row(Mode.SINGLE, "broyden", iterations, None, "mIoU", value, 81, iterations + 1)
+
+
+def streaming(iterations: int, offset: int, value: float | None) -> Row:
+    return Row(Mode.STREAMING, "broyden", iterations, offset, "mIoU", value, 81, iterations + 1)
+
+
+ROWS = (
+    single(1, 39.84), single(2, 49.6), single(14, 54.04), single(20, 54.04),
+    streaming(1, 0, 39.84), streaming(1, 10, 53.38), streaming(2, 0, 49.6), streaming(2, 10, None),
+)  # fmt: skip
+HEADER = Header(
+    "camvid-s", "ab12", "camvid", "val", 192, "bf16", "cpu", 12.345, {"torch": "2.15", "threads": 2, "commit": None}
+)
+FAST = Percentiles(18.12, 20.0, 25.0)
+LATENCY = Latency(1, 2, 95, 2, FAST, *(Percentiles(value, value, value) for value in (2.0, 8.0, 3.0, 5.0)))
+
+
+def test_the_table_shows_from_scratch_streaming_gain_and_nfe_and_marks_the_best_single_frame():
+    assert text(ROWS).splitlines() == [
+        "iterations  NFE  from scratch    +0   +10  gain at +10",
+        "         1    2          39.8  39.8  53.4        +13.5",
+        "         2    3          49.6  49.6     –            –",
+        "",
+        "single frame, by iterations: 1: 39.8, 2: 49.6, 14: 54.0*, 20: 54.0  (* the best)",
+    ]
+
+
+def test_markdown_is_the_same_table_with_the_milliseconds_that_were_measured():
+    assert markdown(ROWS, {1: 18.12}).splitlines() == [
+        "| iterations | NFE | from scratch | +0 | +10 | gain at +10 | ms per frame |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| 1 | 2 | 39.8 | 39.8 | 53.4 | +13.5 | 18.1 |",
+        "| 2 | 3 | 49.6 | 49.6 | – | – | – |",
+        "",
+        "single frame, by iterations: 1: 39.8, 2: 49.6, 14: **54.0**, 20: 54.0",
+    ]
+
+
+def test_of_equal_single_frames_the_cheapest_is_the_best():
+    assert best_single(ROWS) == ROWS[2]
+    assert best_single([single(1, None)]) is None
+
+
+def test_without_video_there_is_the_single_frame_line_alone():
+    assert text(ROWS[:2]) == "single frame, by iterations: 1: 39.8, 2: 49.6*  (* the best)"
+
+
+@dataclass
+class Known:
+    """A metric that has its figure already."""
+
+    figure: float
+    name: str = "mIoU"
+
+    def update(self, result: object, target: object) -> None:
+        raise NotImplementedError
+
+    def compute(self) -> dict[str, float]:
+        return {"mIoU": self.figure, "IoU/car": 1.0}
+
+
+def test_rows_hold_the_tasks_figure_and_none_where_nothing_was_counted():
+    pieces = {Sample(0, 1): Known(1.0), Sample(0, 2): Known(2.0)}
+    scores = {
+        Cell(Mode.SINGLE, 4): Score(Known(54.0), pieces, nfe=5),
+        Cell(Mode.STREAMING, 1, 10): Score(Known(math.nan), pieces, nfe=2),
+    }
+    rows = make_rows(Evaluation("broyden", Plan(tuple(pieces), ()), scores))
+    assert rows == (
+        Row(Mode.SINGLE, "broyden", 4, None, "mIoU", 54.0, 2, 5),
+        Row(Mode.STREAMING, "broyden", 1, 10, "mIoU", None, 2, 2),
+    )
+
+
+def test_the_json_file_has_a_header_and_rows_with_the_promised_names(tmp_path):
+    write(Report(HEADER, ROWS, (LATENCY,), ("a note",)), tmp_path / "new" / "table.json")
+    found = json.loads((tmp_path / "new" / "table.json").read_text())
+    assert list(found) == ["format", "header", "rows", "latency", "notes"]
+    assert found["header"] == {
+        "model": "camvid-s", "hash": "ab12", "data": "camvid", "split": "val", "size": 192, "precision": "bf16",
+        "device": "cpu", "seconds": 12.3, "torch": "2.15", "threads": 2, "commit": None,
+    }  # fmt: skip
+    assert found["rows"][5] == {
+        "mode": "streaming", "solver": "broyden", "iterations": 1, "offset": 10, "metric": "mIoU", "value": 53.38,
+        "frames": 81, "nfe": 2,
+    }  # fmt: skip
+    assert (found["rows"][0]["mode"], found["rows"][0]["offset"]) == ("single", None)
+    assert found["rows"][7]["value"] is None
+    assert found["latency"][0]["total"] == {"p50": 18.12, "p95": 20.0, "p99": 25.0}
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["table.json"]
+
+
+def test_a_report_says_what_was_measured_on_what():
+    shown = Report(HEADER, ROWS, (LATENCY,), ("a note",)).text().splitlines()
+    assert shown[0] == (
+        "mIoU of camvid-s on camvid, val, the same 81 frames in every figure; broyden, 192 px, bf16, cpu, 2 threads"
+    )
+    assert shown[2].endswith("ms per frame")
+    assert shown[-2:] == [
+        "ms per frame at 1 iterations: p50 18.1, p95 20.0, p99 25.0 "
+        "(inject 2.0, solve 8.0, head 3.0, decode 5.0; 95 frames)",
+        "a note",
+    ]
+
+
+def test_a_file_that_cannot_be_written_is_found_out_before_the_work(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StreamdeqError, match="it is a folder; give the name of a file"):
+        check_writable(tmp_path)
+    with pytest.raises(StreamdeqError, match="cannot write to"):
+        check_writable(tmp_path / "file" / "table.json")
