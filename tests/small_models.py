@@ -40,6 +40,9 @@ class Contraction:
     def predict(self, z: Latent) -> Latent:
         return z
 
+    def wait(self) -> None:
+        """Nothing runs beside the host here."""
+
 
 @dataclass(frozen=True, eq=False)
 class Answer:

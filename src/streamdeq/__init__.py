@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from streamdeq.api import Model, load
     from streamdeq.errors import StreamdeqError
+    from streamdeq.streaming.options import StreamOptions
 
 __version__ = "0.1.0"
-__all__ = ["Model", "StreamdeqError", "__version__", "load"]
+__all__ = ["Model", "StreamOptions", "StreamdeqError", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:
@@ -20,4 +21,8 @@ def __getattr__(name: str) -> Any:
         from streamdeq.errors import StreamdeqError
 
         return StreamdeqError
+    if name == "StreamOptions":
+        from streamdeq.streaming.options import StreamOptions
+
+        return StreamOptions
     raise AttributeError(f"module 'streamdeq' has no attribute '{name}'")

@@ -7,12 +7,12 @@ with model.stream(iterations=2) as stream:
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
-from streamdeq.errors import StreamdeqError
 from streamdeq.frame import Frame
 from streamdeq.models import zoo
 from streamdeq.models.checkpoint import load_tensors, read_weights
@@ -21,14 +21,25 @@ from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.functions import Functions
 from streamdeq.runtime.precision import pick_device, pick_dtype
 from streamdeq.solvers import Solver, make_solver
-from streamdeq.streaming.budget import Fixed
 from streamdeq.streaming.engine import Engine
-from streamdeq.streaming.stream import Policies, StartFrom, Stream, check_image
+from streamdeq.streaming.options import DEFAULT_CAP, StreamOptions
+from streamdeq.streaming.state import StreamState, read_state
+from streamdeq.streaming.stream import OnUpdate, Stream, advance, check_image
 from streamdeq.tasks import build_network, build_task
 from streamdeq.video import open_source
 
-#: A working size of "native" keeps every frame's own size.
-Size = int | str | None
+
+class Options(TypedDict, total=False):
+    """The fields of `StreamOptions` besides `iterations`, as keywords."""
+
+    solver: str | None
+    start: str
+    size: int | str | None
+    tolerance: float | None
+    tolerance_of: str
+    budget_ms: float | None
+    target_fps: float | None
+    max_gap_s: float
 
 
 class Model:
@@ -46,45 +57,57 @@ class Model:
         self.task = build_task(spec)
         self.functions = Functions(network, spec, where, pick_dtype(precision, where))
 
-    def engine(self, solver: Solver, size: Size = None) -> Engine:
+    def engine(self, solver: Solver, size: int | str | None = None) -> Engine:
         """Rows for any number of streams of this model that are to share batches."""
-        shorter_side = _shorter_side(self.spec.size if size is None else size)
+        shorter_side = None if size == "native" else size or self.spec.size
         return Engine(self.functions, solver, self.task.decode, shorter_side, self.spec.architecture.stride)
 
-    def stream(
-        self,
-        iterations: int | None = None,
-        solver: str | None = None,
-        start: str = "previous",
-        size: Size = None,
-    ) -> Stream:
-        """A video: feed it frames in order, get an answer for each.
+    def stream(self, iterations: int | None = None, **options: Unpack[Options]) -> Stream:
+        """A video: feed it frames in order, get an answer for each. Options as in `StreamOptions`.
 
-        Args:
-            iterations: per frame, in the paper's sense; what the weights suggest if None.
-            solver: `picard` (unrolled) or `broyden`; what the weights were trained for if None.
-            start: `previous` (recycling), `zeros` (every frame from scratch) or `reference` (first frame converged).
-            size: working size, the shorter side in pixels, or "native"; the model's own if None.
+        Raises:
+            StreamdeqError: an option that does not exist, is out of range, or does not go with another.
         """
-        method = make_solver(solver or self.spec.solver, self._iterations(iterations))
-        budget = Fixed(method.evaluations(self._iterations(iterations)))
-        return Stream(self.engine(method, size), Policies(_start(start), budget), open_source)
+        return Stream(self.begin(StreamOptions(iterations, **options)), open_source)
 
-    def solve(self, image: np.ndarray, iterations: int = 20, solver: str | None = None, size: Size = None) -> Any:
+    def begin(self, options: StreamOptions) -> StreamState:
+        """The state of a video that has not begun, for `step` or a `Stream`."""
+        number = options.iterations or (DEFAULT_CAP if options.dynamic else self.spec.iterations)
+        solver = make_solver(options.solver or self.spec.solver, number)
+        budget = options.budget(solver.evaluations(number))
+        engine = self.engine(solver, options.size)
+        return StreamState(engine, self.spec.architecture, options, budget, engine.open(), budget.init())
+
+    def step(
+        self, frame: np.ndarray | Frame, state: StreamState, on_update: OnUpdate | None = None
+    ) -> tuple[Any, StreamState]:
+        """The functional core: (frame, state) → (result, state). The state given is consumed; `clone` it to keep it."""
+        if not isinstance(frame, Frame):
+            status = state.row.status
+            frame = Frame(frame, 0 if status is None else status.frame_index + 1, 0.0)
+        check_image(frame.image)
+        return advance(frame, state, on_update)
+
+    def restore(self, saved: str | os.PathLike[str]) -> StreamState:
+        """A state written by `state.save`, on this model's device, to go on with as if nothing had happened."""
+        read = read_state(saved, self.spec.architecture, self.functions.device)
+        state = self.begin(read.options)
+        return replace(state, row=state.engine.adopt(read.content, read.row), value=read.value)
+
+    def solve(
+        self,
+        image: np.ndarray,
+        iterations: int = 20,
+        solver: str | None = None,
+        size: int | str | None = None,
+    ) -> Any:
         """The answer for one picture, (H, W, 3) uint8 RGB, from zeros: the single-frame baseline."""
-        check_image(image)
-        with self.stream(iterations, solver, "zeros", size) as stream:
-            return stream.step(Frame(image, 0, 0.0))
+        with self.stream(iterations, solver=solver, start="zeros", size=size) as stream:
+            return stream(image)
 
     def draw(self, image: np.ndarray, result: Any) -> np.ndarray:
         """The frame with the answer on it, as a new array."""
         return self.task.draw(image, result)
-
-    def _iterations(self, iterations: int | None) -> int:
-        chosen = self.spec.iterations if iterations is None else iterations
-        if chosen < 1:
-            raise StreamdeqError(f"iterations must be at least 1; got {chosen}")
-        return chosen
 
 
 def load(name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Model:
@@ -102,17 +125,3 @@ def load(name_or_path: str | os.PathLike[str], device: str = "auto", precision: 
     network = build_network(spec)
     load_tensors(network, tensors, str(Path(name_or_path)))
     return Model(network, spec, device, precision)
-
-
-def _shorter_side(size: int | str) -> int | None:
-    if size == "native":
-        return None
-    if not isinstance(size, int) or size < 1:
-        raise StreamdeqError(f"size must be a number of pixels or 'native'; got {size!r}")
-    return size
-
-
-def _start(name: str) -> StartFrom:
-    if name not in tuple(StartFrom):
-        raise StreamdeqError(f"unknown start '{name}' (choices: {', '.join(StartFrom)})")
-    return StartFrom(name)

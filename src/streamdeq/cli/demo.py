@@ -26,9 +26,10 @@ def demo(
     from streamdeq.api import load
     from streamdeq.cli.run import report
     from streamdeq.running import RunOptions
+    from streamdeq.streaming.options import StreamOptions
 
     clip = find_clip()
-    chosen = RunOptions(iterations=iterations, save=save, max_frames=max_frames, compare=compare)
+    chosen = RunOptions(StreamOptions(iterations), save=save, max_frames=max_frames, compare=compare)
     report(load(options.DEFAULT_MODEL), str(clip), chosen, quiet=quiet)
 
 

@@ -143,6 +143,29 @@ Precision = Annotated[
         help="Arithmetic inside the network; auto is bf16 where the processor has it.",
     ),
 ]
+Tolerance = Annotated[
+    float | None,
+    typer.Option(
+        "--tolerance", metavar="X", help="Stop a frame when its residual falls to this; iterations is the cap."
+    ),
+]
+ToleranceOf = Annotated[
+    str,
+    typer.Option(
+        "--tolerance-of",
+        metavar="residual|answer",
+        parser=choice("--tolerance-of", ("residual", "answer")),
+        help="What --tolerance is about: the residual, or the share of the answer a step changes.",
+    ),
+]
+BudgetMs = Annotated[
+    float | None,
+    typer.Option("--budget-ms", metavar="MS", help="Milliseconds a frame may take; iterations is the cap."),
+]
+TargetFps = Annotated[
+    float | None,
+    typer.Option("--target-fps", metavar="FPS", help="Frame rate to keep up with; iterations is the cap."),
+]
 Save = Annotated[Path | None, typer.Option("--save", metavar="DIR", help="Folder for what is written.")]
 MaxFrames = Annotated[
     int | None,

@@ -29,6 +29,10 @@ def run(
     solver: options.Solver = None,
     start: options.Start = "previous",
     size: options.Size = None,
+    tolerance: options.Tolerance = None,
+    tolerance_of: options.ToleranceOf = "residual",
+    budget_ms: options.BudgetMs = None,
+    target_fps: options.TargetFps = None,
     save: options.Save = Path("runs/video"),
     write: Write = "video,jsonl",
     max_frames: options.MaxFrames = None,
@@ -40,8 +44,10 @@ def run(
     """Process a video: one or two solver iterations per frame, each frame started from the last one's result."""
     from streamdeq.api import load
     from streamdeq.running import RunOptions
+    from streamdeq.streaming.options import StreamOptions
 
-    chosen = RunOptions(iterations, solver, start, size, save, write, max_frames, compare)
+    stream = StreamOptions(iterations, solver, start, size, tolerance, tolerance_of, budget_ms, target_fps)
+    chosen = RunOptions(stream, save, write, max_frames, compare)
     report(load(model, device, precision), source, chosen, quiet=quiet)
 
 

@@ -1,15 +1,17 @@
 """Frames from a source, through a stream, to a recorder. Knows the order of things and who waits for whom."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from streamdeq.api import Model, Size
+from streamdeq.api import Model
 from streamdeq.frame import Failure
 from streamdeq.running.recorder import Entry, Recorder
 from streamdeq.running.summary import Summary
+from streamdeq.streaming.options import StartFrom, StreamOptions
+from streamdeq.streaming.stream import Stream
 from streamdeq.video import Source, ThreadedSink, open_source, prefetch
 
 #: Frames decoded ahead, and frames waiting to be drawn and written: enough to even out, few enough to stay small.
@@ -18,19 +20,17 @@ AHEAD = 4
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What a run does. `iterations`, `solver`, `start` and `size` are as in `Model.stream`.
+    """What a run does.
 
     Args:
+        stream: how every frame is solved.
         save: folder for what is written; None writes nothing.
         write: which of video, jsonl, png.
         max_frames: stop after so many frames.
         compare: beside the stream, solve every frame from scratch with the same number of iterations.
     """
 
-    iterations: int | None = None
-    solver: str | None = None
-    start: str = "previous"
-    size: Size = None
+    stream: StreamOptions = field(default_factory=StreamOptions)
     save: Path | None = None
     write: tuple[str, ...] = ("video", "jsonl")
     max_frames: int | None = None
@@ -63,8 +63,8 @@ class Run:
         try:
             with (
                 self.source,
-                self._model.stream(chosen.iterations, chosen.solver, chosen.start, chosen.size) as stream,
-                self._model.stream(chosen.iterations, chosen.solver, "zeros", chosen.size) as scratch,
+                Stream(self._model.begin(chosen.stream), open_source) as stream,
+                Stream(self._model.begin(replace(chosen.stream, start=StartFrom.ZEROS)), open_source) as scratch,
                 self._recorder() as recorder,
             ):
                 for frame in self.source:

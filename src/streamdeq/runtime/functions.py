@@ -55,3 +55,8 @@ class Functions:
     def predict(self, z: Latent) -> Any:
         """Latent → the head's outputs, a pytree whose tensors have rows first."""
         return self.network.head(z.to(self.dtype, memory_format=torch.channels_last))
+
+    def wait(self) -> None:
+        """Until the device has done what it was given, so that a clock tells the truth."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)

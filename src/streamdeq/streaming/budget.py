@@ -1,14 +1,19 @@
 """How many steps a frame gets: pure policies over what was measured. Know no model and no clock of their own.
 
-A budget is `init / more / update` on a value that the stream's state carries, so it can be saved, moved and forked.
+A budget is `init / stop / update` on a value that the stream's state carries, so that it can be saved, moved and
+forked. Values are tuples of numbers. The first step of a frame is always taken.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.streaming.status import Stop
+
+#: What a budget remembers between frames.
+Value = tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -17,49 +22,97 @@ class Progress:
 
     Args:
         nfe: applications of `f` since the frame arrived.
-        residual: reads the row's relative residual; on a GPU this waits for it, so only budgets that need it ask.
+        elapsed_s: seconds since the frame arrived.
+        inject_s, step_s, head_s: seconds the injection, the last step and, once it was read, the answer took.
+        residual: reads the relative residual; on a GPU this waits for it, so only budgets that need it ask.
+        change: reads how much of the decoded answer the last step changed, 0–1; costs an answer.
     """
 
     nfe: int
+    elapsed_s: float
+    inject_s: float
+    step_s: float
+    head_s: float
     residual: Callable[[], float]
+    change: Callable[[], float]
 
 
 class Budget(ABC):
-    """Decides after every step whether a frame gets another one. The first step is always taken."""
+    """Decides after every step whether a frame gets another one. A `timed` one wants the device waited for."""
 
-    def init(self) -> Any:
-        """The value a new stream starts with."""
-        return None
+    timed: ClassVar[bool] = False
+
+    def init(self) -> Value:
+        """What a new stream starts with."""
+        return ()
 
     @abstractmethod
-    def more(self, value: Any, progress: Progress) -> bool:
-        """Whether to take another step."""
+    def stop(self, value: Value, progress: Progress) -> Stop | None:
+        """Why the frame gets no further step, or None if it does."""
 
-    def update(self, value: Any, progress: Progress) -> Any:
-        """The value after a frame is done."""
+    def update(self, value: Value, progress: Progress) -> Value:
+        """What to remember after a frame was read."""
         return value
 
 
 @dataclass(frozen=True)
 class Fixed(Budget):
-    """The same number of applications of `f` for every frame."""
+    """The same number of applications of `f` for every frame. Reads nothing from the device."""
 
     evaluations: int
 
     def __post_init__(self) -> None:
-        if self.evaluations < 1:
-            raise StreamdeqError(f"a frame needs at least 1 iteration; got {self.evaluations}")
+        at_least_one(self.evaluations)
 
-    def more(self, value: None, progress: Progress) -> bool:
-        return progress.nfe < self.evaluations
+    def stop(self, value: Value, progress: Progress) -> Stop | None:
+        return Stop.ITERATIONS if progress.nfe >= self.evaluations else None
 
 
 @dataclass(frozen=True)
-class Converged(Budget):
-    """Until the relative residual falls to `tolerance`, at most `cap` applications of `f`."""
+class ResidualTolerance(Budget):
+    """Until the relative residual of the last evaluated point is at most `tolerance`."""
 
-    tolerance: float = 1e-3
-    cap: int = 100
+    tolerance: float
+    cap: int
+    floor: int = 1
 
-    def more(self, value: None, progress: Progress) -> bool:
-        return progress.nfe < self.cap and not progress.residual() <= self.tolerance
+    def __post_init__(self) -> None:
+        check_threshold(self.tolerance, self.floor, self.cap)
+
+    def stop(self, value: Value, progress: Progress) -> Stop | None:
+        if progress.nfe >= self.cap:
+            return Stop.ITERATIONS
+        done = progress.nfe >= self.floor and progress.residual() <= self.tolerance
+        return Stop.TOLERANCE if done else None
+
+
+@dataclass(frozen=True)
+class AnswerTolerance(Budget):
+    """Until a step changes at most `tolerance` (0–1) of the decoded answer. Decodes after every step."""
+
+    tolerance: float
+    cap: int
+    floor: int = 1
+
+    def __post_init__(self) -> None:
+        check_threshold(self.tolerance, self.floor, self.cap)
+
+    def stop(self, value: Value, progress: Progress) -> Stop | None:
+        # Asked at every step, also where the answer cannot matter: a change is one between two neighbouring steps.
+        change = progress.change()
+        if progress.nfe >= self.cap:
+            return Stop.ITERATIONS
+        return Stop.TOLERANCE if progress.nfe >= self.floor and change <= self.tolerance else None
+
+
+def at_least_one(evaluations: int) -> None:
+    if evaluations < 1:
+        raise StreamdeqError(f"a frame needs at least 1 iteration; got {evaluations}")
+
+
+def check_threshold(tolerance: float, floor: int, cap: int) -> None:
+    at_least_one(floor)
+    if not 0 < tolerance < 1:
+        raise StreamdeqError(f"a tolerance must be between 0 and 1; got {tolerance}")
+    if cap < floor:
+        raise StreamdeqError(f"a budget's cap ({cap}) must not be below its floor ({floor})")

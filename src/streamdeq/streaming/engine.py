@@ -38,6 +38,8 @@ class ModelFunctions(Protocol):
 
     def predict(self, z: Latent) -> Any: ...
 
+    def wait(self) -> None: ...
+
 
 @dataclass(eq=False)
 class Row:
@@ -92,6 +94,19 @@ class Engine:
     def reset(self, row: Row) -> None:
         """Forget the state: the row's next frame starts from zeros."""
         row.poisoned = True
+
+    def content(self, row: Row) -> Slots:
+        """A copy of what a row holds."""
+        assert row.pool is not None
+        content = row.pool.gather([row.slot])
+        injection = tuple(None if x is None else x.clone() for x in content.injection)
+        return Slots(content.state.clone(), injection)
+
+    def adopt(self, content: Slots, like: Row) -> Row:
+        """A new row with this content, otherwise as `like`."""
+        assert like.geometry is not None
+        pool = self._pools.setdefault(like.geometry.canvas_hw, Pool())
+        return replace(like, pool=pool, slot=pool.add(content))
 
     # -- the verbs ---------------------------------------------------------------------------------------
 

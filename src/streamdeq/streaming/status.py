@@ -11,6 +11,15 @@ class Start(StrEnum):
     WARM = "warm"
 
 
+class Stop(StrEnum):
+    """Why a frame got no further step."""
+
+    ITERATIONS = "iterations"  # the number, or the cap, was reached
+    TOLERANCE = "tolerance"  # residual, or change of the answer, small enough
+    DEADLINE = "deadline"  # another step would not have been done in time
+    TARGET_FPS = "target-fps"  # what the frame rate leaves time for
+
+
 @dataclass(frozen=True)
 class Status:
     """The state of a row at the moment its answer was read.
@@ -22,7 +31,10 @@ class Status:
         nfe: applications of `f` since that frame arrived; 0 means the answer is still the one carried over.
         residual: relative residual ‖f(z) − z‖ / ‖f(z)‖ of the last evaluated point; NaN before the first.
         start: cold (from zeros) or warm (from the previous frame's state).
+        stopped: why there was no further step; None while there may be one.
         failed: the solve met a non-finite value; the answer is the last finite one and the next frame starts cold.
+        cut: the frame was taken for the first of a new shot.
+        gap_s: seconds the source was away before this frame.
         inject_s, solve_s, head_s: seconds spent on this frame so far.
     """
 
@@ -32,7 +44,10 @@ class Status:
     nfe: int
     residual: float
     start: Start
+    stopped: Stop | None = None
     failed: bool = False
+    cut: bool = False
+    gap_s: float = 0.0
     inject_s: float = 0.0
     solve_s: float = 0.0
     head_s: float = 0.0

@@ -4,8 +4,8 @@
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass, replace
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -13,60 +13,89 @@ import numpy as np
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.frame import Failure, Frame
-from streamdeq.streaming.budget import Budget, Converged, Progress
-from streamdeq.streaming.engine import Engine, Row
+from streamdeq.streaming.budget import Progress
+from streamdeq.streaming.options import CONVERGED, StartFrom
+from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.status import Start
 
-
-class StartFrom(StrEnum):
-    """Where the solve of a frame begins."""
-
-    PREVIOUS = "previous"  # the previous frame's answer, zeros before the first: Eq. 6 of the paper
-    ZEROS = "zeros"  # every frame from scratch: the baseline
-    REFERENCE = "reference"  # as previous, but the first frame is solved to convergence: Eq. 5
+#: Called with the answer after every step of a frame.
+OnUpdate = Callable[[Any], None]
+Clock = Callable[[], float]
 
 
-@dataclass(frozen=True)
-class Policies:
-    """What decides how a stream runs. Values, shared by any number of streams."""
+def advance(
+    frame: Frame, state: StreamState, on_update: OnUpdate | None = None, clock: Clock = perf_counter
+) -> tuple[Any, StreamState]:
+    """One frame: observe, iterate as the budget says, read. The state given is consumed.
 
-    start: StartFrom
-    budget: Budget
-    reference: Budget = field(default_factory=Converged)
-
-
-@dataclass(eq=False)
-class StreamState:
-    """All that a stream carries from one frame to the next."""
-
-    row: Row
-    budget: Any
-
-
-def advance(engine: Engine, policies: Policies, frame: Frame, state: StreamState) -> tuple[Any, StreamState]:
-    """One frame: observe, iterate as the budget says, read. The state given is consumed."""
-    row = state.row
-    engine.observe([row], [frame], keep=policies.start is not StartFrom.ZEROS)
+    Args:
+        on_update: gets the answer after every step, the last one included: act on the first, refine later.
+        clock: seconds, for budgets that keep to time.
+    """
+    began = clock()
+    engine, row = state.engine, state.row
+    engine.observe([row], [frame], keep=state.options.start != StartFrom.ZEROS)
+    inject_s = clock() - began
     cold = row.status is not None and row.status.start is Start.COLD
-    budget = policies.reference if cold and policies.start is StartFrom.REFERENCE else policies.budget
-    progress = Progress(0, lambda: engine.residual(row))
-    while progress.nfe == 0 or budget.more(state.budget, progress):
+    budget = CONVERGED if cold and state.options.start == StartFrom.REFERENCE else state.budget
+    answers = _Answers(state)
+
+    def progress(step_s: float, head_s: float) -> Progress:
+        elapsed = clock() - began
+        return Progress(
+            row.evaluations, elapsed, inject_s, step_s, head_s, lambda: engine.residual(row), answers.change
+        )
+
+    stopped = None
+    step_s = 0.0
+    while stopped is None:
+        stepping = clock()
         engine.iterate([row])
-        progress = Progress(row.evaluations, progress.residual)
-    [result] = engine.read([row])
-    return result, StreamState(row, budget.update(state.budget, progress))
+        if budget.timed:
+            engine.functions.wait()
+        step_s = clock() - stepping
+        if on_update is not None:
+            on_update(answers.current())
+        stopped = budget.stop(state.value, progress(step_s, 0.0))
+    reading = clock()
+    result = answers.current()
+    head_s = max(clock() - reading, result.status.head_s)
+    result = replace(result, status=replace(result.status, stopped=stopped))
+    row.status = result.status
+    return result, replace(state, value=state.budget.update(state.value, progress(step_s, head_s)))
+
+
+class _Answers:
+    """The answer as it stands, decoded once per step however often it is asked for."""
+
+    def __init__(self, state: StreamState) -> None:
+        self._state = state
+        self._last: Any = None
+        self._compared: Any = None
+
+    def current(self) -> Any:
+        row = self._state.row
+        if self._last is None or self._last.status.nfe != row.evaluations:
+            [self._last] = self._state.engine.read([row])
+        return self._last
+
+    def change(self) -> float:
+        """How much the last step changed, 0–1; all of it for the first."""
+        before, self._compared = self._compared, self.current()
+        return 1.0 if before is None else self._compared.change_from(before)
 
 
 @dataclass
 class Stats:
-    """Every frame of a run, to the frame: decoded = processed + failed."""
+    """Every frame of a run, to the frame: decoded = processed + dropped + failed."""
 
     processed: int = 0
+    dropped: int = 0
     failed: int = 0
 
     @property
     def decoded(self) -> int:
-        return self.processed + self.failed
+        return self.processed + self.dropped + self.failed
 
 
 class Source(Protocol):
@@ -83,54 +112,71 @@ class Stream:
     """One video. Call it with frames, or let `run` take them from a source. Use it as a context manager.
 
     Args:
-        engine: where the row lives; streams that share one are batched by whoever iterates them together.
-        policies: start and budget.
+        state: where to begin.
         open_source: turns what `run` is given into a source of frames.
+        clock: seconds, for budgets that keep to time.
     """
 
-    def __init__(self, engine: Engine, policies: Policies, open_source: Callable[[Any], Source]) -> None:
-        self.engine = engine
-        self.policies = policies
+    def __init__(self, state: StreamState, open_source: Callable[[Any], Source], clock: Clock = perf_counter) -> None:
         self.stats = Stats()
         self._open_source = open_source
-        self._state: StreamState | None = StreamState(engine.open(), policies.budget.init())
+        self._clock = clock
+        self._state: StreamState | None = state
 
-    def __call__(self, image: np.ndarray, time_s: float = 0.0) -> Any:
+    @property
+    def state(self) -> StreamState:
+        """What the stream carries; `clone` it to keep it."""
+        if self._state is None:
+            raise StreamdeqError("this stream is closed; make a new one with model.stream()")
+        return self._state
+
+    def __call__(self, image: np.ndarray, time_s: float = 0.0, on_update: OnUpdate | None = None) -> Any:
         """The answer for the next frame, (H, W, 3) uint8 RGB.
 
         Raises:
             StreamdeqError: an array of another shape or type, or the stream is closed.
         """
-        return self.step(Frame(image, self.stats.decoded, time_s))
+        return self.step(Frame(image, self.stats.decoded, time_s), on_update)
 
-    def step(self, frame: Frame) -> Any:
+    def step(self, frame: Frame, on_update: OnUpdate | None = None) -> Any:
         """The answer for the next frame, given with its number and time."""
         check_image(frame.image)
-        result, self._state = advance(self.engine, self.policies, frame, self._open())
+        result, self._state = advance(frame, self.state, on_update, self._clock)
         self.stats.processed += 1
         return result
 
-    def run(self, source: Any) -> Iterator[Any]:
+    def run(self, source: Any, on_update: OnUpdate | None = None) -> Iterator[Any]:
         """Answers for every frame of a path or an iterable of arrays, as they come. Failed frames are counted."""
         with self._open_source(source) as frames:
             for frame in frames:
                 if isinstance(frame, Failure):
                     self.stats.failed += 1
                 else:
-                    yield self.step(frame)
+                    yield self.step(frame, on_update)
+
+    def observe(self, image: np.ndarray, time_s: float = 0.0) -> None:
+        """By hand: take a new frame. Then `iterate` as often as there is time, `read` whenever an answer is wanted."""
+        check_image(image)
+        frame = Frame(image, self.stats.decoded, time_s)
+        self.state.engine.observe([self.state.row], [frame], keep=self.state.options.start != StartFrom.ZEROS)
+        self.stats.processed += 1
+
+    def iterate(self) -> None:
+        """By hand: one step."""
+        self.state.engine.iterate([self.state.row])
 
     def read(self) -> Any:
-        """The current answer once more, without a step."""
-        return self.engine.read([self._open().row])[0]
+        """The current answer, without a step. Its status says which frame it reflects and how many steps it had."""
+        return self.state.engine.read([self.state.row])[0]
 
     def reset(self) -> None:
         """Forget the past: the next frame starts from zeros."""
-        self.engine.reset(self._open().row)
+        self.state.engine.reset(self.state.row)
 
     def close(self) -> None:
         """Give the state's memory back."""
         if self._state is not None:
-            self.engine.close(self._state.row)
+            self._state.engine.close(self._state.row)
         self._state = None
 
     def __enter__(self) -> Self:
@@ -140,11 +186,6 @@ class Stream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _open(self) -> StreamState:
-        if self._state is None:
-            raise StreamdeqError("this stream is closed; make a new one with model.stream()")
-        return self._state
 
 
 def check_image(image: Any) -> None:

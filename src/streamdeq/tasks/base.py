@@ -14,10 +14,14 @@ from streamdeq.streaming.status import Status
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class Result(ABC):
     """A task's answer for one frame. Instances first; `status` says which frame it reflects and how it came about."""
 
     status: Status
+
+    @abstractmethod
+    def change_from(self, before: Any) -> float:
+        """How much of the answer differs from an earlier one for the same frame, 0–1."""
 
 
 class Metric(Protocol):

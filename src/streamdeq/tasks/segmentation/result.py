@@ -34,3 +34,7 @@ class Segmentation(Result):
         """The part of the frame each class covers, 0–1, classes that occur only."""
         counts = np.bincount(self.labels.ravel(), minlength=len(self.classes)) / self.labels.size
         return {name: float(share) for name, share in zip(self.classes, counts, strict=True) if share > 0}
+
+    def change_from(self, before: "Segmentation") -> float:
+        """The share of pixels with another label."""
+        return float(np.mean(self.labels != before.labels))
