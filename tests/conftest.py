@@ -12,3 +12,14 @@ def shared_dir() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"needs {folder}")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test marked `gpu` needs a GPU, however it was selected."""
+    if any("gpu" in item.keywords for item in items):
+        import torch
+
+        if not torch.cuda.is_available():
+            for item in items:
+                if "gpu" in item.keywords:
+                    item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
