@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from streamdeq.errors import StreamdeqError
@@ -31,8 +31,14 @@ def save_weights(path: str | os.PathLike[str], network: nn.Module, spec: ModelSp
             raise StreamdeqError(f"weights not written: '{name}' is not finite in float16")
         tensors[name] = half.contiguous()
     metadata = {"format": FORMAT, "spec": spec.to_json(), "hash": digest(tensors)}
-    with atomic_path(path) as part:
-        save_file(tensors, part, metadata)
+    try:
+        with atomic_path(path) as part:
+            # Not `save_file`: it makes files that only their owner may read, whatever the umask.
+            part.write_bytes(save(tensors, metadata))
+    except OSError as error:
+        raise StreamdeqError(
+            f"cannot write {path}: {error.strerror}; free some space or choose another place"
+        ) from error
 
 
 def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
@@ -88,12 +94,18 @@ def _metadata(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise StreamdeqError(f"no weights at {path}; give a model's name or the path of a .safetensors file")
     try:
+        with path.open("rb") as raw:
+            begins_well = raw.read(9)[8:] == b"{"
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
+    except OSError as error:
+        raise StreamdeqError(f"cannot read {path}: {error.strerror or error}; check its permissions") from error
+    except SafetensorError as error:
+        if begins_well:
+            raise StreamdeqError(f"{path} is damaged or cut short: fetch it again") from error
         raise StreamdeqError(
             f"{path} is not a safetensors file; published .pkl/.pth checkpoints have to be converted first"
         ) from error
-    if metadata.get("format") != FORMAT:
+    if metadata.get("format") != FORMAT or not {"spec", "hash"} <= metadata.keys():
         raise StreamdeqError(f"{path} holds tensors but no streamdeq model (no '{FORMAT}' description)")
     return metadata

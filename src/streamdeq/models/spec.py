@@ -54,6 +54,8 @@ class ModelSpec:
             raise StreamdeqError(
                 f"a model needs one colour per class; got {len(self.palette)} for {len(self.classes)} classes"
             )
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise StreamdeqError(f"mean and std must be 3 numbers, std above 0; got {self.mean} and {self.std}")
         if self.size < 1 or self.iterations < 1:
             raise StreamdeqError(f"size and iterations must be >= 1; got {self.size} and {self.iterations}")
 
@@ -69,7 +71,9 @@ class ModelSpec:
             values["provenance"] = _build(Provenance, values["provenance"])
             values["palette"] = tuple(tuple(c) for c in values["palette"])
             return _build(ModelSpec, values)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except KeyError as error:
+            raise StreamdeqError(f"the model's description lacks the entry {error}") from error
+        except (ValueError, TypeError, AttributeError) as error:
             raise StreamdeqError(f"the model's description cannot be read: {error}") from error
 
     def with_provenance(self, **changes: Any) -> "ModelSpec":

@@ -21,10 +21,13 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
         StreamdeqError: neither; the nearest name is shown.
     """
     text = os.fspath(name_or_path)
-    if text in names():
+    packaged = names()
+    if text in packaged:
         return FOLDER / f"{text}.safetensors"
-    if os.sep in text or text.endswith((".safetensors", ".pth", ".pkl", ".pt")) or Path(text).exists():
-        if not Path(text).is_file():
-            raise StreamdeqError(f"no weights at {text}; expected a .safetensors file or one of: {', '.join(names())}")
+    # os.path, which unlike pathlib takes a name that no file can have for a file that is not there.
+    if os.path.isfile(text):
         return Path(text)
-    raise StreamdeqError(unknown("model", text, names()))
+    if os.sep in text or text.endswith((".safetensors", ".pth", ".pkl", ".pt")) or os.path.exists(text):
+        others = f" or one of: {', '.join(packaged)}" if packaged else ""
+        raise StreamdeqError(f"no weights at {text}; expected a .safetensors file{others}")
+    raise StreamdeqError(unknown("model", text, packaged))
