@@ -194,7 +194,7 @@ def test_batched_equals_one_stream_after_another(solver):
         total = model.task.metric()
         for sample, piece in score.pieces.items():
             clip, alone = street.clips[sample.clip], model.task.metric()
-            with model.stream(cell.iterations, solver) as stream:
+            with model.stream(cell.iterations, solver=solver) as stream:
                 results = [stream(clip.image(t)) for t in range(sample.t - (cell.offset or 0), sample.t + 1)]
             for metric in (alone, total):
                 metric.update(results[-1], clip.target(sample.t))
