@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Iterator
 
-from streamdeq.frame import Failure, Frame
+from streamdeq.frame import Item
 from streamdeq.video.source import Source
 
 # How long a stopped thread may go unnoticed; a running one never waits for this.
@@ -32,12 +32,12 @@ class Prefetched(Source):
     def __init__(self, source: Source, depth: int) -> None:
         super().__init__(source.info)
         self._source = source
-        self._queue: queue.Queue[Frame | Failure | End] = queue.Queue(depth)
+        self._queue: queue.Queue[Item | End] = queue.Queue(depth)
         self._stop = threading.Event()
         # A daemon: a source stuck in a system call must not keep the program from ending.
         self._thread = threading.Thread(target=self._produce, name=f"prefetch {source.name}", daemon=True)
 
-    def _items(self) -> Iterator[Frame | Failure]:
+    def _items(self) -> Iterator[Item]:
         if self._stop.is_set():
             return
         if self._thread.ident is None:
@@ -66,7 +66,7 @@ class Prefetched(Source):
             end = End(error)
         self._put(end)
 
-    def _put(self, item: Frame | Failure | End) -> bool:
+    def _put(self, item: Item | End) -> bool:
         """False when nobody takes items any more."""
         while not self._stop.is_set():
             try:
@@ -84,6 +84,9 @@ class Prefetched(Source):
         return not self._thread.is_alive()
 
 
-def prefetch(source: Source, depth: int = 3) -> Prefetched:
-    """Wrap `source` so that up to `depth` frames wait decoded; memory grows by that many frames and no more."""
-    return Prefetched(source, depth)
+def prefetch(source: Source, depth: int = 3) -> Source:
+    """Wrap `source` so that up to `depth` frames wait decoded; memory grows by that many frames and no more.
+
+    A live source is given back as it is: it is read by a process of its own, and what waits grows stale.
+    """
+    return source if source.live else Prefetched(source, depth)

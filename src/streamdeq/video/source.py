@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Failure, Frame
+from streamdeq.frame import Failure, Frame, Item
 
 # For what has neither a clock nor a rate.
 FALLBACK_FPS = 25.0
@@ -42,29 +42,34 @@ class SourceInfo:
 
 @dataclass
 class SourceStats:
-    """What a source has handed out so far: `decoded` = `frames` + `failed`, always.
+    """What a source has handed out so far: `decoded` = `frames` + `dropped` + `failed`, always.
 
     Attributes:
+        dropped: frames of a live source that were decoded and not handed out; those that wait when it is closed too.
+        reconnects: how often a live source was away and came back.
         note: what else a user should know at the end ("the file ends early …"); empty when all is well.
     """
 
     frames: int = 0
     failed: int = 0
+    dropped: int = 0
+    reconnects: int = 0
     note: str = ""
 
     @property
     def decoded(self) -> int:
-        return self.frames + self.failed
+        return self.frames + self.dropped + self.failed
 
-    def count(self, item: Frame | Failure) -> None:
+    def count(self, item: Item) -> None:
         if isinstance(item, Frame):
             self.frames += 1
-        else:
+            self.dropped += item.dropped_before
+        elif isinstance(item, Failure):
             self.failed += 1
 
 
 class Source(ABC):
-    """An iterable of `Frame | Failure`, read once, closed by `with`.
+    """An iterable of `Frame | Failure`, a live one of `Gap` too, read once, closed by `with`.
 
     Raises while iterating:
         StreamdeqError: when the end came before any frame.
@@ -75,14 +80,14 @@ class Source(ABC):
         self.stats = SourceStats()
 
     @abstractmethod
-    def _items(self) -> Iterator[Frame | Failure]:
+    def _items(self) -> Iterator[Item]:
         """Frames and failures in the order they are shown; `index` counts both."""
 
     @abstractmethod
     def close(self) -> None:
         """Give back files, threads and devices. May be called twice, and before the end."""
 
-    def __iter__(self) -> Iterator[Frame | Failure]:
+    def __iter__(self) -> Iterator[Item]:
         for item in self._items():
             self.stats.count(item)
             yield item
