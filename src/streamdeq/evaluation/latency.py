@@ -121,29 +121,30 @@ class _TimedHead:
         return self._functions.step(z, injection)
 
     def predict(self, z: Latent) -> Any:
-        began = _now()
+        began = self.now()
         outputs = self._functions.predict(z)
-        self.seconds = _now() - began
+        self.seconds = self.now() - began
         return outputs
+
+    def wait(self) -> None:
+        self._functions.wait()
+
+    def now(self) -> float:
+        """The clock once the device has done all it was given: otherwise `read` would be charged for the solve."""
+        self.wait()
+        return perf_counter()
 
 
 def _time(engine: Engine, head: _TimedHead, row: Row, frame: Frame, evaluations: int) -> _Times:
-    clock = [_now()]
+    clock = [head.now()]
     engine.observe([row], [frame])
-    clock.append(_now())
+    clock.append(head.now())
     for _ in range(evaluations):
         engine.iterate([row])
-    clock.append(_now())
+    clock.append(head.now())
     engine.read([row])
-    inject, solve, read = (after - before for before, after in zip(clock, [*clock[1:], _now()], strict=True))
+    inject, solve, read = (after - before for before, after in zip(clock, [*clock[1:], head.now()], strict=True))
     return _Times(inject, solve, head.seconds, read - head.seconds)
-
-
-def _now() -> float:
-    """The wall clock once the device has done all it was given: otherwise `read` would be charged for the solve."""
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        torch.cuda.synchronize()
-    return perf_counter()
 
 
 def _parts() -> tuple[str, ...]:
