@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from streamdeq.errors import StreamdeqError
 from streamdeq.models.spec import RGB
 from streamdeq.tasks.segmentation.result import Segmentation
 
@@ -15,7 +16,16 @@ LEGEND_SHARE = 0.002
 
 
 def overlay(image: np.ndarray, result: Segmentation) -> np.ndarray:
-    """The frame (H, W, 3) uint8 RGB with its labels blended over it and a legend, as a new array."""
+    """The frame (H, W, 3) uint8 RGB with its labels blended over it and a legend, as a new array.
+
+    Raises:
+        StreamdeqError: the picture is not the frame the labels are of.
+    """
+    if image.shape != (*result.labels.shape, 3) or image.dtype != np.uint8:
+        h, w = result.labels.shape
+        raise StreamdeqError(
+            f"expected the frame the labels are of, uint8 ({h}, {w}, 3), got {image.dtype} {image.shape}; draw on that"
+        )
     colours = np.zeros((256, 3), np.uint16)
     colours[: len(result.palette)] = result.palette
     weight = round(STRENGTH * 256)

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streamdeq.errors import StreamdeqError
 from streamdeq.models.spec import RGB
+from streamdeq.registry import unknown
 from streamdeq.tasks.base import Result
 
 
@@ -25,9 +27,15 @@ class Segmentation(Result):
     def __post_init__(self) -> None:
         if self.labels.ndim != 2 or self.labels.dtype != np.uint8:
             raise ValueError(f"labels must be (H, W) uint8; got {self.labels.shape} {self.labels.dtype}")
+        if len(self.palette) != len(self.classes):
+            raise ValueError(f"one colour per class; got {len(self.palette)} for {len(self.classes)} classes")
+        if self.labels.size and self.labels.max() >= len(self.classes):
+            raise ValueError(f"labels must be below {len(self.classes)}, the classes; got {self.labels.max()}")
 
     def mask(self, name: str) -> np.ndarray:
         """(H, W) bool: the pixels of one class."""
+        if name not in self.classes:
+            raise StreamdeqError(unknown("class", name, list(self.classes)))
         return self.labels == self.classes.index(name)
 
     def shares(self) -> dict[str, float]:

@@ -50,6 +50,9 @@ class SegmentationMetric:
     def update(self, result: Segmentation, target: np.ndarray) -> None:
         self.matrix.update(result.labels, target)
 
+    def merge(self, other: "SegmentationMetric") -> None:
+        self.matrix.merge(other.matrix)
+
     def compute(self) -> dict[str, float]:
         per_class = zip(self.classes, self.matrix.iou.tolist(), strict=True)
         return {self.name: self.matrix.miou, **{f"IoU/{k}": 100 * v for k, v in per_class if v == v}}
