@@ -169,6 +169,26 @@ class Stream:
         """The current answer, without a step. Its status says which frame it reflects and how many steps it had."""
         return self.state.engine.read([self.state.row])[0]
 
+    def retune(self, iterations: int | None = None, start: str | None = None) -> None:
+        """Change what is asked of the frames to come, in the middle of the video; None leaves a thing as it is.
+
+        With one of the budgets, iterations is its cap. Broyden keeps the memory it began with: what it cannot
+        hold it forgets and goes on.
+
+        Raises:
+            StreamdeqError: out of range; nothing is changed.
+        """
+        state = self.state
+        options = replace(
+            state.options,
+            iterations=state.options.iterations if iterations is None else iterations,
+            start=state.options.start if start is None else start,
+        )
+        budget = state.budget
+        if iterations is not None:
+            budget = options.budget(state.engine.solver.evaluations(iterations))
+        self._state = replace(state, options=options, budget=budget)
+
     def reset(self) -> None:
         """Forget the past: the next frame starts from zeros."""
         self.state.engine.reset(self.state.row)

@@ -97,12 +97,13 @@ class TargetFps(Budget):
         return (1, 0, 0.0, 0.0, 0.0, 0.0)
 
     def stop(self, value: Value, progress: Progress) -> Stop | None:
-        if progress.nfe < int(value[0]):
+        # What was settled may be above a cap that has since been lowered (`Stream.retune`).
+        if progress.nfe < min(int(value[0]), self.cap):
             return None
         return Stop.ITERATIONS if progress.nfe >= self.cap else Stop.TARGET_FPS
 
     def update(self, value: Value, progress: Progress) -> Value:
-        steps, calm = int(value[0]), int(value[1])
+        steps, calm = min(int(value[0]), self.cap), int(value[1])
         step = Cost(*value[2:4]).learn(progress.step_s)
         rest = Cost(*value[4:6]).learn(max(0.0, progress.elapsed_s - progress.nfe * progress.step_s))
         fitting = self._fitting(step, rest, self.fill_down)
