@@ -56,6 +56,9 @@ class Minutes:
     def update(self, result: Answer, target: Any) -> None:
         self.seen.append((target, f"{int(result.z.maps[0])}"))
 
+    def merge(self, other: "Minutes") -> None:
+        self.seen += other.seen
+
     def compute(self) -> dict[str, float]:
         return {self.name: float(len(self.seen))}
 

@@ -69,8 +69,8 @@ def report(model: Any, source: Any, chosen: Any, *, quiet: bool) -> None:
 def _summarise(work: Any) -> None:
     summary = work.summary
     typer.echo(
-        f"{summary.decoded} frames decoded = {summary.processed} processed + {summary.failed} failed, "
-        f"{summary.seconds:.1f} s, {summary.fps:.1f} fps"
+        f"{summary.decoded} frames decoded = {summary.processed} processed + {summary.dropped} dropped "
+        f"+ {summary.failed} failed, {summary.seconds:.1f} s, {summary.fps:.1f} fps"
     )
     if summary.note:
         typer.echo(f"note: {summary.note}")

@@ -120,8 +120,8 @@ def evaluate(
     for cell, sample, result in _answers(model, plan, footage, settings, report):
         score = scores[cell]
         piece = score.pieces[sample] = model.task.metric()
-        for metric in (score.total, piece):
-            metric.update(result, footage.target(sample))
+        piece.update(result, footage.target(sample))
+        score.total.merge(piece)
         score.nfe = result.status.nfe
         score.failed += result.status.failed
     for score in scores.values():

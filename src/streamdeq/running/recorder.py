@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from streamdeq.frame import Failure, Frame
+from streamdeq.frame import Failure, Frame, Gap, Item
 from streamdeq.running.summary import Summary
 from streamdeq.tasks import Result, Task
 from streamdeq.video import JsonLinesSink, LabelMap, LabelPngSink, Sink, VideoSink
@@ -20,9 +20,9 @@ WRITABLE = ("video", "jsonl", "png")
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One frame on its way out; `scratch` is the from-scratch answer of a comparison."""
+    """What a source handed out, on its way out; `scratch` is the from-scratch answer of a comparison."""
 
-    frame: Frame | Failure
+    taken: Item
     result: Any = None
     scratch: Any = None
 
@@ -56,17 +56,21 @@ class Recorder(Sink[Entry]):
             self._files = undo.pop_all()
 
     def write(self, item: Entry) -> None:
-        if isinstance(item.frame, Failure):
-            self._write_line({"index": item.frame.index, "failed": True, "reason": item.frame.reason})
+        frame = item.taken
+        if isinstance(frame, Failure):
+            self._write_line({"index": frame.index, "failed": True, "reason": frame.reason})
+            return
+        if isinstance(frame, Gap):
+            self._write_line({"gap_s": frame.seconds, "reason": frame.reason})
             return
         began = perf_counter()
-        picture = self._picture(item.frame.image, item) if self._video else None
+        picture = self._picture(frame.image, item) if self._video else None
         drawn = perf_counter()
         if self._video and picture is not None:
-            self._video.write(replace(item.frame, image=picture))
+            self._video.write(replace(frame, image=picture))
         if self._labels:
-            self._labels.write(LabelMap(item.frame.index, item.result.labels))
-        self._write_line(self._record(item.frame, item.result, drawn - began, perf_counter() - drawn))
+            self._labels.write(LabelMap(frame.index, item.result.labels))
+        self._write_line(self._record(frame, item.result, drawn - began, perf_counter() - drawn))
 
     def close(self) -> None:
         self._files.close()
@@ -105,6 +109,10 @@ class Recorder(Sink[Entry]):
             "nfe": status.nfe,
             "residual": status.residual,
             "start": str(status.start),
+            "stopped": status.stopped and str(status.stopped),
+            "cut": status.cut,
+            "gap_s": status.gap_s,
+            "dropped_before": frame.dropped_before,
             "latency_ms": {stage: round(seconds * 1e3, 3) for stage, seconds in stages.items()},
             **self._task.record(result),
         }

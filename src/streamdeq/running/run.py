@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from streamdeq.api import Model
-from streamdeq.frame import Failure
+from streamdeq.frame import Frame
 from streamdeq.running.recorder import Entry, Recorder
 from streamdeq.running.summary import Summary
 from streamdeq.streaming.options import StartFrom, StreamOptions
@@ -67,19 +67,21 @@ class Run:
                 Stream(self._model.begin(replace(chosen.stream, start=StartFrom.ZEROS)), open_source) as scratch,
                 self._recorder() as recorder,
             ):
-                for frame in self.source:
-                    if isinstance(frame, Failure):
-                        self.summary.failed += 1
-                        recorder.write(Entry(frame))
-                    else:
-                        result = stream.step(frame)
-                        recorder.write(Entry(frame, result, scratch.step(frame) if chosen.compare else None))
-                        self.summary.count(frame.decode_s, result.status)
+                for item in self.source:
+                    result = stream.take(item)
+                    compared = scratch.take(item) if chosen.compare else None
+                    recorder.write(Entry(item, result, compared))
+                    if result is not None and isinstance(item, Frame):
+                        self.summary.count(item.decode_s, result.status)
                         yield result
-                    if self.summary.decoded == chosen.max_frames:
+                    if self.source.stats.frames == chosen.max_frames:
                         break
         finally:
             self.summary.seconds = perf_counter() - began
+            self.summary.failed = self.source.stats.failed
+            # Whatever was decoded and got no answer: dropped by the source, or handed out as the run was interrupted.
+            self.summary.dropped = self.source.stats.decoded - self.summary.failed - self.summary.processed
+            self.summary.reconnects = self.source.stats.reconnects
             self.summary.note = self.source.stats.note
 
     def _recorder(self) -> ThreadedSink[Entry]:

@@ -36,7 +36,7 @@ class Series:
 
 @dataclass
 class Summary:
-    """Accumulates over a run. decoded = processed + failed, to the frame.
+    """Accumulates over a run. decoded = processed + dropped + failed, to the frame.
 
     Attributes:
         seconds: wall time of the whole run.
@@ -46,7 +46,9 @@ class Summary:
     """
 
     processed: int = 0
+    dropped: int = 0
     failed: int = 0
+    reconnects: int = 0
     seconds: float = 0.0
     note: str = ""
     stages_s: dict[str, Series] = field(default_factory=lambda: {stage: Series() for stage in STAGES})
@@ -56,7 +58,7 @@ class Summary:
 
     @property
     def decoded(self) -> int:
-        return self.processed + self.failed
+        return self.processed + self.dropped + self.failed
 
     @property
     def fps(self) -> float:

@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Failure, Frame
+from streamdeq.frame import Failure, Frame, Gap, Item
 from streamdeq.streaming.budget import Progress
 from streamdeq.streaming.options import CONVERGED, StartFrom
 from streamdeq.streaming.state import StreamState
@@ -101,7 +101,7 @@ class Stats:
 class Source(Protocol):
     """What `open_source` gives."""
 
-    def __enter__(self) -> Iterable[Frame | Failure]: ...
+    def __enter__(self) -> Iterable[Item]: ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -121,6 +121,7 @@ class Stream:
         self.stats = Stats()
         self._open_source = open_source
         self._clock = clock
+        self._gap_s = 0.0
         self._state: StreamState | None = state
 
     @property
@@ -145,14 +146,31 @@ class Stream:
         self.stats.processed += 1
         return result
 
+    def take(self, item: Item, on_update: OnUpdate | None = None) -> Any | None:
+        """Whatever a source hands out: a frame gives an answer, a failure or a gap gives None and is noted.
+
+        After a gap longer than `max_gap_s` the next frame starts cold; its status tells the gap either way.
+        """
+        if isinstance(item, Failure):
+            self.stats.failed += 1
+            return None
+        if isinstance(item, Gap):
+            self._gap_s += item.seconds
+            if item.seconds > self.state.options.max_gap_s:
+                self.reset()
+            return None
+        self.stats.dropped += item.dropped_before
+        result = self.step(item, on_update)
+        gap_s, self._gap_s = self._gap_s, 0.0
+        return replace(result, status=replace(result.status, gap_s=gap_s)) if gap_s else result
+
     def run(self, source: Any, on_update: OnUpdate | None = None) -> Iterator[Any]:
-        """Answers for every frame of a path or an iterable of arrays, as they come. Failed frames are counted."""
-        with self._open_source(source) as frames:
-            for frame in frames:
-                if isinstance(frame, Failure):
-                    self.stats.failed += 1
-                else:
-                    yield self.step(frame, on_update)
+        """Answers for every frame of whatever `open_source` takes, as they come; `stats` accounts for the others."""
+        with self._open_source(source) as items:
+            for item in items:
+                result = self.take(item, on_update)
+                if result is not None:
+                    yield result
 
     def observe(self, image: np.ndarray, time_s: float = 0.0) -> None:
         """By hand: take a new frame. Then `iterate` as often as there is time, `read` whenever an answer is wanted."""

@@ -34,6 +34,9 @@ class Metric(Protocol):
 
     def update(self, result: Any, target: Any) -> None: ...
 
+    def merge(self, other: Any) -> None:
+        """Add what another accumulator of the same kind counted."""
+
     def compute(self) -> dict[str, float]: ...
 
 
