@@ -25,6 +25,16 @@ CAMVID_S = Recipe(
 #: The same with a fixed number of unrollings (UR), for comparison.
 CAMVID_S_UR = replace(CAMVID_S, name="camvid-s-ur", unroll=Fixed(20))
 
+#: A small model of the rendered street, free of anybody's data: for pictures in the docs and for trying things out.
+STREET_S = replace(
+    CAMVID_S,
+    name="street-s",
+    architecture=Architecture((8, 16, 32, 64), groups=4, expansion=4),
+    size=160,
+    crop_hw=(160, 224),
+    steps=1200,
+)
+
 #: Seconds on one core: for tests and for a first look at the program.
 SYNTHETIC_TINY = Recipe(
     name="synthetic-tiny",
@@ -41,5 +51,5 @@ SYNTHETIC_TINY = Recipe(
     precision="fp32",
 )
 
-for _recipe in (CAMVID_S, CAMVID_S_UR, SYNTHETIC_TINY):
+for _recipe in (CAMVID_S, CAMVID_S_UR, STREET_S, SYNTHETIC_TINY):
     RECIPES.register(_recipe.name)(_recipe)
