@@ -1,0 +1,59 @@
+"""How strongly f reacts to z: the Jacobian penalty and the spectral radius, per row. Knows no network and no loss.
+
+Legend: B rows, D entries per row, J = ∂f/∂z of a row (D, D).
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.implicit.base import pull_back
+from streamdeq.latent import Latent
+from streamdeq.solvers import FixedPointMap
+
+
+def gaussian(z: Latent, generator: torch.Generator | None = None) -> Latent:
+    """Standard normal numbers shaped like `z`, drawn from `generator` (torch's own if None)."""
+    return z.map(lambda m: torch.randn(m.shape, generator=generator, dtype=m.dtype, device=m.device))
+
+
+def jacobian_penalty(f: FixedPointMap, z: Latent, vectors: Sequence[Latent]) -> Tensor:
+    """Hutchinson's estimate of ‖J‖²_F / D: the mean of ‖vᵀJ‖² / D over the `vectors` v, `(B,)`, with a graph to
+    what `f` has captured and none to `z`.
+
+    Published with 2 Gaussian vectors (Bai et al. 2021); its mean over rows is the published figure.
+    """
+    if not vectors:
+        raise StreamdeqError("a Jacobian penalty needs 1 vector or more, got none")
+    point = z.map(lambda m: m.detach().requires_grad_())
+    with torch.enable_grad():
+        value = f(point)
+        products = [pull_back(value, point, v, differentiable=True) for v in vectors]
+    entries = sum(c * h * w for c, h, w in z.shapes)
+    return torch.stack([p.dot(p) for p in products]).mean(dim=0) / entries
+
+
+def spectral_radius(
+    f: FixedPointMap, z: Latent, iterations: int = 100, generator: torch.Generator | None = None
+) -> Tensor:
+    """The largest |eigenvalue| of J at `z`, `(B,)`, by power iteration on vᵀJ from a random v.
+
+    It is the mean growth per product over the last half of the iterations. That converges for a pair of complex
+    eigenvalues too, which is what a cell usually has, and where a Rayleigh quotient never settles.
+    """
+    if iterations < 2:
+        raise StreamdeqError(f"power iteration needs 2 iterations or more, got {iterations}")
+    point = z.map(lambda m: m.detach().requires_grad_())
+    with torch.enable_grad():
+        value = f(point)
+    vector = gaussian(z, generator)
+    vector = vector * (1 / vector.norm())
+    growths = []
+    for _ in range(iterations):
+        vector = pull_back(value, point, vector)
+        growth = vector.norm()
+        growths.append(growth)
+        vector = vector * (1 / torch.where(growth == 0, 1, growth))
+    return torch.stack(growths[iterations // 2 :]).log().mean(dim=0).exp()
