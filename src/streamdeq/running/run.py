@@ -10,6 +10,7 @@ from streamdeq.api import Model
 from streamdeq.frame import Frame
 from streamdeq.running.recorder import Entry, Recorder
 from streamdeq.running.summary import Summary
+from streamdeq.running.watching import Watcher
 from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.streaming.stream import Stream
 from streamdeq.video import Source, ThreadedSink, open_source, prefetch
@@ -44,12 +45,13 @@ class Run:
     cores, hardly waits. Memory does not grow with the length of the video.
     """
 
-    def __init__(self, model: Model, spec: Any, options: RunOptions) -> None:
+    def __init__(self, model: Model, spec: Any, options: RunOptions, watcher: Watcher | None = None) -> None:
         self.summary = Summary()
         self.paths: dict[str, Path] = {}
         self.source: Source = prefetch(open_source(spec), AHEAD)
         self._model = model
         self._options = options
+        self._watcher = watcher
 
     @property
     def total(self) -> int | None:
@@ -68,6 +70,10 @@ class Run:
                 self._recorder() as recorder,
             ):
                 for item in self.source:
+                    if self._watcher:
+                        wish = self._watcher.wish()
+                        stream.retune(wish.iterations, wish.start)
+                        scratch.retune(wish.iterations)
                     result = stream.take(item)
                     compared = scratch.take(item) if chosen.compare else None
                     recorder.write(Entry(item, result, compared))
@@ -88,5 +94,6 @@ class Run:
         write = self._options.write if self._options.save else ()
         folder = self._options.save or Path()
         recorder = Recorder(self._model.task, folder, Path(self.source.name).stem, write, self.source.fps, self.summary)
+        recorder.watcher = self._watcher
         self.paths = recorder.paths
         return ThreadedSink(recorder, AHEAD)

@@ -1,0 +1,91 @@
+"""A page on this machine while a run goes on: a server on a thread of its own. Knows uvicorn; no run and no page.
+
+The page outlives the server: when the run is over it has been told so and keeps the last picture.
+"""
+
+import asyncio
+import socket
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.serving.app import HOSTS, build_app
+from streamdeq.serving.board import Board
+
+#: A page that has asked within this time is told of the end; it is waited for so long at the most.
+WATCHED_S = 1.5
+TOLD_S = 0.6
+#: How long answers under way may take when the run is over.
+GRACE_S = 0.5
+
+
+class Viewer:
+    """Serves a `board` while the context lasts, bound to 127.0.0.1 only.
+
+    Args:
+        port: 0 takes any free one; `url` says which.
+
+    Raises:
+        StreamdeqError: the extra `serve` is not installed, or the port is taken.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        uvicorn = _uvicorn()
+        self.board = Board()
+        self._socket = _listen(port)
+        self.url = f"http://{HOSTS[0]}:{self._socket.getsockname()[1]}/"
+        # No logging set-up of its own, no websockets: whatever goes wrong comes as Python's own last resort, on stderr.
+        config = uvicorn.Config(build_app(self.board), log_config=None, access_log=False, lifespan="off", ws="none")
+        self._server = uvicorn.Server(config)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        # A daemon: nothing a page does may keep the program from ending.
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="view", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.board.finish()
+        if self.board.watched(WATCHED_S):
+            self.board.told.wait(TOLD_S)
+        self._server.should_exit = True
+        self._thread.join(GRACE_S)
+        if self._thread.is_alive() and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._drop)
+            self._thread.join(GRACE_S)
+        self._socket.close()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self._server.serve(sockets=[self._socket])
+
+    def _drop(self) -> None:
+        """Hang up on whoever does not take what it asked for."""
+        for connection in list(self._server.server_state.connections):
+            connection.transport.abort()
+
+
+def _uvicorn() -> Any:
+    try:
+        import fastapi  # noqa: F401 - together they are the extra
+        import uvicorn
+    except ImportError as error:
+        raise StreamdeqError("--view needs the extra 'serve': pip install 'streamdeq[serve]'") from error
+    return uvicorn
+
+
+def _listen(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        # The port of a run that has just ended may be taken again.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((HOSTS[0], port))
+        listening.listen()
+    except OSError as error:
+        listening.close()
+        raise StreamdeqError(f"--view-port: port {port} cannot be had: {error.strerror}; 0 takes a free one") from error
+    return listening

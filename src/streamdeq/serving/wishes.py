@@ -1,0 +1,31 @@
+"""What a page sends to change a run, read and checked. Knows JSON; no HTTP and no run."""
+
+import json
+from typing import Any
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.running.watching import Wish
+from streamdeq.streaming.options import StartFrom
+
+STARTS = (StartFrom.PREVIOUS, StartFrom.ZEROS)
+
+
+def read_wish(body: bytes, most: int) -> Wish:
+    """`{"iterations": 3, "start": "zeros"}`, either or both.
+
+    Raises:
+        StreamdeqError: anything else; says what was expected and what came.
+    """
+    try:
+        given: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict) or not given or not given.keys() <= {"iterations", "start"}:
+        raise StreamdeqError("expected a JSON object with 'iterations', 'start' or both")
+    iterations, start = given.get("iterations"), given.get("start")
+    # bool is an int, and 3.0 equals 3: the type decides.
+    if "iterations" in given and (type(iterations) is not int or not 1 <= iterations <= most):
+        raise StreamdeqError(f"iterations: expected a whole number from 1 to {most}, got {json.dumps(iterations)}")
+    if "start" in given and start not in STARTS:
+        raise StreamdeqError(f"start: expected one of {', '.join(STARTS)}, got {json.dumps(start)}")
+    return Wish(iterations, start)
