@@ -32,7 +32,8 @@ def track(
 ) -> Iterator[Advance]:
     """Yield `advance`, to be called once per unit; `total` is None where nobody knows the end.
 
-    The closing state is shown however the block ends. Frames are counted in fps, other units per second.
+    The closing state is shown however the block ends, if anything was done. Frames are counted in fps, other units
+    per second.
     """
     output = sys.stderr if stream is None else stream
     meter = Meter(total, unit, clock)
@@ -84,7 +85,7 @@ class Meter:
 
 @contextmanager
 def _lines(title: str, meter: Meter, stream: TextIO, every_s: float) -> Iterator[Advance]:
-    said_at, said_done = meter.clock(), -1
+    said_at, said_done = meter.clock(), 0
 
     def say() -> None:
         nonlocal said_at, said_done

@@ -7,7 +7,7 @@ import typer
 
 from streamdeq.cli import options
 from streamdeq.cli.progress import track
-from streamdeq.cli.view import View, ViewPort, viewing
+from streamdeq.cli.stopping import stop_signals
 
 WRITE = ("video", "jsonl", "png")
 
@@ -40,8 +40,6 @@ def run(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     compare: Compare = False,
-    view: View = False,
-    view_port: ViewPort = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Process a video: one or two solver iterations per frame, each frame started from the last one's result."""
@@ -51,39 +49,39 @@ def run(
 
     stream = StreamOptions(iterations, solver, start, size, tolerance, tolerance_of, budget_ms, target_fps)
     chosen = RunOptions(stream, save, write, max_frames, compare)
-    with viewing(view, view_port) as board:
-        report(load(model, device, precision), source, chosen, quiet=quiet, board=board)
+    report(load(model, device, precision), source, chosen, quiet=quiet)
 
 
-def report(model: Any, source: Any, chosen: Any, *, quiet: bool, board: Any = None) -> None:
+def report(model: Any, source: Any, chosen: Any, *, quiet: bool) -> None:
     """Run, show progress, say what came of it. The last line on stdout is the annotated video's path."""
     from streamdeq.running import Run
 
-    work = Run(model, source, chosen, board)
+    work = Run(model, source, chosen)
     title = Path(str(work.source.name)).name
-    if board is not None:
-        board.begin(title, model.iterations(chosen.stream), chosen.stream.start, capped=chosen.stream.dynamic)
-    try:
-        with track(title, work.total, quiet=quiet) as advance:
-            for result in work:
-                advance(residual=result.status.residual)
-    finally:
-        if work.summary.decoded:
-            _summarise(work)
+    with stop_signals() as caught:
+        try:
+            with work.results() as results, track(title, work.total, quiet=quiet) as advance:
+                for result in results:
+                    advance(residual=result.status.residual)
+                    if caught:
+                        break
+        finally:
+            if work.summary.processed:
+                _summarise(work.summary)
+    for path in reversed([path for path in work.paths.values() if path.exists()]):
+        typer.echo(path)
+    if caught:
+        raise typer.Exit(128 + caught[0])
 
 
-def _summarise(work: Any) -> None:
-    summary = work.summary
+def _summarise(summary: Any) -> None:
     typer.echo(
         f"{summary.decoded} frames decoded = {summary.processed} processed + {summary.dropped} dropped "
         f"+ {summary.failed} failed, {summary.seconds:.1f} s, {summary.fps:.1f} fps"
     )
     if summary.note:
         typer.echo(f"note: {summary.note}")
-    if summary.processed:
-        latency = ", ".join(f"{name} {ms:.1f}" for name, ms in summary.latency_ms().items())
-        typer.echo(f"frame to answer (ms): {latency}; {summary.nfe.mean:.1f} applications of f per frame")
-        stages = ", ".join(f"{name} {ms:.1f}" for name, ms in summary.stage_ms().items())
-        typer.echo(f"where the time went (median ms per frame): {stages}")
-    for path in reversed([p for p in work.paths.values() if p.exists()]):
-        typer.echo(path)
+    latency = ", ".join(f"{name} {ms:.1f}" for name, ms in summary.latency_ms().items())
+    typer.echo(f"frame to answer (ms): {latency}; {summary.nfe.mean:.1f} applications of f per frame")
+    stages = ", ".join(f"{name} {ms:.1f}" for name, ms in summary.stage_ms().items())
+    typer.echo(f"where the time went (median ms per frame): {stages}")

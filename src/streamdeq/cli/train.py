@@ -1,14 +1,12 @@
 """`streamdeq train`: run a recipe, or take a stopped run up again. A thin caller of `streamdeq.training`."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from streamdeq.cli.options import Device, Quiet, at_least
+from streamdeq.cli.stopping import stop_signals
 from streamdeq.errors import StreamdeqError
 
 _CACHE_BYTES = 4 << 30
@@ -73,7 +71,7 @@ def train(
     dataset = cached(open_dataset(spec, chosen.split), _CACHE_BYTES)
     validation = cached(open_dataset(spec, eval_split), _CACHE_BYTES) if eval_split else None
 
-    with _signals() as caught:
+    with stop_signals() as caught:
         remaining = chosen.steps - (past.step if past else 0)
         with track("train", remaining, unit="steps", quiet=quiet) as advance:
 
@@ -115,25 +113,6 @@ def _recipe(name: str | None, settings: list[str], seed: int | None, past: Any) 
     if seed is not None:
         settings = [*settings, f"seed={seed}"]
     return override(base, settings)
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """The first SIGINT or SIGTERM ends the run after the step at hand; a second one ends it at once."""
-    caught: list[int] = []
-
-    def handle(number: int, frame: object) -> None:
-        caught.append(number)
-        signal.signal(number, before[number])
-
-    before: dict[int, Any] = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, handle)
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

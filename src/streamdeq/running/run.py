@@ -1,6 +1,7 @@
 """Frames from a source, through a stream, to a recorder. Knows the order of things and who waits for whom."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
@@ -8,9 +9,9 @@ from typing import Any
 
 from streamdeq.api import Model
 from streamdeq.frame import Frame
+from streamdeq.running.naming import check_not_source, output_name
 from streamdeq.running.recorder import Entry, Recorder
 from streamdeq.running.summary import Summary
-from streamdeq.running.watching import Watcher
 from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.streaming.stream import Stream
 from streamdeq.video import Source, ThreadedSink, open_source, prefetch
@@ -39,19 +40,19 @@ class RunOptions:
 
 
 class Run:
-    """One pass over a source: iterate over it for the results, then read `summary` and `paths`.
+    """One pass over a source: `with run.results() as results`, then read `summary` and `paths`.
 
     Decoding runs ahead on a thread and drawing and writing behind on another, so that the solve, which uses all
     cores, hardly waits. Memory does not grow with the length of the video.
     """
 
-    def __init__(self, model: Model, spec: Any, options: RunOptions, watcher: Watcher | None = None) -> None:
+    def __init__(self, model: Model, spec: Any, options: RunOptions) -> None:
         self.summary = Summary()
         self.paths: dict[str, Path] = {}
         self.source: Source = prefetch(open_source(spec), AHEAD)
+        self._spec = spec
         self._model = model
         self._options = options
-        self._watcher = watcher
 
     @property
     def total(self) -> int | None:
@@ -59,7 +60,13 @@ class Run:
         known = [n for n in (self.source.frames, self._options.max_frames) if n is not None]
         return min(known, default=None) if self.source.frames is not None else self._options.max_frames
 
-    def __iter__(self) -> Iterator[Any]:
+    @contextmanager
+    def results(self) -> Iterator[Iterator[Any]]:
+        """The answers as they come. Leaving the block, early or not, makes whole files of what was written.
+
+        Raises:
+            StreamdeqError: an option that does not fit the model, or a place that cannot be written, at once.
+        """
         chosen = self._options
         began = perf_counter()
         try:
@@ -69,19 +76,7 @@ class Run:
                 Stream(self._model.begin(replace(chosen.stream, start=StartFrom.ZEROS)), open_source) as scratch,
                 self._recorder() as recorder,
             ):
-                for item in self.source:
-                    if self._watcher:
-                        wish = self._watcher.wish()
-                        stream.retune(wish.iterations, wish.start)
-                        scratch.retune(wish.iterations)
-                    result = stream.take(item)
-                    compared = scratch.take(item) if chosen.compare else None
-                    recorder.write(Entry(item, result, compared))
-                    if result is not None and isinstance(item, Frame):
-                        self.summary.count(item.decode_s, result.status)
-                        yield result
-                    if self.source.stats.frames == chosen.max_frames:
-                        break
+                yield self._process(stream, scratch, recorder)
         finally:
             self.summary.seconds = perf_counter() - began
             self.summary.failed = self.source.stats.failed
@@ -90,10 +85,23 @@ class Run:
             self.summary.reconnects = self.source.stats.reconnects
             self.summary.note = self.source.stats.note
 
+    def _process(self, stream: Stream, scratch: Stream, recorder: ThreadedSink[Entry]) -> Iterator[Any]:
+        for item in self.source:
+            result = stream.take(item)
+            compared = scratch.take(item) if self._options.compare else None
+            recorder.write(Entry(item, result, compared))
+            if result is not None and isinstance(item, Frame):
+                self.summary.count(item.decode_s, result.status)
+                yield result
+            if self.source.stats.frames == self._options.max_frames:
+                break
+
     def _recorder(self) -> ThreadedSink[Entry]:
         write = self._options.write if self._options.save else ()
         folder = self._options.save or Path()
-        recorder = Recorder(self._model.task, folder, Path(self.source.name).stem, write, self.source.fps, self.summary)
-        recorder.watcher = self._watcher
+        name = output_name(self.source.name, self.source.kind)
+        if "video" in write:
+            check_not_source(folder / f"{name}.mp4", self._spec)
+        recorder = Recorder(self._model.task, folder, name, write, self.source.fps, self.summary)
         self.paths = recorder.paths
         return ThreadedSink(recorder, AHEAD)

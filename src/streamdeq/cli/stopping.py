@@ -1,0 +1,28 @@
+"""Ctrl-C and SIGTERM as a wish to stop in order. Knows signals; nothing of what is stopped."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def stop_signals() -> Iterator[list[int]]:
+    """Yield a list that holds the number of the first SIGINT or SIGTERM once it has come; a second one ends at once.
+
+    Whoever works looks at the list between two units of work, so that no file is left half-finished.
+    """
+    caught: list[int] = []
+
+    def handle(number: int, frame: object) -> None:
+        caught.append(number)
+        signal.signal(number, before[number])
+
+    before: dict[int, Any] = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

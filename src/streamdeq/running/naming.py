@@ -1,0 +1,38 @@
+"""What the files of a run are called, and that none of them takes its source's place. Knows paths only."""
+
+import os
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.video.images import IMAGE_SUFFIXES
+
+_WILD = frozenset("*?[")
+
+
+def output_name(name: str, kind: str) -> str:
+    """A name without suffix for a source of that name and kind.
+
+    A film or picture gives its own, a folder its own with all dots, a pattern that of the folder it begins with.
+    """
+    path = Path(name)
+    plain = list(takewhile(lambda part: not _WILD & set(part), path.parts))
+    if kind != "images":
+        chosen = path.stem
+    elif len(plain) < len(path.parts):
+        chosen = Path(*plain).name
+    elif path.suffix.lower() in IMAGE_SUFFIXES:
+        chosen = path.stem
+    else:
+        chosen = path.resolve().name  # "." has a name, too
+    return chosen or "images"
+
+
+def check_not_source(output: Path, spec: Any) -> None:
+    """Raises StreamdeqError if writing `output` would replace the file that is read."""
+    if not isinstance(spec, str | os.PathLike):
+        return
+    source = Path(spec).expanduser()
+    if os.path.exists(output) and os.path.exists(source) and os.path.samefile(output, source):
+        raise StreamdeqError(f"{output} is the source itself; choose another folder to save to")
