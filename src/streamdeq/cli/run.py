@@ -8,6 +8,7 @@ import typer
 from streamdeq.cli import options
 from streamdeq.cli.progress import track
 from streamdeq.cli.stopping import stop_signals
+from streamdeq.cli.view import View, ViewPort, viewing
 
 WRITE = ("video", "jsonl", "png")
 
@@ -40,6 +41,8 @@ def run(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     compare: Compare = False,
+    view: View = False,
+    view_port: ViewPort = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Process a video: one or two solver iterations per frame, each frame started from the last one's result."""
@@ -49,15 +52,18 @@ def run(
 
     stream = StreamOptions(iterations, solver, start, size, tolerance, tolerance_of, budget_ms, target_fps)
     chosen = RunOptions(stream, save, write, max_frames, compare)
-    report(load(model, device, precision), source, chosen, quiet=quiet)
+    with viewing(view, view_port) as board:
+        report(load(model, device, precision), source, chosen, quiet=quiet, board=board)
 
 
-def report(model: Any, source: Any, chosen: Any, *, quiet: bool) -> None:
+def report(model: Any, source: Any, chosen: Any, *, quiet: bool, board: Any = None) -> None:
     """Run, show progress, say what came of it. The last line on stdout is the annotated video's path."""
     from streamdeq.running import Run
 
-    work = Run(model, source, chosen)
+    work = Run(model, source, chosen, board)
     title = Path(str(work.source.name)).name
+    if board is not None:
+        board.begin(title, model.iterations(chosen.stream), chosen.stream.start, capped=chosen.stream.dynamic)
     with stop_signals() as caught:
         try:
             with work.results() as results, track(title, work.total, quiet=quiet) as advance:

@@ -12,6 +12,7 @@ from streamdeq.frame import Frame
 from streamdeq.running.naming import check_not_source, output_name
 from streamdeq.running.recorder import Entry, Recorder
 from streamdeq.running.summary import Summary
+from streamdeq.running.watching import Watcher
 from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.streaming.stream import Stream
 from streamdeq.video import Source, ThreadedSink, open_source, prefetch
@@ -46,13 +47,14 @@ class Run:
     cores, hardly waits. Memory does not grow with the length of the video.
     """
 
-    def __init__(self, model: Model, spec: Any, options: RunOptions) -> None:
+    def __init__(self, model: Model, spec: Any, options: RunOptions, watcher: Watcher | None = None) -> None:
         self.summary = Summary()
         self.paths: dict[str, Path] = {}
         self.source: Source = prefetch(open_source(spec), AHEAD)
         self._spec = spec
         self._model = model
         self._options = options
+        self._watcher = watcher
 
     @property
     def total(self) -> int | None:
@@ -87,6 +89,10 @@ class Run:
 
     def _process(self, stream: Stream, scratch: Stream, recorder: ThreadedSink[Entry]) -> Iterator[Any]:
         for item in self.source:
+            if self._watcher:
+                wish = self._watcher.wish()
+                stream.retune(wish.iterations, wish.start)
+                scratch.retune(wish.iterations)
             result = stream.take(item)
             compared = scratch.take(item) if self._options.compare else None
             recorder.write(Entry(item, result, compared))
@@ -103,5 +109,6 @@ class Run:
         if "video" in write:
             check_not_source(folder / f"{name}.mp4", self._spec)
         recorder = Recorder(self._model.task, folder, name, write, self.source.fps, self.summary)
+        recorder.watcher = self._watcher
         self.paths = recorder.paths
         return ThreadedSink(recorder, AHEAD)
