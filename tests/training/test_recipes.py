@@ -44,7 +44,7 @@ def test_every_sample_is_seen_once_per_epoch_in_another_order():
     assert first != second
 
 
-@pytest.mark.parametrize("name", ["camvid-s", "camvid-s-ur", "synthetic-tiny"])
+@pytest.mark.parametrize("name", list(RECIPES))
 def test_a_recipe_survives_json(name):
     recipe = RECIPES[name]
     assert from_plain(Recipe, json.loads(json.dumps(to_plain(recipe)))) == recipe

@@ -14,7 +14,6 @@ import torch
 
 from streamdeq import __version__
 from streamdeq.data.base import Dataset
-from streamdeq.implicit.unroll import Unroll
 from streamdeq.models.checkpoint import save_weights
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
@@ -27,6 +26,7 @@ from streamdeq.training.guard import Guard
 from streamdeq.training.log import RunLog
 from streamdeq.training.optimizers import build_optimizer, learning_rate, set_learning_rate
 from streamdeq.training.plain import to_plain
+from streamdeq.training.plan import Plan, plan_step, solving
 from streamdeq.training.randomness import torch_seed
 from streamdeq.training.recipe import Recipe
 from streamdeq.training.validate import single_frame
@@ -37,7 +37,10 @@ WEIGHTS = "model.safetensors"
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One optimiser step; `step` counts from 1, `grad_norm` is before clipping, `ms` is without waiting for data."""
+    """One optimiser step; `step` counts from 1, `grad_norm` is before clipping, `ms` is without waiting for data.
+
+    `loss` is the task's; `jacobian` the penalty without its factor, None in a step without.
+    """
 
     step: int
     loss: float
@@ -46,6 +49,11 @@ class StepRecord:
     unrollings: int
     ms: float
     skipped: bool
+    jacobian: float | None = None
+
+    def line(self) -> dict[str, Any]:
+        """For the log."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -140,7 +148,7 @@ class Trainer:
         saved_at = time.monotonic()
         for batch in ahead(self.work.batch, range(state.step, self.recipe.steps)):
             record = self.step(batch)
-            log.write(asdict(record))
+            log.write(record.line())
             run.report(record)
             if state.step == self.recipe.steps:
                 break
@@ -160,13 +168,13 @@ class Trainer:
         recipe, state = self.recipe, self.state
         self.network.train()
         torch.manual_seed(torch_seed(recipe.seed, "dropout", state.step))
-        unrollings = recipe.unroll.draw(recipe.seed, state.step)
+        plan = plan_step(recipe, state.step)
         rate = learning_rate(recipe, state.step)
         set_learning_rate(state.optimizer, rate)
 
-        loss = self._loss(batch, unrollings)
+        loss, penalty = self._loss(batch, plan)
         state.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        (loss if penalty is None else loss + plan.weight * penalty).backward()
         limit = recipe.optimizer.clip_norm or float("inf")
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit).item()
         usable = self.guard.usable(loss.item(), norm)
@@ -178,22 +186,25 @@ class Trainer:
         seconds = time.perf_counter() - began
         state.elapsed_s += seconds
         ms = round(1e3 * seconds, 1)
-        return StepRecord(state.step, loss.item(), rate, norm, unrollings, ms, not usable)
+        jacobian = None if penalty is None else penalty.item()
+        return StepRecord(state.step, loss.item(), rate, norm, plan.iterations, ms, not usable, jacobian)
 
-    def _loss(self, batch: Batch, unrollings: int) -> torch.Tensor:
+    def _loss(self, batch: Batch, plan: Plan) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The task's loss, and the Jacobian penalty without its factor where the plan has one."""
         device = self.run.device
         with autocast(self.recipe.precision, device):
             f, start = problem(self.network, normalised(batch.images.to(device)))
-            z = Unroll(self.recipe.grad_last)(f, start, unrollings)
+            z = plan.solve(f, start)
             losses = self.work.losses(self.network.head, z, batch.targets.to(device))
-        return torch.stack(list(losses.values())).sum()
+            penalty = plan.penalty(f, z)
+        return torch.stack(list(losses.values())).sum(), penalty
 
     def _pass(self, index: int) -> torch.Tensor:
         images = normalised(self.work.plain(index).images.to(self.run.device))
         with autocast(self.recipe.precision, self.run.device):
             f, start = problem(self.network, images)
-            z = Unroll(last=1)(f, start, self.recipe.unroll.draw(self.recipe.seed, index))
-            return self.network.head(z)
+            iterations, how = solving(self.recipe, index)
+            return self.network.head(how(f, start, iterations))
 
     def _validate(self, log: RunLog) -> dict[str, float]:
         """Log the network's single-frame quality on the validation split, if there is one."""

@@ -1,7 +1,8 @@
 """A training run as one typed value: what is trained, on what, how long, how. Knows no file and no loop.
 
 A recipe holds everything that decides the resulting weights and nothing that does not: threads, folders, and how
-often a checkpoint is written are the run's. Legend: UR/SUR, (stochastically) unrolled training as in the paper.
+often a checkpoint is written are the run's. Legend: UR/SUR, (stochastically) unrolled training as in the paper, IL,
+implicit training there.
 """
 
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from streamdeq.data.transforms import Jitter
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
+from streamdeq.solvers import SOLVERS
 from streamdeq.training.randomness import generator
 
 
@@ -27,7 +29,10 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Uniform:
-    """SUR: the number of unrollings of a step is uniform in low…high (both included), equal on all ranks."""
+    """SUR: the number of unrollings of a step is uniform in low…high (both included), equal on all ranks.
+
+    With IL the same for the solver's iterations: the published 14 ± 2 is `Uniform(12, 16)`.
+    """
 
     low: int = 1
     high: int = 20
@@ -37,6 +42,68 @@ class Uniform:
 
     def draw(self, seed: int, step: int) -> int:
         return int(generator(seed, "unroll", step).integers(self.low, self.high + 1))
+
+
+@dataclass(frozen=True)
+class IL:
+    """Implicit training: the fixed point by a solver, its gradient by the implicit function theorem.
+
+    Args:
+        solver: of the forward solve, its iterations are the recipe's `unroll`; the weights are run with it too.
+        backward: Broyden iterations of the backward solve.
+        tolerance: relative residual at which a sample's backward solve ends early; 0 takes them all.
+    """
+
+    solver: str = "broyden"
+    backward: int = 30
+    tolerance: float = 0.0
+
+    def __post_init__(self) -> None:
+        _choice(self.solver, "implicit.solver", tuple(SOLVERS))
+        _require(self.backward >= 1, "implicit.backward", "at least 1", self.backward)
+        _require(self.tolerance >= 0, "implicit.tolerance", "at least 0", self.tolerance)
+
+
+@dataclass(frozen=True)
+class Pretrain:
+    """Shallow warm-up: the first `steps` optimiser steps apply f `stacked` times from zeros, all graded, and solve
+    nothing."""
+
+    steps: int = 0
+    stacked: int = 3
+
+    def __post_init__(self) -> None:
+        _require(self.steps >= 0, "pretrain.steps", "at least 0", self.steps)
+        _require(self.stacked >= 1, "pretrain.stacked", "at least 1", self.stacked)
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """The Jacobian penalty ‖J‖²/entries, added to the loss of a step with `probability` (equal on all ranks).
+
+    Args:
+        weight: its factor when the shallow warm-up is over.
+        increase: what is added to the factor whenever `every` steps have passed since then.
+        stop: the step from which on there is none; None for never.
+        pretrain: its factor during the shallow warm-up.
+        vectors: Gaussian vectors per estimate.
+    """
+
+    weight: float = 2.5
+    increase: float = 0.1
+    every: int = 50_000
+    probability: float = 0.08
+    stop: int | None = None
+    pretrain: float = 0.0
+    vectors: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("weight", "increase", "pretrain"):
+            _require(getattr(self, name) >= 0, f"penalty.{name}", "at least 0", getattr(self, name))
+        for name in ("every", "vectors"):
+            _require(getattr(self, name) >= 1, f"penalty.{name}", "at least 1", getattr(self, name))
+        _require(0 <= self.probability <= 1, "penalty.probability", "in [0, 1]", self.probability)
+        _require(self.stop is None or self.stop >= 0, "penalty.stop", "at least 0", self.stop)
 
 
 @dataclass(frozen=True)
@@ -93,8 +160,11 @@ class Recipe:
         size: the working size, pixels of a picture's shorter side; inference scales to it.
         crop_hw: what a training sample is cut to, pixels, multiples of the architecture's stride.
         batch: samples per optimiser step, over all ranks.
-        unroll: how many applications of f a step takes.
-        grad_last: the gradient flows through this many of them, None for all.
+        unroll: how many applications of f a step takes; with `implicit`, how many iterations of its solver.
+        grad_last: the gradient flows through this many of them, None for all; with `implicit` it must be None.
+        implicit: IL instead of (S)UR.
+        pretrain: what the first steps do instead of a solve.
+        penalty: keeps f's Jacobian small; None leaves it alone.
         class_weights: `none`, or `inverse-log-frequency`: 1 / ln(1.02 + share of the training pixels) (ENet).
         ema: decay of the averaged weights, per step; 0 trains without an average.
         statistics: batches of plain frames that the averaged weights' BatchNorm statistics are estimated on.
@@ -111,6 +181,9 @@ class Recipe:
     steps: int = 6000
     unroll: Fixed | Uniform = field(default_factory=Uniform)
     grad_last: int | None = 4
+    implicit: IL | None = None
+    pretrain: Pretrain = field(default_factory=Pretrain)
+    penalty: Penalty | None = None
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)
     augment: Augment = field(default_factory=Augment)
@@ -124,6 +197,8 @@ class Recipe:
         for name in ("size", "batch", "steps", "statistics"):
             _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         _require(self.grad_last is None or self.grad_last >= 1, "grad_last", "at least 1", self.grad_last)
+        implicit = self.implicit is not None
+        _require(not (implicit and self.grad_last), "grad_last", "none with implicit training", self.grad_last)
         _require(0 <= self.ema < 1, "ema", "in [0, 1)", self.ema)
         _require(self.seed >= 0, "seed", "at least 0", self.seed)
         _choice(self.class_weights, "class_weights", ("none", "inverse-log-frequency"))

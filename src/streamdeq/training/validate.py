@@ -1,10 +1,11 @@
 """Single-frame quality while training: from zeros, at several step counts. Knows no task's inside.
 
 For choosing hyper-parameters on a held-out split. The network runs as it does in use (folded, in the recipe's
-precision); the streaming protocol and its tables are `evaluation`'s.
+precision, with the solver it is trained for); the streaming protocol and its tables are `evaluation`'s.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.functions import Functions
 from streamdeq.runtime.precision import pick_dtype
+from streamdeq.solvers import Evaluations, make_solver, resume
 from streamdeq.streaming.geometry import Geometry
 from streamdeq.streaming.status import Start, Status
 from streamdeq.tasks import build_task
@@ -30,21 +32,22 @@ def single_frame(
     device: torch.device,
     counts: Sequence[int] = COUNTS,
 ) -> tuple[str, dict[int, float]]:
-    """The task's main figure, in points, per number of applications over the labelled frames; and its name."""
+    """The task's main figure, in points, per number of iterations over the labelled frames; and its name."""
     functions = Functions(network, spec, device, pick_dtype(precision, device))
-    task = build_task(spec)
+    task, solver = build_task(spec), make_solver(spec.solver, max(counts))
     metrics = {count: task.metric() for count in sorted(counts)}
     for clip, t in dataset.samples:
         image, target = clip.image(t), clip.target(t)
         geometry = Geometry.fit((image.shape[0], image.shape[1]), spec.size, spec.architecture.stride)
         injection = functions.inject(_content(image, geometry), geometry.canvas_hw)
-        z, done = functions.zeros(injection), 0
+        f, done = partial(functions.step, injection=injection), 0
+        state = solver.init(functions.zeros(injection))
         for count, metric in metrics.items():
-            for _ in range(count - done):
-                z = functions.step(z, injection)
-            done = count
-            status = Status(t, t / clip.fps, count, count, float("nan"), Start.COLD)
-            metric.update(task.decode(functions.predict(z), geometry, status), target)
+            evaluations = solver.evaluations(count)
+            state = resume(f, solver, state, Evaluations(evaluations - done)).state
+            done = evaluations
+            status = Status(t, t / clip.fps, count, done, float("nan"), Start.COLD)
+            metric.update(task.decode(functions.predict(state.answer), geometry, status), target)
     name = next(iter(metrics.values())).name
     return name, {count: metric.compute()[name] for count, metric in metrics.items()}
 

@@ -112,6 +112,7 @@ def spec_of(recipe: Recipe, dataset: Dataset) -> ModelSpec:
         classes=dataset.classes,
         palette=dataset.palette,
         size=recipe.size,
+        solver=recipe.implicit.solver if recipe.implicit else "picard",
         provenance=provenance,
     )
 
