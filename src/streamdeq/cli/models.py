@@ -8,7 +8,10 @@ def models() -> None:
     from streamdeq.models import zoo
     from streamdeq.models.checkpoint import read_spec
 
-    for name in zoo.names():
+    names = zoo.names()
+    if not names:
+        typer.echo("no models are packaged with this installation; give a weights file to --model")
+    for name in names:
         path = zoo.find(name)
         spec = read_spec(path)
         origin = spec.provenance

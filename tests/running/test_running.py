@@ -1,0 +1,208 @@
+"""A run as Python sees it: names, sums, captions, and what is left when it ends early."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_models import frames, tiny_model
+from video.making_videos import decoded, write_video
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.running import STAGES, Run, RunOptions, Summary
+from streamdeq.running.naming import check_not_source, output_name
+from streamdeq.running.recorder import captioned
+from streamdeq.running.summary import WINDOW, Series
+from streamdeq.streaming.options import StreamOptions
+from streamdeq.streaming.status import Start, Status
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_model()
+
+
+def images(count: int) -> list[np.ndarray]:
+    return [frame.image for frame in frames(count)]
+
+
+# -- a pass over a source --------------------------------------------------------------------------------------
+
+
+def test_arrays_run_without_a_file_and_nothing_is_written(model, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    work = Run(model, images(4), RunOptions(StreamOptions(iterations=2)))
+    assert work.total == 4
+    with work.results() as results:
+        ours = list(results)
+    with model.stream(iterations=2) as stream:
+        expected = [stream(image) for image in images(4)]
+    assert [result.status.frame_index for result in ours] == [0, 1, 2, 3]
+    assert all((a.labels == b.labels).all() for a, b in zip(ours, expected, strict=True))
+    assert work.paths == {}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_generator_is_taken_as_it_comes_and_no_further_than_asked(model) -> None:
+    taken = []
+
+    def endless():
+        for frame in frames(200):
+            taken.append(frame.index)
+            yield frame.image
+
+    work = Run(model, endless(), RunOptions(max_frames=3))
+    assert work.total == 3
+    with work.results() as results:
+        assert len(list(results)) == 3
+    assert work.summary.processed == 3
+    assert len(taken) < 20  # what is decoded ahead is bounded
+
+
+def test_leaving_early_leaves_whole_files(model, tmp_path: Path) -> None:
+    work = Run(model, images(9), RunOptions(save=tmp_path))
+    with work.results() as results:
+        for _ in range(4):
+            next(results)
+    assert {path.name for path in tmp_path.iterdir()} == {"arrays.mp4", "arrays.jsonl"}
+    assert len(decoded(work.paths["video"])) == 4
+    assert work.summary.processed == 4
+    assert work.summary.seconds > 0
+
+
+def test_an_error_in_the_middle_leaves_whole_files_of_what_was_before(model, tmp_path: Path) -> None:
+    work = Run(model, [*images(3), np.zeros((4, 4), np.uint8)], RunOptions(save=tmp_path))
+
+    def run_it() -> None:
+        with work.results() as results:
+            list(results)
+
+    with pytest.raises(StreamdeqError, match="frame 3: expected an RGB array"):
+        run_it()
+    assert len(decoded(tmp_path / "arrays.mp4")) == work.summary.processed == 3
+    assert {path.name for path in tmp_path.iterdir()} == {"arrays.mp4", "arrays.jsonl"}
+
+
+def test_what_cannot_be_done_is_said_before_the_first_frame(model, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for options in (
+        RunOptions(StreamOptions(solver="newton")),
+        RunOptions(save=tmp_path / "file"),
+    ):
+        work = Run(model, images(2), options)
+        opened = work.results()
+        with pytest.raises(StreamdeqError):
+            opened.__enter__()
+        assert work.summary.decoded == 0
+
+
+def test_the_model_is_left_as_it_was_for_the_next_run(model, tmp_path: Path) -> None:
+    answers = []
+    for _ in range(2):
+        with Run(model, images(3), RunOptions()).results() as results:
+            answers.append([result.labels.tobytes() for result in results])
+    assert answers[0] == answers[1]
+
+
+# -- names -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "expected"),
+    [
+        ("street.mp4", "video", "street"),
+        ("street.v2.mkv", "video", "street.v2"),
+        ("arrays", "arrays", "arrays"),
+        ("0042.png", "images", "0042"),
+        ("day.2", "images", "day.2"),
+        ("day/*.png", "images", "day"),
+        ("/data/day/**/cam?.jpg", "images", "day"),
+        ("/data/day[12]/1.png", "images", "data"),
+        ("*.png", "images", "images"),
+        ("/", "images", "images"),
+        (".", "images", Path.cwd().name),
+    ],
+)
+def test_what_is_written_is_called_after_its_source(name: str, kind: str, expected: str) -> None:
+    assert output_name(name, kind) == expected
+
+
+def test_only_the_source_itself_is_protected(tmp_path: Path) -> None:
+    source, other = tmp_path / "a.mp4", tmp_path / "b.mp4"
+    source.touch()
+    other.touch()
+    (tmp_path / "link.mp4").symlink_to(source)
+    for output in (source, tmp_path / "link.mp4", tmp_path / "x" / ".." / "a.mp4"):
+        (tmp_path / "x").mkdir(exist_ok=True)
+        with pytest.raises(StreamdeqError, match="is the source itself; choose another folder"):
+            check_not_source(output, source)
+    check_not_source(other, source)
+    check_not_source(tmp_path / "new.mp4", source)
+    check_not_source(source, "rtsp://nowhere/stream")
+    check_not_source(source, images(1))
+
+
+# -- sums ------------------------------------------------------------------------------------------------------
+
+STATUS = Status(0, 0.0, 2, 2, 0.5, Start.WARM, inject_s=0.001, solve_s=0.002, head_s=0.004)
+
+
+def test_the_summary_counts_times_and_means() -> None:
+    summary = Summary(failed=1, dropped=2, seconds=2.0)
+    for solve_s in (0.002, 0.002, 0.008):
+        summary.count(0.010, replace(STATUS, solve_s=solve_s))
+    assert (summary.processed, summary.decoded, summary.fps) == (3, 6, 1.5)
+    assert summary.stage_ms() == pytest.approx({"decode": 10, "inject": 1, "solve": 2, "head": 4})
+    # From having a frame to having its answer: 7, 7 and 13 ms.
+    latency = summary.latency_ms()
+    assert list(latency) == ["p50", "p95", "p99"]
+    assert latency["p50"] == pytest.approx(7)
+    assert latency["p95"] == pytest.approx(7 + 0.9 * 6)
+    assert summary.nfe.mean == 2
+    summary.stages_s["encode"].add(0.003)
+    assert list(summary.stage_ms()) == [stage for stage in STAGES if stage != "draw"]
+
+
+def test_an_empty_summary_has_no_numbers_and_no_error() -> None:
+    summary = Summary()
+    assert (summary.decoded, summary.fps) == (0, 0.0)
+    assert math.isnan(summary.latency_ms()["p99"])
+    assert summary.stage_ms() == {}
+
+
+def test_a_series_keeps_its_last_values_and_the_mean_of_all() -> None:
+    series = Series()
+    for value in range(WINDOW + 500):
+        series.add(float(value))
+    assert series.count == WINDOW + 500
+    assert series.mean == (WINDOW + 499) / 2
+    assert len(series.recent) == WINDOW
+    assert series.percentile(0) == 500.0
+
+
+# -- captions --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hw", [(240, 320), (32, 48), (4, 6), (1, 1)])
+def test_a_caption_is_written_on_a_copy_of_any_size(hw: tuple[int, int]) -> None:
+    image = np.full((*hw, 3), 120, np.uint8)
+    image.setflags(write=False)
+    written = captioned(image, "streaming, 1 per frame")
+    assert written.shape == image.shape
+    assert (image == 120).all()
+    assert (written[0, 0] == 24).all()
+    if hw == (240, 320):
+        assert (written[-100:] == 120).all()
+        assert written[:30].max() > 200  # the letters
+
+
+def test_the_film_of_a_comparison_names_both_sides(model, tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "clip.mp4", 2, size_hw=(64, 96))
+    work = Run(model, clip, RunOptions(StreamOptions(iterations=1), save=tmp_path / "out", compare=True))
+    with work.results() as results:
+        list(results)
+    for _, image in decoded(work.paths["video"]):
+        assert image.shape == (64, 192, 3)
+        for half in (image[:, :96], image[:, 96:]):
+            assert np.abs(half[0, 0].astype(int) - 24).max() < 20
