@@ -6,6 +6,7 @@ with open_source("street.mp4") as source, VideoSink("copy.mp4", source.fps) as s
             sink.write(item)
 """
 
+from streamdeq.video.live import LivePolicy, LiveSource, Patience, redacted
 from streamdeq.video.opening import open_source
 from streamdeq.video.prefetch import prefetch
 from streamdeq.video.sinks.base import Sink
@@ -19,6 +20,9 @@ __all__ = [
     "JsonLinesSink",
     "LabelMap",
     "LabelPngSink",
+    "LivePolicy",
+    "LiveSource",
+    "Patience",
     "Sink",
     "Source",
     "SourceInfo",
@@ -27,4 +31,5 @@ __all__ = [
     "VideoSink",
     "open_source",
     "prefetch",
+    "redacted",
 ]

@@ -154,7 +154,7 @@ def unreadable(path: Path, error: FFmpegError) -> str:
     return f"{path} is not a video that can be read ({error.strerror}): give another file, or convert it to mp4"
 
 
-def video_stream(container: InputContainer, path: Path) -> VideoStream:
+def video_stream(container: InputContainer, path: Path | str) -> VideoStream:
     """The stream to show: the one players take; a cover picture is none."""
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:

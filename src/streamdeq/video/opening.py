@@ -13,23 +13,30 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.video.arrays import ArraySource
 from streamdeq.video.files import VideoFileSource
 from streamdeq.video.images import IMAGE_SUFFIXES, ImageSource, folder_source, glob_source
+from streamdeq.video.live import LivePolicy, LiveSource, parse_address
 from streamdeq.video.source import Source
 
-Spec = str | os.PathLike[str] | Iterable[np.ndarray] | Source
+Spec = str | int | os.PathLike[str] | Iterable[np.ndarray] | Source
 Opener = Callable[[Spec, float | None], Source | None]
 
 
-def open_source(spec: Spec, fps: float | None = None) -> Source:
+def open_source(spec: Spec, fps: float | None = None, live: LivePolicy | None = None) -> Source:
     """Open whatever `spec` names.
 
     Args:
         spec: the path of a video file, an image, a folder of images, a shell pattern of images, an iterable of
-            (H, W, 3) uint8 arrays, or a source, which is given back.
+            (H, W, 3) uint8 arrays, or a source, which is given back. Live: the number of a camera (`0`, "0"), or
+            an rtsp(s), http(s), tcp or udp address; `rtsp://HOST:PORT/PATH?listen` and `tcp://HOST:PORT?listen`
+            wait for a publisher to connect. Live sources are connected when iteration begins, not here.
         fps: frames per second of what has no clock of its own (images, arrays, raw streams); 25 where not given.
+        live: which frames a live source hands out, and how long it is waited for; files hand out every frame.
 
     Raises:
         StreamdeqError: nothing that can be read is there.
     """
+    address = parse_address(spec)
+    if address is not None:
+        return LiveSource(address, live)
     for opener in OPENERS:
         source = opener(spec, fps)
         if source is not None:

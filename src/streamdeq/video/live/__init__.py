@@ -1,0 +1,15 @@
+"""Sources that run whether or not somebody looks: cameras and network streams. Knows no model and no task.
+
+Each is read by a process of its own, which can be killed whatever it is stuck in (a listening `av.open` blocks a
+whole interpreter). From the camera to the consumer:
+
+    reader (process) ── pictures: ring (shared memory), messages: channel ──► connection ─► inbox ─► source
+    supervisor (thread): starts a connection, watches it, waits, starts the next, gives up
+"""
+
+from streamdeq.video.live.address import Address, parse_address
+from streamdeq.video.live.policy import LivePolicy, Patience
+from streamdeq.video.live.redact import redacted
+from streamdeq.video.live.source import LiveSource
+
+__all__ = ["Address", "LivePolicy", "LiveSource", "Patience", "parse_address", "redacted"]

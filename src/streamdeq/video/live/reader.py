@@ -1,0 +1,213 @@
+"""The process that reads one connection of a live source: opens, decodes, hands over, ends. Knows PyAV.
+
+It knows no policy: reconnecting, dropping and giving up are its parent's. Whatever it is stuck in, it can be killed.
+Run as `python -m streamdeq.video.live.reader SOCKET PARENT`; everything else comes over the socket, for arguments
+can be read by everybody on the machine.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+import av.logging
+from av.container import InputContainer
+from av.error import EOFError as AvEOFError
+from av.error import ExitError, FFmpegError, HTTPForbiddenError, HTTPUnauthorizedError, ProtocolNotFoundError
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.frame import Failure, Frame
+from streamdeq.video.decoding import Clock, Decoder
+from streamdeq.video.files import HIGHEST_FPS, stamps, video_stream
+from streamdeq.video.live.messages import Broken, Channel, Ended, Job, Memory, NoRoom, Opened, Picture
+from streamdeq.video.live.ring import Ring, new_memory
+
+# A damaged stream may give errors for ever; a sound one gives none.
+READ_ERRORS_IN_A_ROW = 100
+# How often a full ring is looked at while a recording waits.
+POLL_S = 0.002
+# A packet later than this is no jitter; one due later than this has a stamp from another clock.
+LONGEST_LATE_S = 1.0
+LONGEST_WAIT_S = 60.0
+HOPELESS = (HTTPForbiddenError, HTTPUnauthorizedError, ProtocolNotFoundError)
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    end_with_parent(int(sys.argv[2]))
+    av.logging.set_libav_level(av.logging.PANIC)
+    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
+    first = channel.receive()
+    if first is None or not isinstance(first[0], Job):
+        return
+    try:
+        channel.send(read(first[0], channel))
+    except ConnectionError:
+        return  # nobody is there to hear of it
+
+
+def end_with_parent(parent: int) -> None:
+    """Never outlive the parent, not even stuck in a call. Elsewhere than on Linux the next message fails."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit()
+
+
+def read(job: Job, channel: Channel) -> Ended:
+    """One connection from its beginning to its end."""
+    patience_s = job.open_timeout_s
+    try:
+        with open_source(job) as container:
+            patience_s = job.read_timeout_s
+            stream = video_stream(container, "the source")
+            recorded = job.url.startswith("http") and has_an_end(container)
+            time_base = stream.time_base
+            decoder = Decoder(stream, Clock(time_base), stamps(stream, container.format.name))
+            fraction = None if time_base is None else [time_base.numerator, time_base.denominator]
+            channel.send(Opened(announced_fps(stream), fraction, recorded))
+            handover = Handover(channel, job.slots, patient=recorded)
+            pace = Pace(channel, time_base) if is_hls(container) and not recorded else None
+            for packet in packets(container, channel):
+                if pace is not None:
+                    pace.wait(packet.dts)
+                handover.pass_on(decoder.feed(packet))
+            handover.pass_on(decoder.finish())
+            return Ended("the source ended", over=recorded)
+    except StreamdeqError as error:
+        return Ended(str(error))
+    except ExitError:
+        return Ended(f"nothing came for {patience_s:g} s")
+    except FFmpegError as error:
+        return Ended(error.strerror or type(error).__name__, hopeless=isinstance(error, HOPELESS))
+
+
+def open_source(job: Job) -> InputContainer:
+    # Without waiting to estimate the rate, frames come in a quarter of a second instead of one and a half.
+    options = {"fpsprobesize": "0", **job.options}
+    patience_s = (job.open_timeout_s, job.read_timeout_s)
+    return av.open(job.url, "r", format=job.format, container_options=options, timeout=patience_s)
+
+
+def has_an_end(container: InputContainer) -> bool:
+    """A length in seconds or, where that is not the length of a play list, in bytes."""
+    return bool(container.duration) or (container.size > 0 and not is_hls(container))
+
+
+def is_hls(container: InputContainer) -> bool:
+    return container.format.name.startswith("hls")
+
+
+def announced_fps(stream: VideoStream) -> float | None:
+    """What the source says of itself; the library's guess is off by two for streams that it has not watched."""
+    for rate in (stream.average_rate, stream.codec_context.framerate):
+        if rate and 0 < rate <= HIGHEST_FPS:
+            return float(rate)
+    return None
+
+
+def packets(container: InputContainer, channel: Channel) -> Iterator[Packet]:
+    """Packets until the source ends, or the parent says that it has enough."""
+    stream = video_stream(container, "the source")
+    rest = container.demux(stream)
+    errors = 0
+    while not channel.waiting():
+        try:
+            packet = next(rest, None)
+        except (ExitError, AvEOFError, OSError):
+            raise
+        except FFmpegError:
+            # The generator is spent, the container is not: it goes on behind the damage.
+            rest = container.demux(stream)
+            errors += 1
+            if errors >= READ_ERRORS_IN_A_ROW:
+                raise
+            continue
+        if packet is None or not packet.size:
+            return
+        errors = 0
+        yield packet
+
+
+class Pace:
+    """Lets packets that come in pieces of many seconds pass as they are meant to be shown."""
+
+    def __init__(self, channel: Channel, time_base: Fraction | None) -> None:
+        self._channel = channel
+        self._unit_s = float(time_base or 0)
+        self._zero_s: float | None = None
+
+    def wait(self, dts: int | None) -> None:
+        """Until this packet is due, or the parent has enough."""
+        if dts is None:
+            return
+        now_s, at_s = time.monotonic(), dts * self._unit_s
+        # Late, or stamps that began anew: from now on count from here.
+        if self._zero_s is None or not -LONGEST_LATE_S <= self._zero_s + at_s - now_s <= LONGEST_WAIT_S:
+            self._zero_s = now_s - at_s
+        due_s = self._zero_s + at_s
+        if due_s > now_s:
+            self._channel.waiting(due_s - now_s)
+
+
+class Handover:
+    """Frames and failures to messages, pictures to shared memory.
+
+    Args:
+        patient: wait for a free slot rather than go on without the frame.
+    """
+
+    def __init__(self, channel: Channel, slots: int, *, patient: bool) -> None:
+        self._channel = channel
+        self._slots = slots
+        self._patient = patient
+        self._ring: Ring | None = None
+
+    def pass_on(self, items: Iterator[Frame | Failure]) -> None:
+        """Whatever the decoder makes of the packet that has just come."""
+        captured_s = time.monotonic()
+        for item in items:
+            if isinstance(item, Failure):
+                self._channel.send(Broken(item.index, item.reason, captured_s))
+            else:
+                self._pass_frame(item, captured_s)
+
+    def _pass_frame(self, frame: Frame, captured_s: float) -> None:
+        spent_s = time.monotonic() - captured_s
+        height, width = frame.image.shape[:2]
+        slot = self._store(frame)
+        if slot is None:
+            self._channel.send(NoRoom(frame.index, captured_s))
+        else:
+            self._channel.send(Picture(frame.index, slot, height, width, frame.pts, captured_s, spent_s))
+
+    def _store(self, frame: Frame) -> int | None:
+        if self._ring is None or self._ring.slot_bytes < frame.image.nbytes:
+            self._ring = self._new_ring(frame.image.nbytes)
+        slot = self._ring.put(frame.image)
+        while slot is None and self._patient and not self._channel.waiting():
+            time.sleep(POLL_S)
+            slot = self._ring.put(frame.image)
+        return slot
+
+    def _new_ring(self, slot_bytes: int) -> Ring:
+        # The old one lives on in the parent until its last picture is taken.
+        file = new_memory(self._slots, slot_bytes)
+        try:
+            self._channel.send(Memory(self._slots, slot_bytes), file)
+            return Ring(file, self._slots, slot_bytes)
+        finally:
+            os.close(file)
+
+
+if __name__ == "__main__":
+    main()
