@@ -15,7 +15,7 @@ from streamdeq.serving.board import Board
 
 #: A page that has asked within this time is told of the end; it is waited for so long at the most.
 WATCHED_S = 1.5
-TOLD_S = 0.6
+TOLD_S = 1.0
 #: How long answers under way may take when the run is over.
 GRACE_S = 0.5
 
@@ -79,6 +79,8 @@ def _uvicorn() -> Any:
 
 
 def _listen(port: int) -> socket.socket:
+    if port > 65535:
+        raise StreamdeqError(f"--view-port: expected a port, 0 to 65535, got {port}; 0 takes a free one")
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         # The port of a run that has just ended may be taken again.
