@@ -6,11 +6,12 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.mdeq import MDEQ, Network
+from streamdeq.tasks.classification.head import ClassificationHead, Widths
 from streamdeq.tasks.segmentation.head import SegmentationHead
 
 
@@ -42,13 +43,20 @@ class GoldenFile:
             tuple(self.config["channels"]),
             self.config["groups"],
             self.config["expansion"],
-            post_affine=self.config["post_gn_affine"],
+            post_affine=self.config.get("post_gn_affine", True),
         )
-        network = Network(MDEQ(arch), SegmentationHead(arch.channels, self.config["num_classes"])).double()
-        head = {k: v for k, v in self.parameters.items() if k.startswith("last_layer.")}
-        network.head.load_state_dict(head)
-        network.backbone.load_state_dict({k: v for k, v in self.parameters.items() if k not in head})
+        network = Network(MDEQ(arch), self._head(arch.channels)).double()
+        backbone = network.backbone.state_dict().keys()
+        network.backbone.load_state_dict({k: v for k, v in self.parameters.items() if k in backbone})
+        network.head.load_state_dict({k: v for k, v in self.parameters.items() if k not in backbone})
         return network.eval()
+
+    def _head(self, channels: tuple[int, ...]) -> nn.Module:
+        classes = self.config["num_classes"]
+        if "head_channels" not in self.config:
+            return SegmentationHead(channels, classes)
+        widths = Widths(tuple(self.config["head_channels"]), self.config["final_channels"])
+        return ClassificationHead(channels, classes, widths)
 
 
 def close(actual: Tensor, golden: Tensor, tolerance: float) -> None:

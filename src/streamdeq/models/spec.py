@@ -35,6 +35,7 @@ class ModelSpec:
         mean, std: normalisation of RGB in 0–1.
         solver: the solver the weights were trained for.
         iterations: applications per frame that suit them when the user names none.
+        head: what the task's head leaves open, by the names the task gives it (JSON values); empty for its defaults.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ModelSpec:
     std: tuple[float, float, float] = IMAGENET_STD
     solver: str = "picard"
     iterations: int = 1
+    head: dict[str, Any] = field(default_factory=dict)
     provenance: Provenance = field(default_factory=Provenance)
 
     def __post_init__(self) -> None:

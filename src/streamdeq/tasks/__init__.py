@@ -2,6 +2,7 @@
 
 from streamdeq.models.mdeq import MDEQ, Network
 from streamdeq.models.spec import ModelSpec
+from streamdeq.tasks import classification as classification
 from streamdeq.tasks import segmentation as segmentation
 from streamdeq.tasks.base import TASKS, Metric, Result, Task
 

@@ -1,0 +1,36 @@
+"""Picture classification as the rest of the program sees it."""
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from streamdeq.streaming.geometry import Geometry
+from streamdeq.streaming.status import Status
+from streamdeq.tasks.base import TASKS, Task
+from streamdeq.tasks.classification.draw import caption
+from streamdeq.tasks.classification.head import ClassificationHead, Widths
+from streamdeq.tasks.classification.metric import Accuracy
+from streamdeq.tasks.classification.result import Classification
+
+
+@TASKS.register("classification")
+class ClassificationTask(Task):
+    """The whole canvas is classified, as wide as the frame is; the published accuracy is of 224² centre crops."""
+
+    def build_head(self) -> ClassificationHead:
+        channels = self.spec.architecture.channels
+        return ClassificationHead(channels, len(self.spec.classes), Widths.read(self.spec.head, channels))
+
+    def decode(self, outputs: Tensor, geometry: Geometry, status: Status) -> Classification:
+        scores = outputs[0].float().softmax(dim=0).clamp(max=1)
+        return Classification(status=status, scores=scores.cpu().numpy(), classes=self.spec.classes)
+
+    def metric(self) -> Accuracy:
+        return Accuracy(len(self.spec.classes))
+
+    def draw(self, image: np.ndarray, result: Classification) -> np.ndarray:
+        return caption(image, result)
+
+    def record(self, result: Classification) -> dict[str, Any]:
+        return {"top": [{"class": name, "score": round(score, 4)} for name, score in result.top()]}
