@@ -17,11 +17,14 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from video.making_videos import decoded, write_video
 
 import streamdeq
 
 ROOT = Path(__file__).resolve().parent.parent
 UV = Path(sys.executable).parent / "uv"
+WEIGHTS = sorted(path.name for path in (ROOT / "src" / "streamdeq" / "weights").glob("*.safetensors"))
+needs_weights = pytest.mark.skipif(not WEIGHTS, reason="no model is packaged yet")
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -119,3 +122,49 @@ def test_every_module_imports_from_the_wheel_with_its_declared_dependencies_only
     )
     where = run(installed / "bin" / "python", "-W", "error", "-c", program, cwd=installed).strip()
     assert Path(where).is_relative_to(installed)
+
+
+@needs_weights
+def test_the_wheel_carries_the_packaged_models(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        carried = {name: archive.read(name) for name in archive.namelist() if name.endswith(".safetensors")}
+    assert sorted(carried) == [f"streamdeq/weights/{name}" for name in WEIGHTS]
+    for name, content in carried.items():
+        assert content == (ROOT / "src" / name).read_bytes()
+
+
+@needs_weights
+def test_the_installed_program_lists_its_models(installed: Path) -> None:
+    said = run(installed / "bin" / "streamdeq", "models", cwd=installed)
+    listed = [line.split()[0] for line in said.splitlines() if not line.startswith(" ")]
+    assert [f"{name}.safetensors" for name in listed] == WEIGHTS
+    for fact in ("classes", " MB", "working size", "data: ", "licence: "):
+        assert said.count(fact) == len(WEIGHTS)
+
+
+@needs_weights
+def test_the_installed_program_annotates_a_film_with_its_first_model(installed: Path, tmp_path: Path) -> None:
+    film = write_video(tmp_path / "street.mp4", 3, size_hw=(48, 64))
+    name = Path(WEIGHTS[0]).stem
+    save = tmp_path / "out"
+    said = run(
+        installed / "bin" / "streamdeq",
+        *("run", film, "--model", name, "--save", save, "--iterations", "1", "--device", "cpu", "--quiet"),
+        cwd=tmp_path,
+    )
+    assert said.splitlines()[-1] == str(save / "street.mp4")
+    annotated = decoded(save / "street.mp4")
+    assert [time for time, _ in annotated] == [time for time, _ in decoded(film)]
+    assert {image.shape for _, image in annotated} == {(48, 64, 3)}
+
+
+def test_without_a_model_of_that_name_the_installed_program_says_so_in_one_line(
+    installed: Path, tmp_path: Path
+) -> None:
+    film = write_video(tmp_path / "street.mp4", 3, size_hw=(48, 64))
+    command = [installed / "bin" / "streamdeq", "run", film, "--model", "no-such-model", "--save", tmp_path / "out"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("streamdeq: unknown model 'no-such-model'")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
