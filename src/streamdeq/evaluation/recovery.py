@@ -57,6 +57,10 @@ class Agreement:
         self._sum += 1 - result.change_from(target)
         self._count += 1
 
+    def merge(self, other: "Agreement") -> None:
+        self._sum += other._sum
+        self._count += other._count
+
     def compute(self) -> dict[str, float]:
         return {self.name: 100 * self._sum / self._count if self._count else float("nan")}
 
@@ -125,43 +129,52 @@ def lost(curve: Curve, reference: Curve) -> float:
     return sum(b - a for a, b in zip(curve.points, reference.points, strict=True))
 
 
+def finish(engine: Engine, row: Row, frame: Frame, response: Response, evaluations: int) -> int:
+    """The rest of a cut's frame once its first evaluation has shown the cut.
+
+    Args:
+        evaluations: what a frame gets without a cut.
+
+    Returns:
+        Applications of `f` on this frame, that first one included.
+    """
+    lost = 0
+
+    def restart() -> None:
+        nonlocal lost
+        engine.observe([row], [frame], keep=False)
+        lost = 1
+
+    response.begin(restart)
+    rest = evaluations - 1 + lost + response.extra
+    _iterate(engine, [row], rest)
+    return 1 + rest
+
+
 def _answers(engine: Engine, jump: Jump, curves: Sequence[Curve]) -> Iterator[list[Any]]:
     """For each frame after the cut the answers of all curves; notes what the cut's frame cost."""
     evaluations = engine.solver.evaluations(curves[0].iterations)
-    rows = [engine.open() for _ in curves]
-    try:
-        for n, image in enumerate(jump.after):
-            for row, curve in zip(rows, curves, strict=True):
-                if n == 0:
-                    curve.nfe = _begin(engine, row, jump, curve.response, evaluations)
-            if n > 0:
-                engine.observe(rows, [_frame(image)] * len(rows))
-                _iterate(engine, rows, evaluations)
-            yield engine.read(rows)
-    finally:
-        for row in rows:
-            engine.close(row)
-
-
-def _begin(engine: Engine, row: Row, jump: Jump, response: Response | None, evaluations: int) -> int:
-    """Everything up to the answer for the cut's frame; returns the applications of `f` on that frame."""
     first = jump.after[0]
-    if response is None:
-        _stream(engine, row, (*jump.lead, first), evaluations)
-        return evaluations
-    _stream(engine, row, jump.before, evaluations)
-    engine.observe([row], [_frame(first)])
-    engine.iterate([row])
-    spent = [1]
-
-    def restart() -> None:
-        engine.observe([row], [_frame(first)], keep=False)
-        spent.append(0)
-
-    response.begin(restart)
-    rest = evaluations + response.extra - spent[-1]
-    _iterate(engine, [row], rest)
-    return 1 + rest
+    old = engine.open()
+    _stream(engine, old, jump.before, evaluations)
+    rows = []
+    for curve in curves:
+        if curve.response is None:
+            row, curve.nfe = engine.open(), evaluations
+            _stream(engine, row, (*jump.lead, first), evaluations)
+        else:
+            row = engine.adopt(engine.content(old), old)
+            engine.observe([row], [_frame(first)])
+            engine.iterate([row])
+            curve.nfe = finish(engine, row, _frame(first), curve.response, evaluations)
+        rows.append(row)
+    yield engine.read(rows)
+    for image in jump.after[1:]:
+        engine.observe(rows, [_frame(image)] * len(rows))
+        _iterate(engine, rows, evaluations)
+        yield engine.read(rows)
+    for row in (old, *rows):
+        engine.close(row)
 
 
 def _stream(engine: Engine, row: Row, images: Sequence[np.ndarray], evaluations: int) -> None:

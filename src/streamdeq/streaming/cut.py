@@ -7,6 +7,7 @@ frame gets that begins a shot. The figures behind the defaults: docs/cuts.md.
 
 import math
 from abc import ABC, abstractmethod
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.registry import unknown
 from streamdeq.streaming.status import Start
 
 
@@ -98,32 +100,38 @@ class ResidualCut(CutDetector):
 class PictureCut(CutDetector):
     """The picture differs from the last one by the score of scenedetect's content detector. Knows no residual.
 
-    The value is the last picture, thinned out to at most twice `width` pixels a line, or None. Pictures of another
-    size than the last one are not compared: their solve begins from zeros anyhow.
+    The value is the last picture, thinned out: its height, its width and its bytes as text, so that it goes into
+    JSON. Pictures of another size than the last one are not compared: their solve begins from zeros anyhow.
 
     Args:
-        threshold: mean change of hue, saturation and brightness, each in 0–255; 27 is scenedetect's own.
-        width: pixels a line that are enough.
+        threshold: mean change of hue, saturation and brightness, each in 0–255.
+        width: pixels a line that are enough; between this and twice as many are looked at.
 
     Raises:
         StreamdeqError: on the first frame, if the package is not there.
     """
 
-    threshold: float = 27.0
-    width: int = 256
+    threshold: float = 31.0
+    width: int = 64
 
-    def update(self, value: np.ndarray | None, evidence: Evidence) -> tuple[np.ndarray, bool]:
+    def init(self) -> tuple:
+        return ()
+
+    def update(self, value: tuple, evidence: Evidence) -> tuple[tuple, bool]:
         package = _scenedetect()
         every = max(1, evidence.image.shape[1] // self.width)
         # In scenedetect pictures are BGR.
         picture = np.ascontiguousarray(evidence.image[::every, ::every, ::-1])
-        if value is None or value.shape != picture.shape:
-            return picture, False
+        packed = (*picture.shape[:2], b64encode(picture.tobytes()).decode())
+        if tuple(value[:2]) != packed[:2]:
+            return packed, False
+        last = np.frombuffer(b64decode(value[2]), np.uint8).reshape(picture.shape)
         # A fresh detector that is shown two pictures: what it would remember is our value. Its own filter for short
         # shots would delay or swallow cuts and is off.
         detector = package.ContentDetector(threshold=self.threshold, min_scene_len=0)
-        detector.process_frame(package.FrameTimecode(0, 1.0), value)
-        return picture, bool(detector.process_frame(package.FrameTimecode(1, 1.0), picture))
+        detector.process_frame(package.FrameTimecode(0, 1.0), last)
+        is_cut = bool(detector.process_frame(package.FrameTimecode(1, 1.0), picture))
+        return packed, is_cut and evidence.start is Start.WARM
 
 
 def _scenedetect() -> Any:
@@ -177,3 +185,22 @@ class CutPolicy:
 
     detector: CutDetector
     response: Response
+
+
+DETECTORS: dict[str, Callable[[], CutDetector]] = {"none": NoCuts, "residual": ResidualCut, "picture": PictureCut}
+RESPONSES: dict[str, Callable[[int], Response]] = {"continue": KeepGoing, "zeros": FromZeros}
+#: Extra steps for a cut's frame that bring it within half a point of a stream without a cut.
+EXTRA = 2
+
+
+def make_cut_policy(detector: str = "none", response: str = "continue", extra: int = EXTRA) -> CutPolicy:
+    """By the names a user says.
+
+    Raises:
+        StreamdeqError: an unknown name (the nearest is shown), or fewer than 0 extra steps.
+    """
+    if detector not in DETECTORS:
+        raise StreamdeqError(unknown("cut detector", detector, list(DETECTORS)))
+    if response not in RESPONSES:
+        raise StreamdeqError(unknown("response to a cut", response, list(RESPONSES)))
+    return CutPolicy(DETECTORS[detector](), RESPONSES[response](extra))

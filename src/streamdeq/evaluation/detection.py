@@ -1,0 +1,123 @@
+"""How well a detector finds cuts: precision, recall, latency, over films whose cuts are known. Knows no task."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from streamdeq.evaluation.films import Film
+from streamdeq.evaluation.protocol import Evaluated
+from streamdeq.evaluation.recovery import finish
+from streamdeq.frame import Frame
+from streamdeq.solvers import make_solver
+from streamdeq.streaming.cut import CutDetector, CutPolicy, Evidence
+from streamdeq.streaming.status import Start
+
+#: A cut counts as found when it is reported at its first frame or the one after.
+LATEST = 1
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One film: the frames that were called cuts, and the detector's value after every frame."""
+
+    found: tuple[int, ...]
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What was found in some films.
+
+    Args:
+        frames: of all films.
+        cuts: that there are.
+        delays: frames between a cut and its report, for every cut that was found.
+        alarms: reports where there was no cut.
+        missed: cuts that were not found, or reported later than `LATEST` frames.
+    """
+
+    frames: int
+    cuts: int
+    delays: tuple[int, ...]
+    alarms: int
+    missed: int
+
+    @property
+    def precision(self) -> float:
+        """Of the reports, how many were right, 0–1; NaN without a report."""
+        reports = len(self.delays) + self.alarms
+        return len(self.delays) / reports if reports else float("nan")
+
+    @property
+    def recall(self) -> float:
+        """Of the cuts, how many were found, 0–1; NaN without a cut."""
+        return len(self.delays) / self.cuts if self.cuts else float("nan")
+
+
+def watch(model: Evaluated, film: Film, policy: CutPolicy, iterations: int) -> Watched:
+    """Stream a film under a policy, as a stream would."""
+    engine = model.engine(make_solver(model.spec.solver, iterations))
+    evaluations = engine.solver.evaluations(iterations)
+    row, value = engine.open(), policy.detector.init()
+    found, values = [], []
+    for t, image in enumerate(film.images):
+        frame = Frame(image, t, 0.0)
+        engine.observe([row], [frame])
+        engine.iterate([row])
+        assert row.status is not None  # it has observed a frame
+        value, is_cut = policy.detector.update(value, Evidence(image, row.status.start, lambda: engine.residual(row)))
+        values.append(value)
+        if is_cut:
+            found.append(t)
+            finish(engine, row, frame, policy.response, evaluations)
+        else:
+            for _ in range(evaluations - 1):
+                engine.iterate([row])
+    return Watched(tuple(found), tuple(values))
+
+
+def look(film: Film, detector: CutDetector) -> Watched:
+    """The same for a detector that looks at pictures only: no model is run."""
+    value, found, values = detector.init(), [], []
+    for t, image in enumerate(film.images):
+        evidence = Evidence(image, Start.WARM if t else Start.COLD, lambda: float("nan"))
+        value, is_cut = detector.update(value, evidence)
+        values.append(value)
+        if is_cut:
+            found.append(t)
+    return Watched(tuple(found), tuple(values))
+
+
+def score(films: Sequence[Film], found: Sequence[Sequence[int]]) -> Detection:
+    """Each cut takes the first report from it on, up to `LATEST` frames later; what is left over are false alarms."""
+    delays, alarms = [], 0
+    for film, reports in zip(films, found, strict=True):
+        left = list(reports)
+        for cut in film.cuts:
+            taken = next((t for t in left if cut <= t <= cut + LATEST), None)
+            if taken is not None:
+                left.remove(taken)
+                delays.append(taken - cut)
+        alarms += len(left)
+    cuts = sum(len(film.cuts) for film in films)
+    return Detection(sum(len(film.images) for film in films), cuts, tuple(delays), alarms, cuts - len(delays))
+
+
+def margins(films: Sequence[Film], watched: Sequence[Watched], floor: float) -> tuple[float, float]:
+    """How far apart cuts and the rest are for a residual detector: what a threshold can be set between.
+
+    Returns:
+        The largest ratio of a first residual of at least `floor` to its level among frames that are no cut, and
+        the smallest among cuts; NaN where there is none.
+    """
+    quiet, cuts = [], []
+    for film, seen in zip(films, watched, strict=True):
+        for t, (before, after) in enumerate(zip(seen.values, seen.values[1:], strict=False), start=1):
+            residual = after[-1]
+            if t in film.cuts:
+                cuts.append(residual / max(before))
+            elif residual >= floor:
+                quiet.append(residual / max(before))
+    return max(quiet, default=float(np.nan)), min(cuts, default=float(np.nan))

@@ -1,0 +1,72 @@
+"""Films whose cuts are known: rendered streets, and windows that wander over still pictures. Know no model."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamdeq.data.base import Dataset
+from streamdeq.data.open import open_dataset
+
+#: Frames of a shot, from and below.
+SHOT = (8, 31)
+
+
+@dataclass(frozen=True, eq=False)
+class Film:
+    """Pictures, (H, W, 3) uint8 RGB, and the first frames of the second and later shots, ascending."""
+
+    name: str
+    images: tuple[np.ndarray, ...]
+    cuts: tuple[int, ...]
+
+
+def street_film(seed: int, split: str, cuts: int = 5, size: str = "192x256") -> Film:
+    """Rendered streets at 15 frames a second, shots of 8 to 30 frames."""
+    begins = np.cumsum(np.random.default_rng(seed).integers(*SHOT, cuts))
+    return _street(f"street {seed}", seed, split, int(begins[-1]) + 15, f"size={size},cuts={_joined(begins)}")
+
+
+def fast_street(seed: int, split: str, frames: int = 40, size: str = "192x256") -> Film:
+    """One street at 6 frames a second, as from a live source that drops frames: much motion, no cut."""
+    return _street(f"fast street {seed}", seed, split, frames, f"size={size},fps=6")
+
+
+def wandering_film(dataset: Dataset, seed: int, shots: int = 6) -> Film:
+    """Real pictures set in motion: a window of 3/4 of the sides wanders over a picture, ½ to 10 pixels a frame.
+
+    Where it meets the border it turns back, or rests for a frame: the residual falls there and rises again.
+    """
+    rng = np.random.default_rng(seed)
+    images: list[np.ndarray] = []
+    cuts: list[int] = []
+    for _ in range(shots):
+        clip, t = dataset.samples[int(rng.integers(len(dataset.samples)))]
+        cuts.append(len(images))
+        images += _wander(clip.image(t), int(rng.integers(*SHOT)), rng)
+    return Film(f"stills {seed}", tuple(images), tuple(cuts[1:]))
+
+
+def _wander(image: np.ndarray, frames: int, rng: np.random.Generator) -> list[np.ndarray]:
+    sides = np.array(image.shape[:2])
+    window = sides * 3 // 4
+    room = sides - window
+    angle, speed = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 10)
+    place, motion = rng.uniform(0, room), speed * np.array((0.3 * np.sin(angle), np.cos(angle)))
+    shown = []
+    for _ in range(frames):
+        (y, x), (h, w) = place.astype(int), window
+        shown.append(np.ascontiguousarray(image[y : y + h, x : x + w]))
+        place = place + motion
+        outside = (place < 0) | (place > room)
+        motion = np.where(outside, -motion, motion)
+        place = np.clip(place, 0, room)
+    return shown
+
+
+def _street(name: str, seed: int, split: str, frames: int, settings: str) -> Film:
+    [clip] = open_dataset(f"synthetic:seed={seed},clips=1,frames={frames},{settings}", split).clips
+    return Film(name, tuple(clip.image(t) for t in range(frames)), tuple(getattr(clip, "cuts", ())))
+
+
+def _joined(numbers: np.ndarray) -> str:
+    return "+".join(str(int(number)) for number in numbers)
