@@ -10,7 +10,7 @@ from PIL import Image
 from streamdeq.errors import StreamdeqError
 from streamdeq.running import Drawing, Wish
 from streamdeq.serving.board import HISTORY, Board
-from streamdeq.serving.jpeg import LONGEST, jpeg
+from streamdeq.serving.jpeg import jpeg
 from streamdeq.serving.wishes import read_wish
 from streamdeq.streaming.status import Start, Status
 
@@ -137,7 +137,8 @@ def test_a_drawing_is_shared_with_whoever_asked_first():
 
 
 def test_large_pictures_are_sent_smaller_in_the_same_proportion():
-    assert opened(jpeg(np.zeros((2160, 3840, 3), np.uint8))).size == (LONGEST, LONGEST * 9 // 16)
+    assert opened(jpeg(np.zeros((2160, 3840, 3), np.uint8))).size == (1920, 1080)
+    assert opened(jpeg(np.zeros((1500, 2000, 3), np.uint8))).size == (1000, 750)
     assert opened(jpeg(np.zeros((90, 160, 3), np.uint8))).size == (160, 90)
 
 

@@ -6,16 +6,15 @@ import numpy as np
 from PIL import Image
 
 #: The longer side in pixels that is sent at the most.
-LONGEST = 1280
+LONGEST = 1920
 QUALITY = 80
 
 
 def jpeg(picture: np.ndarray) -> bytes:
-    """(H, W, 3) uint8 RGB → a JPEG file, scaled down where it is larger than a page has room for."""
-    image = Image.fromarray(picture)
-    if max(image.size) > LONGEST:
-        # A box first, which is quick, then the rest: a 4K frame costs little more than a small one.
-        image.thumbnail((LONGEST, LONGEST), Image.Resampling.BILINEAR, reducing_gap=1.5)
+    """(H, W, 3) uint8 RGB → a JPEG file, in whole fractions of its size where it is larger than a page has room for."""
+    # Every n-th pixel: a filter would cost three times what the encoding does, 30 times a second.
+    every = -(-max(picture.shape[:2]) // LONGEST)
+    image = Image.fromarray(np.ascontiguousarray(picture[::every, ::every]))
     file = BytesIO()
     image.save(file, "jpeg", quality=QUALITY)
     return file.getvalue()
