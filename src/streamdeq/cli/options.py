@@ -166,6 +166,23 @@ TargetFps = Annotated[
     float | None,
     typer.Option("--target-fps", metavar="FPS", help="Frame rate to keep up with; iterations is the cap."),
 ]
+Policy = Annotated[
+    Any,
+    typer.Option(
+        "--policy",
+        metavar="latest|every",
+        parser=choice("--policy", ("latest", "every")),
+        help="Of a live source: the freshest frame, or every one; what is dropped is counted.",
+    ),
+]
+MaxStaleness = Annotated[
+    float | None,
+    typer.Option("--max-staleness", metavar="S", help="Drop frames of a live source that arrived longer ago."),
+]
+MaxGap = Annotated[
+    float,
+    typer.Option("--max-gap", metavar="S", help="A live source that was away for longer starts from zeros."),
+]
 Save = Annotated[Path | None, typer.Option("--save", metavar="DIR", help="Folder for what is written.")]
 MaxFrames = Annotated[
     int | None,

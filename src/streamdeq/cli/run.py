@@ -12,7 +12,13 @@ from streamdeq.cli.view import View, ViewPort, viewing
 
 WRITE = ("video", "jsonl", "png")
 
-Source = Annotated[str, typer.Argument(metavar="SOURCE", help="A video file, a folder of images, or 'images/*.png'.")]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A video file, a folder of images, 'images/*.png', a camera's number, or an rtsp, http, tcp or udp URL.",
+    ),
+]
 Write = Annotated[
     Any,
     typer.Option(
@@ -35,6 +41,9 @@ def run(
     tolerance_of: options.ToleranceOf = "residual",
     budget_ms: options.BudgetMs = None,
     target_fps: options.TargetFps = None,
+    policy: options.Policy = "latest",
+    max_staleness: options.MaxStaleness = None,
+    max_gap: options.MaxGap = 2.0,
     save: options.Save = Path("runs/video"),
     write: Write = "video,jsonl",
     max_frames: options.MaxFrames = None,
@@ -49,9 +58,10 @@ def run(
     from streamdeq.api import load
     from streamdeq.running import RunOptions
     from streamdeq.streaming.options import StreamOptions
+    from streamdeq.video import LivePolicy
 
-    stream = StreamOptions(iterations, solver, start, size, tolerance, tolerance_of, budget_ms, target_fps)
-    chosen = RunOptions(stream, save, write, max_frames, compare)
+    stream = StreamOptions(iterations, solver, start, size, tolerance, tolerance_of, budget_ms, target_fps, max_gap)
+    chosen = RunOptions(stream, save, write, max_frames, compare, LivePolicy(policy, max_staleness))
     with viewing(view, view_port) as board:
         report(load(model, device, precision), source, chosen, quiet=quiet, board=board)
 
@@ -64,13 +74,11 @@ def report(model: Any, source: Any, chosen: Any, *, quiet: bool, board: Any = No
     title = Path(str(work.source.name)).name
     if board is not None:
         board.begin(title, model.iterations(chosen.stream), chosen.stream.start, capped=chosen.stream.dynamic)
-    with stop_signals() as caught:
+    with stop_signals(work.stop) as caught:
         try:
             with work.results() as results, track(title, work.total, quiet=quiet) as advance:
                 for result in results:
                     advance(residual=result.status.residual)
-                    if caught:
-                        break
         finally:
             if work.summary.processed:
                 _summarise(work.summary)

@@ -1,22 +1,24 @@
 """Ctrl-C and SIGTERM as a wish to stop in order. Knows signals; nothing of what is stopped."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 
 @contextmanager
-def stop_signals() -> Iterator[list[int]]:
+def stop_signals(stop: Callable[[], None] = lambda: None) -> Iterator[list[int]]:
     """Yield a list that holds the number of the first SIGINT or SIGTERM once it has come; a second one ends at once.
 
-    Whoever works looks at the list between two units of work, so that no file is left half-finished.
+    Whoever works is told by `stop`, or looks at the list between two units of work, so that no file is left
+    half-finished. `stop` runs between any two instructions of the main thread: it may not wait for a lock.
     """
     caught: list[int] = []
 
     def handle(number: int, frame: object) -> None:
         caught.append(number)
         signal.signal(number, before[number])
+        stop()
 
     before: dict[int, Any] = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
     for number in before:

@@ -1,6 +1,7 @@
 """What the files of a run are called, and that none of them takes its source's place. Knows paths only."""
 
 import os
+import re
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ _WILD = frozenset("*?[")
 def output_name(name: str, kind: str) -> str:
     """A name without suffix for a source of that name and kind.
 
-    A film or picture gives its own, a folder its own with all dots, a pattern that of the folder it begins with.
+    A film or picture gives its own, a folder its own with all dots, a pattern that of the folder it begins with. A live
+    source gives its address, as far as file names can hold it.
     """
+    if "://" in name or kind == "camera":
+        return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "live"
     path = Path(name)
     plain = list(takewhile(lambda part: not _WILD & set(part), path.parts))
     if kind != "images":

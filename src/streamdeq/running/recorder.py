@@ -13,7 +13,7 @@ from streamdeq.frame import Failure, Frame, Gap, Item
 from streamdeq.running.summary import Summary
 from streamdeq.running.watching import Drawing, Watcher
 from streamdeq.tasks import Result, Task
-from streamdeq.video import JsonLinesSink, LabelMap, LabelPngSink, Sink, VideoSink
+from streamdeq.video import JsonLinesSink, LabelMap, LabelPngSink, SegmentedVideoSink, Sink, SourceInfo, VideoSink
 
 #: What `--write` may name.
 WRITABLE = ("video", "jsonl", "png")
@@ -21,11 +21,15 @@ WRITABLE = ("video", "jsonl", "png")
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """What a source handed out, on its way out; `scratch` is the from-scratch answer of a comparison."""
+    """What a source handed out, on its way out; `scratch` is the from-scratch answer of a comparison.
+
+    `answered_s` is when its answer was there, on the clock of `time.monotonic`.
+    """
 
     taken: Item
     result: Any = None
     scratch: Any = None
+    answered_s: float = 0.0
 
 
 class Recorder(Sink[Entry]):
@@ -39,7 +43,7 @@ class Recorder(Sink[Entry]):
     """
 
     def __init__(
-        self, task: Task, folder: Path, name: str, write: tuple[str, ...], fps: float | None, summary: Summary
+        self, task: Task, folder: Path, name: str, write: tuple[str, ...], source: SourceInfo, summary: Summary
     ) -> None:
         self.watcher: Watcher | None = None
         self._task = task
@@ -51,7 +55,9 @@ class Recorder(Sink[Entry]):
             undo.enter_context(self._files)
             if "video" in write:
                 self.paths["video"] = folder / f"{name}.mp4"
-                self._video = self._files.enter_context(VideoSink(self.paths["video"], fps=fps))
+                # What has no known end must not be lost whole to a power cut, nor fill one file for ever.
+                sink = SegmentedVideoSink if source.live else VideoSink
+                self._video = self._files.enter_context(sink(self.paths["video"], fps=source.fps))
             if "jsonl" in write:
                 self.paths["jsonl"] = folder / f"{name}.jsonl"
                 self._lines = self._files.enter_context(JsonLinesSink(self.paths["jsonl"]))
@@ -78,10 +84,12 @@ class Recorder(Sink[Entry]):
             self._video.write(replace(frame, image=picture))
         if self._labels:
             self._labels.write(LabelMap(frame.index, item.result.labels))
-        self._write_line(self._record(frame, item.result, drawn - began, perf_counter() - drawn))
+        self._write_line(self._record(frame, item, drawn - began, perf_counter() - drawn))
 
     def close(self) -> None:
         self._files.close()
+        if isinstance(self._video, SegmentedVideoSink) and self._video.latest:
+            self.paths["video"] = self._video.latest
 
     def _picture(self, image: np.ndarray, item: Entry) -> np.ndarray:
         streaming = self._task.draw(image, item.result)
@@ -98,10 +106,12 @@ class Recorder(Sink[Entry]):
         if self._lines:
             self._lines.write(record)
 
-    def _record(self, frame: Frame, result: Result, draw_s: float, encode_s: float) -> dict[str, Any]:
+    def _record(self, frame: Frame, item: Entry, draw_s: float, encode_s: float) -> dict[str, Any]:
         self._summary.stages_s["draw"].add(draw_s)
         self._summary.stages_s["encode"].add(encode_s)
+        result: Result = item.result
         status = result.status
+        age_s = None if frame.captured_s is None else item.answered_s - frame.captured_s
         stages = {
             "decode": frame.decode_s,
             "inject": status.inject_s,
@@ -121,6 +131,7 @@ class Recorder(Sink[Entry]):
             "cut": status.cut,
             "gap_s": status.gap_s,
             "dropped_before": frame.dropped_before,
+            "age_ms": None if age_s is None else round(age_s * 1e3, 3),
             "latency_ms": {stage: round(seconds * 1e3, 3) for stage, seconds in stages.items()},
             **self._task.record(result),
         }

@@ -4,18 +4,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from time import perf_counter
+from threading import Thread
+from time import monotonic, perf_counter
 from typing import Any
 
 from streamdeq.api import Model
-from streamdeq.frame import Frame
+from streamdeq.errors import StreamdeqError
+from streamdeq.frame import Frame, Item
 from streamdeq.running.naming import check_not_source, output_name
 from streamdeq.running.recorder import Entry, Recorder
 from streamdeq.running.summary import Summary
 from streamdeq.running.watching import Watcher
 from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.streaming.stream import Stream
-from streamdeq.video import Source, ThreadedSink, open_source, prefetch
+from streamdeq.video import LivePolicy, Source, ThreadedSink, open_source, prefetch
 
 #: Frames decoded ahead, and frames waiting to be drawn and written: enough to even out, few enough to stay small.
 AHEAD = 4
@@ -31,6 +33,7 @@ class RunOptions:
         write: which of video, jsonl, png.
         max_frames: stop after so many frames.
         compare: beside the stream, solve every frame from scratch with the same number of iterations.
+        live: which frames of a live source are taken, and how long it is waited for.
     """
 
     stream: StreamOptions = field(default_factory=StreamOptions)
@@ -38,29 +41,42 @@ class RunOptions:
     write: tuple[str, ...] = ("video", "jsonl")
     max_frames: int | None = None
     compare: bool = False
+    live: LivePolicy = field(default_factory=LivePolicy)
 
 
 class Run:
     """One pass over a source: `with run.results() as results`, then read `summary` and `paths`.
 
-    Decoding runs ahead on a thread and drawing and writing behind on another, so that the solve, which uses all
-    cores, hardly waits. Memory does not grow with the length of the video.
+    Decoding runs ahead on a thread (a live source's in a process) and drawing and writing behind on another, so that
+    the solve, which uses all cores, hardly waits. Memory does not grow with the length of the video.
     """
 
     def __init__(self, model: Model, spec: Any, options: RunOptions, watcher: Watcher | None = None) -> None:
         self.summary = Summary()
         self.paths: dict[str, Path] = {}
-        self.source: Source = prefetch(open_source(spec), AHEAD)
+        source = open_source(spec, live=options.live)
+        self.source: Source = source if source.live else prefetch(source, AHEAD)
         self._spec = spec
         self._model = model
         self._options = options
         self._watcher = watcher
+        self._stopping = False
+        self._closing = Thread(target=self.source.close, name="stop", daemon=True)
 
     @property
     def total(self) -> int | None:
         """How many frames to expect, where that is known."""
         known = [n for n in (self.source.frames, self._options.max_frames) if n is not None]
         return min(known, default=None) if self.source.frames is not None else self._options.max_frames
+
+    def stop(self) -> None:
+        """End after the frame at hand, in order. For any thread, and for signal handlers: it waits for nothing."""
+        if self._stopping:
+            return
+        self._stopping = True
+        if self.source.live:
+            # It may have nothing to give for a long time; closed, it ends whoever waits for it.
+            self._closing.start()
 
     @contextmanager
     def results(self) -> Iterator[Iterator[Any]]:
@@ -88,19 +104,30 @@ class Run:
             self.summary.note = self.source.stats.note
 
     def _process(self, stream: Stream, scratch: Stream, recorder: ThreadedSink[Entry]) -> Iterator[Any]:
-        for item in self.source:
+        for item in self._items():
             if self._watcher:
                 wish = self._watcher.wish()
                 stream.retune(wish.iterations, wish.start)
                 scratch.retune(wish.iterations)
             result = stream.take(item)
             compared = scratch.take(item) if self._options.compare else None
-            recorder.write(Entry(item, result, compared))
+            recorder.write(Entry(item, result, compared, monotonic()))
             if result is not None and isinstance(item, Frame):
                 self.summary.count(item.decode_s, result.status)
                 yield result
-            if self.source.stats.frames == self._options.max_frames:
-                break
+
+    def _items(self) -> Iterator[Item]:
+        """What the source hands out, until it ends, enough frames were taken, or somebody says stop."""
+        try:
+            for item in self.source:
+                yield item
+                if self._stopping or self.source.stats.frames == self._options.max_frames:
+                    break
+        except StreamdeqError:
+            if not self._stopping:  # a source that was stopped before its first frame complains of having had none
+                raise
+        if self._closing.ident is not None:
+            self._closing.join()
 
     def _recorder(self) -> ThreadedSink[Entry]:
         write = self._options.write if self._options.save else ()
@@ -108,7 +135,7 @@ class Run:
         name = output_name(self.source.name, self.source.kind)
         if "video" in write:
             check_not_source(folder / f"{name}.mp4", self._spec)
-        recorder = Recorder(self._model.task, folder, name, write, self.source.fps, self.summary)
+        recorder = Recorder(self._model.task, folder, name, write, self.source.info, self.summary)
         recorder.watcher = self._watcher
         self.paths = recorder.paths
         return ThreadedSink(recorder, AHEAD)
