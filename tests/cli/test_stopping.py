@@ -17,12 +17,15 @@ def test_the_first_signal_is_noted_and_interrupts_nothing(kind: signal.Signals) 
         assert caught == [kind]
 
 
-def test_a_second_ctrl_c_interrupts_at_once() -> None:
-    with stop_signals() as caught:
-        signal.raise_signal(signal.SIGINT)
+@pytest.mark.parametrize("first", KINDS)
+def test_a_ctrl_c_after_the_first_signal_interrupts_at_once(first: signal.Signals) -> None:
+    told = []
+    with stop_signals(lambda: told.append("stop")) as caught:
+        signal.raise_signal(first)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-    assert caught == [signal.SIGINT]
+    assert caught == [first]
+    assert told == ["stop"]
 
 
 def test_afterwards_signals_do_what_they_did_before() -> None:

@@ -1,6 +1,8 @@
 """A run as Python sees it: names, sums, captions, and what is left when it ends early."""
 
 import math
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 from small_models import frames, tiny_model
 from video.making_videos import decoded, write_video
+from video.publishing import free_port
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.running import STAGES, Run, RunOptions, Summary
@@ -95,6 +98,30 @@ def test_what_cannot_be_done_is_said_before_the_first_frame(model, tmp_path: Pat
         with pytest.raises(StreamdeqError):
             opened.__enter__()
         assert work.summary.decoded == 0
+
+
+def test_told_to_stop_it_ends_after_the_frame_at_hand(model, tmp_path: Path) -> None:
+    work = Run(model, images(9), RunOptions(save=tmp_path))
+    with work.results() as results:
+        taken = []
+        for result in results:
+            taken.append(result.status.frame_index)
+            if len(taken) == 3:
+                work.stop()
+                work.stop()  # once is enough, twice does no harm
+    assert taken == [0, 1, 2]
+    assert len(decoded(work.paths["video"])) == work.summary.processed == 3
+
+
+def test_told_to_stop_it_does_not_wait_for_a_live_source_that_has_nothing_to_give(model, tmp_path: Path) -> None:
+    work = Run(model, f"tcp://127.0.0.1:{free_port()}?listen", RunOptions(save=tmp_path / "out"))
+    threading.Timer(0.5, work.stop).start()
+    began_s = time.monotonic()
+    with work.results() as results:
+        assert list(results) == []
+    assert time.monotonic() - began_s < 10
+    assert work.summary.decoded == 0
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_the_model_is_left_as_it_was_for_the_next_run(model, tmp_path: Path) -> None:

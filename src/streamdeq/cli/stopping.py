@@ -15,16 +15,20 @@ def stop_signals(stop: Callable[[], None] = lambda: None) -> Iterator[list[int]]
     """
     caught: list[int] = []
 
+    before: dict[int, Any] = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
     def handle(number: int, frame: object) -> None:
         caught.append(number)
-        signal.signal(number, before[number])
+        restore()
         stop()
 
-    before: dict[int, Any] = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
         signal.signal(number, handle)
     try:
         yield caught
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        restore()
