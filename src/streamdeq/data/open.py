@@ -1,27 +1,21 @@
 """Open a data set by what a user types: a folder, or `synthetic[:key=value,...]`. Knows no file format."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from streamdeq.data import camvid
+from streamdeq.data import camvid, cityscapes, folders, imagefolder
 from streamdeq.data.base import Dataset
+from streamdeq.data.layout import Layout
 from streamdeq.data.synthetic.street import open_street
 from streamdeq.errors import StreamdeqError
 
-
-@dataclass(frozen=True)
-class Layout:
-    """A kind of folder: how to recognise it, how to open it, and what it holds, in words for the error."""
-
-    name: str
-    recognise: Callable[[Path], bool]
-    open: Callable[[Path, str], Dataset]
-    expected: str
-
-
 SYNTHETIC = "synthetic"
-LAYOUTS = (Layout("CamVid", camvid.is_camvid, camvid.open_camvid, camvid.EXPECTED),)
+LAYOUTS: tuple[Layout, ...] = (
+    cityscapes.LAYOUT,
+    folders.LAYOUT,
+    camvid.LAYOUT,
+    imagefolder.LAYOUT,
+)
+"""Asked in this order: the first that recognises a folder reads it."""
 
 
 def open_dataset(spec: str, split: str) -> Dataset:
@@ -35,12 +29,21 @@ def open_dataset(spec: str, split: str) -> Dataset:
     if spec == SYNTHETIC or spec.startswith(f"{SYNTHETIC}:"):
         return open_street(spec[len(SYNTHETIC) + 1 :], split)
     folder = Path(spec).expanduser()
+    return find_layout(folder).open(folder, split)
+
+
+def find_layout(folder: Path) -> Layout:
+    """What kind of data set `folder` is.
+
+    Raises:
+        StreamdeqError: no such folder, or none of `LAYOUTS`.
+    """
     known = "; ".join(f"{layout.name}: {layout.expected}" for layout in LAYOUTS)
     if not folder.is_dir():
         raise StreamdeqError(
-            f"expected 'synthetic' or a folder with a data set ({known}), got {spec}, which is no folder"
+            f"expected 'synthetic' or a folder with a data set ({known}), got {folder}, which is no folder"
         )
     for layout in LAYOUTS:
         if layout.recognise(folder):
-            return layout.open(folder, split)
-    raise StreamdeqError(f"expected a data set in {spec} ({known}), found none of them; check --data")
+            return layout
+    raise StreamdeqError(f"expected a data set in {folder} ({known}), found none of them; is it another folder?")

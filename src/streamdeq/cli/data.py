@@ -1,0 +1,80 @@
+"""`streamdeq data check DIR`: what a folder of data is and what it lacks. A thin caller of `streamdeq.data.check`.
+
+Commands are flat functions here, so the action is the first argument instead of a command of its own.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
+
+import typer
+
+from streamdeq.cli.options import Quiet, at_least, choice
+from streamdeq.errors import StreamdeqError
+
+if TYPE_CHECKING:
+    from streamdeq.data.check import Report
+
+ActionName = Literal["check"]
+
+_CLASSES_SHOWN, _PROBLEMS_SHOWN = 40, 20
+
+
+def data(
+    action: Annotated[
+        ActionName,
+        typer.Argument(metavar="check", parser=choice("ACTION", get_args(ActionName)), help="What to do."),
+    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with a data set.")],
+    sample: Annotated[
+        int,
+        typer.Option(
+            "--sample", metavar="N", parser=at_least(0, "--sample"), help="Labelled frames of each split to read."
+        ),
+    ] = 50,
+    quiet: Quiet = False,
+) -> None:
+    """Say what a folder of data is, what is missing and how to get it: streamdeq data check DIR."""
+    from streamdeq.cli.progress import track
+    from streamdeq.data.check import check
+
+    folder = folder.expanduser()
+    with track("check", None, unit="frames", quiet=quiet) as advance:
+        report = check(folder, sample, advance)
+    for line in _lines(folder, report):
+        typer.echo(line)
+    if report.problems:
+        count = len(report.problems)
+        raise StreamdeqError(f"{count} problem{'s' * (count > 1)} in {folder}, listed above; correct the files")
+
+
+def _lines(folder: Path, report: "Report") -> list[str]:
+    lines = [
+        f"{folder}: {report.layout}, {report.task}, {len(report.classes)} classes",
+        f"    licence: {report.licence}",
+        f"    {'split':14}{'clips':>8}{'frames':>9}{'labelled':>10}   frames before a labelled one",
+    ]
+    for split in report.splits:
+        low, high = split.before
+        before = "–" if not split.labelled else str(low) if low == high else f"{low}…{high}"
+        lines.append(f"    {split.name:14}{split.clips:8}{split.frames:9}{split.labelled:10}   {before}")
+    lines += _classes(report)
+    lines += [f"    missing: {missing}" for missing in report.missing]
+    if report.missing:
+        lines.append(f"    how to get it: {report.source}")
+    lines += [f"    problem: {problem}" for problem in report.problems[:_PROBLEMS_SHOWN]]
+    if len(report.problems) > _PROBLEMS_SHOWN:
+        lines.append(f"    … and {len(report.problems) - _PROBLEMS_SHOWN} problems more")
+    return lines
+
+
+def _classes(report: "Report") -> list[str]:
+    if report.task == "classification":
+        head = f"    classes, share of the pictures of '{report.splits[0].name}':"
+    else:
+        head = f"    classes, share of the labelled pixels of {report.sampled} frames ({report.ignored:.1%} ignored):"
+    lines = [head]
+    for number, one in enumerate(report.classes[:_CLASSES_SHOWN]):
+        lines.append(f"    {number:4}  {one.name:24}{one.share:7.1%}")
+    if len(report.classes) > _CLASSES_SHOWN:
+        lines.append(f"    … and {len(report.classes) - _CLASSES_SHOWN} classes more")
+    return lines

@@ -1,0 +1,148 @@
+"""What a folder of data is, what it lacks, and whether a sample of it can be read. Downloads and prints nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from streamdeq.data.base import IGNORE_INDEX, Clip, Dataset
+from streamdeq.data.layout import Layout
+from streamdeq.data.open import find_layout
+from streamdeq.errors import StreamdeqError
+
+USUAL = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """`before` is the least and the most number of frames before a labelled one: what streaming has to start with."""
+
+    name: str
+    clips: int
+    frames: int
+    labelled: int
+    before: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Share:
+    """A class and its share, 0..1, of the labelled pixels of the sample (classification: of all pictures)."""
+
+    name: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """`missing` is what could be there and is not; `problems` is what is there and wrong."""
+
+    layout: str
+    name: str
+    task: str
+    licence: str
+    splits: tuple[SplitReport, ...]
+    classes: tuple[Share, ...]
+    sampled: int
+    ignored: float
+    missing: tuple[str, ...]
+    problems: tuple[str, ...]
+    source: str
+
+
+def check(folder: Path, sample: int = 50, watch: Callable[[], None] = lambda: None) -> Report:
+    """Open every split of `folder` and read `sample` labelled frames of each, evenly spaced; `watch` after each.
+
+    Raises:
+        StreamdeqError: the folder is nothing known, or none of its splits can be opened.
+    """
+    layout = find_layout(folder)
+    datasets, problems = _open_all(layout, folder)
+    counts, sampled = np.zeros(256, np.int64), 0
+    for dataset in datasets:
+        if "-" in dataset.split:
+            continue  # a part of a split that is sampled anyway
+        for clip, t in _spaced(dataset.samples, sample):
+            sampled += 1
+            try:
+                counts += _counted(clip, t)
+            except StreamdeqError as error:
+                problems.append(str(error))
+            watch()
+    first = datasets[0]
+    if first.task == "classification":
+        counts = np.bincount([clip.target(0) for clip in first.clips], minlength=len(first.classes))
+    return Report(
+        layout=layout.name,
+        name=first.name,
+        task=first.task,
+        licence=first.licence,
+        splits=tuple(_split(dataset) for dataset in datasets),
+        classes=_shares(first, counts),
+        sampled=sampled,
+        ignored=float(counts[IGNORE_INDEX] / max(1, counts.sum())) if first.task == "segmentation" else 0.0,
+        missing=_missing(layout, folder, datasets),
+        problems=tuple(dict.fromkeys(problems)),
+        source=layout.source,
+    )
+
+
+def _open_all(layout: Layout, folder: Path) -> tuple[list[Dataset], list[str]]:
+    datasets, problems = [], []
+    for split in layout.splits(folder):
+        try:
+            datasets.append(layout.open(folder, split))
+        except StreamdeqError as error:
+            problems.append(str(error))
+    if not datasets:
+        reason = problems[0] if problems else f"expected a split {' or '.join(USUAL)}, found none; {layout.source}"
+        raise StreamdeqError(f"{folder} looks like {layout.name}, but {reason}")
+    return datasets, problems
+
+
+def _spaced(samples: tuple[tuple[Clip, int], ...], count: int) -> list[tuple[Clip, int]]:
+    """At most `count` of `samples`, from the first to the last."""
+    places = np.linspace(0, len(samples) - 1, min(count, len(samples))).round().astype(int)
+    return [samples[place] for place in places]
+
+
+def _counted(clip: Clip, t: int) -> np.ndarray:
+    """How many pixels of each stored value frame `t` has; zeros where a target is no map. Reads the picture too."""
+    image, target = clip.image(t), clip.target(t)
+    if not isinstance(target, np.ndarray):
+        return np.zeros(256, np.int64)
+    if target.shape != image.shape[:2]:
+        raise StreamdeqError(
+            f"expected frame {t} of clip '{clip.name}' and its label map to be equally large, "
+            f"got {image.shape[1]}x{image.shape[0]} and {target.shape[1]}x{target.shape[0]}; replace one of them"
+        )
+    return np.bincount(target.ravel(), minlength=256)
+
+
+def _split(dataset: Dataset) -> SplitReport:
+    labelled = dataset.samples
+    before = [t for _, t in labelled] or [0]
+    frames = sum(len(clip) for clip in dataset.clips)
+    return SplitReport(dataset.split, len(dataset.clips), frames, len(labelled), (min(before), max(before)))
+
+
+def _shares(dataset: Dataset, counts: np.ndarray) -> tuple[Share, ...]:
+    counted = counts[: len(dataset.classes)]
+    shares = counted / max(1, counted.sum())
+    return tuple(Share(name, float(share)) for name, share in zip(dataset.classes, shares, strict=True))
+
+
+def _missing(layout: Layout, folder: Path, datasets: list[Dataset]) -> tuple[str, ...]:
+    there = layout.splits(folder)
+    missing = [f"no split '{split}'" for split in USUAL if split not in there]
+    for dataset in datasets:
+        whole = layout.complete.get(dataset.split, 0)
+        if len(dataset.samples) < whole:
+            missing.append(f"{dataset.split}: {len(dataset.samples)} of {whole} labelled frames")
+    clips = [clip for dataset in datasets for clip in dataset.clips]
+    if datasets[0].task != "classification" and all(len(clip) == 1 for clip in clips):
+        missing.append("no films: single pictures can be trained on, but nothing can be streamed")
+    try:
+        return (*missing, *layout.unused(folder))
+    except StreamdeqError:
+        return tuple(missing)  # it cannot be read, which is among the problems

@@ -1,0 +1,253 @@
+"""A user's own segmentation data: pictures, label pictures, a list of classes. Knows no training.
+
+Layout, in one folder:
+
+- `images/NAME.jpg` (any picture format) and `labels/NAME.png` of the same size and name, 8 bit, a class index per
+  pixel, 255 where there is none. Both may have subfolders, the same ones. A picture needs no label.
+- `classes.txt` or `classes.json`: see `classes.py`.
+- splits, one of: lists `train.txt`, `val.txt`, `test.txt` beside the folders, a NAME (or NAME.jpg) per line; or
+  subfolders `images/train/`, `labels/train/`, …; with neither, everything is `train`.
+- `clips.jsonl`, if some pictures are films: per line
+  `{"name": "drive1", "fps": 25, "frames": ["drive1/0001", "drive1/0002", …], "labelled": [1]}`;
+  `frames` are NAMEs in time order, `labelled` counts them from 0 and defaults to all that have a label file. A clip
+  belongs to the split of its labelled frames. Labelled pictures in no clip are clips of one frame.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from streamdeq.data.base import Dataset
+from streamdeq.data.classes import FILES, Classes, classes_file, read_classes, read_text
+from streamdeq.data.labelled import PICTURES, Coding, Label, LabelledClip, pictures, plain_indices
+from streamdeq.data.layout import Layout
+from streamdeq.errors import StreamdeqError
+from streamdeq.registry import unknown
+
+EXPECTED = "images/ and labels/ with classes.txt"
+SOURCE = (
+    "your own data: images/NAME.jpg with labels/NAME.png, classes.txt with a class per line, splits by train.txt and "
+    "val.txt (a NAME per line) or by subfolders images/train/, labels/train/, …; clips.jsonl says what is a film"
+)
+LICENCE = "not stated by the data"
+SPLITS = ("train", "val", "test")
+FPS = 1.0
+"""Of a clip of one picture, where it means nothing."""
+
+_KEYS = {"name", "fps", "frames", "labelled"}
+
+
+@dataclass(frozen=True)
+class Film:
+    """A line of clips.jsonl: `frames` are keys (names without suffix), `labelled` counts them from 0."""
+
+    name: str
+    fps: float
+    frames: tuple[str, ...]
+    labelled: tuple[int, ...]
+
+    @property
+    def labelled_frames(self) -> tuple[str, ...]:
+        return tuple(self.frames[t] for t in self.labelled)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What is in a folder. Pictures and labels by key; `split` has the keys that belong to one."""
+
+    classes: Classes
+    images: Mapping[str, Path]
+    labels: Mapping[str, Path]
+    split: Mapping[str, str]
+    films: tuple[Film, ...]
+
+    @property
+    def filmed(self) -> set[str]:
+        return {key for film in self.films for key in film.frames}
+
+
+def is_folders(folder: Path) -> bool:
+    return (folder / "images").is_dir() and (folder / "labels").is_dir() and classes_file(folder) is not None
+
+
+def splits(folder: Path) -> tuple[str, ...]:
+    """By lists, by subfolders, or `train` alone."""
+    lists = tuple(split for split in SPLITS if (folder / f"{split}.txt").is_file())
+    return lists or tuple(split for split in SPLITS if (folder / "images" / split).is_dir()) or ("train",)
+
+
+def open_folders(folder: Path, split: str) -> Dataset:
+    """One of the splits in `folder`. Reads names and lists only; pictures are read frame by frame."""
+    known = splits(folder)
+    if split not in known:
+        raise StreamdeqError(
+            f"{unknown('split', split, list(known))}; make others by lists ({split}.txt) or subfolders"
+        )
+    tree = read_tree(folder)
+    coding = plain_indices(len(tree.classes.names))
+    clips = (*_films(tree, split, coding), *_stills(tree, split, coding))
+    if not clips:
+        raise StreamdeqError(f"expected labelled pictures of split '{split}' in {folder}, found none; {SOURCE}")
+    name = folder.resolve().name
+    return Dataset(name, "segmentation", split, tree.classes.names, tree.classes.palette, clips, LICENCE)
+
+
+def unused(folder: Path) -> tuple[str, ...]:
+    """In words, what is in `folder` and used by no split."""
+    tree = read_tree(folder)
+    filmed = tree.filmed
+    used = {key for film in tree.films for key in film.labelled_frames} | (tree.labels.keys() - filmed)
+    bare = [key for key in tree.images if key not in tree.labels and key not in filmed]
+    astray = [key for key in tree.labels if key not in used or key not in tree.split]
+    told = ((bare, "pictures without label and in no clip"), (astray, "labels in no split or not wanted by their clip"))
+    return tuple(f"{len(keys)} {what} are not used, the first is {keys[0]}" for keys, what in told if keys)
+
+
+def read_tree(folder: Path) -> Tree:
+    """Everything but the pixels, checked.
+
+    Raises:
+        StreamdeqError: names the file, the line, and what is wrong with it.
+    """
+    path = classes_file(folder)
+    if path is None:
+        raise StreamdeqError(f"expected {' or '.join(FILES)} in {folder}, found neither; write one class per line")
+    classes = read_classes(path)
+    images, labels = _by_key(folder / "images", PICTURES), _by_key(folder / "labels", frozenset({".png"}))
+    for key, label in labels.items():
+        if key not in images:
+            raise StreamdeqError(f"expected a picture images/{key}.* for the label {label}, found none; add or remove")
+    return Tree(classes, images, labels, _split(folder, images, labels), _read_films(folder, images, labels))
+
+
+def _by_key(root: Path, suffixes: frozenset[str]) -> dict[str, Path]:
+    """Pictures below `root` by their path without suffix, in the order of names."""
+    found: dict[str, Path] = {}
+    for path in pictures(root.rglob("*")):
+        if path.suffix.lower() not in suffixes:
+            raise StreamdeqError(f"expected {', '.join(sorted(suffixes))} files in {root}, got {path}; convert it")
+        key = path.relative_to(root).with_suffix("").as_posix()
+        if key in found:
+            raise StreamdeqError(f"expected one picture per name, got {found[key]} and {path}; rename or remove one")
+        found[key] = path
+    if not found:
+        raise StreamdeqError(f"expected pictures in {root}, found none; {SOURCE}")
+    return found
+
+
+def _key(name: str, images: Mapping[str, Path]) -> str | None:
+    """The key of a picture that is named with or without its suffix; None when there is no such picture."""
+    if name in images:
+        return name
+    key = str(Path(name).with_suffix("").as_posix()) if Path(name).suffix.lower() in PICTURES else name
+    return key if key in images else None
+
+
+def _split(folder: Path, images: Mapping[str, Path], labels: Mapping[str, Path]) -> dict[str, str]:
+    lists = [folder / f"{split}.txt" for split in SPLITS if (folder / f"{split}.txt").is_file()]
+    if lists:
+        return _listed(lists, images, labels)
+    if any((folder / "images" / split).is_dir() for split in SPLITS):
+        return {key: key.partition("/")[0] for key in images if key.partition("/")[0] in SPLITS}
+    return dict.fromkeys(images, "train")
+
+
+def _listed(lists: Sequence[Path], images: Mapping[str, Path], labels: Mapping[str, Path]) -> dict[str, str]:
+    listed: dict[str, str] = {}
+    for path in lists:
+        for number, line in enumerate(read_text(path).splitlines(), start=1):
+            name, where = line.strip(), f"line {number} of {path}"
+            if not name:
+                continue
+            key = _key(name, images)
+            if key is None or key not in labels:
+                lacking = "picture in images/" if key is None else "label in labels/"
+                raise StreamdeqError(f"expected a {lacking} for '{name}', {where}, found none; correct the list")
+            if listed.setdefault(key, path.stem) != path.stem:
+                raise StreamdeqError(f"expected '{key}' in one split, {where} has it and {listed[key]}.txt too")
+    return listed
+
+
+def _read_films(folder: Path, images: Mapping[str, Path], labels: Mapping[str, Path]) -> tuple[Film, ...]:
+    path = folder / "clips.jsonl"
+    if not path.is_file():
+        return ()
+    films = []
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if line.strip():
+            films.append(_film(line, f"line {number} of {path}", images, labels))
+    for what, counted in (
+        ("clip names", Counter(film.name for film in films)),
+        ("labelled frames", Counter(key for film in films for key in film.labelled_frames)),
+    ):
+        double = next((name for name, count in counted.items() if count > 1), None)
+        if double is not None:
+            raise StreamdeqError(f"expected {what} once in {path}, got '{double}' {counted[double]} times")
+    return tuple(films)
+
+
+def _film(line: str, where: str, images: Mapping[str, Path], labels: Mapping[str, Path]) -> Film:
+    entry = _entry(line, where)
+    frames = []
+    for name in entry["frames"]:
+        key = _key(name, images)
+        if key is None:
+            raise StreamdeqError(f"expected the frame '{name}', {where}, in images/, found none; correct the line")
+        frames.append(key)
+    labelled = entry.get("labelled", [t for t, key in enumerate(frames) if key in labels])
+    for t in labelled:
+        if not 0 <= t < len(frames) or frames[t] not in labels:
+            reason = f"labels/{frames[t]}.png is missing" if 0 <= t < len(frames) else f"it has {len(frames)} frames"
+            raise StreamdeqError(f"expected labelled frames of the clip in {where}, got {t}, but {reason}")
+    return Film(entry["name"], float(entry["fps"]), tuple(frames), tuple(sorted(set(labelled))))
+
+
+def _entry(line: str, where: str) -> dict[str, Any]:
+    """A line of clips.jsonl, its types checked."""
+    try:
+        entry = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise StreamdeqError(f"expected JSON in {where}, got: {error}; correct it") from error
+    good = isinstance(entry, dict) and set(entry) <= _KEYS and set(entry) >= _KEYS - {"labelled"}
+    if not good:
+        got = ", ".join(entry) if isinstance(entry, dict) else type(entry).__name__
+        raise StreamdeqError(f"expected the keys name, fps, frames and perhaps labelled in {where}, got {got}")
+    fps, frames, labelled = entry["fps"], entry["frames"], entry.get("labelled", [])
+    for key, fine, what in (
+        ("name", isinstance(entry["name"], str) and entry["name"], "a text"),
+        ("fps", isinstance(fps, int | float) and not isinstance(fps, bool) and 0 < fps < 1e6, "a number above 0"),
+        ("frames", _list_of(frames, str) and frames, "a list of names"),
+        ("labelled", _list_of(labelled, int), "a list of whole numbers"),
+    ):
+        if not fine:
+            raise StreamdeqError(f"expected {what} as {key} in {where}, got {json.dumps(entry[key])[:80]}")
+    return entry
+
+
+def _list_of(values: Any, kind: type) -> bool:
+    return isinstance(values, list) and all(type(value) is kind for value in values)
+
+
+def _films(tree: Tree, split: str, coding: Coding) -> Iterator[LabelledClip]:
+    for film in tree.films:
+        found = {tree.split.get(key) for key in film.labelled_frames}
+        if len(found) > 1:
+            named = " and ".join(sorted(name or "none" for name in found))
+            raise StreamdeqError(f"expected clip '{film.name}' in one split, its labelled frames are in {named}")
+        if found == {split}:
+            images = tuple(tree.images[key] for key in film.frames)
+            labels = {t: Label(tree.labels[film.frames[t]], coding) for t in film.labelled}
+            yield LabelledClip(film.name, film.fps, images, labels)
+
+
+def _stills(tree: Tree, split: str, coding: Coding) -> Iterator[LabelledClip]:
+    filmed = tree.filmed
+    for key, path in tree.labels.items():
+        if key not in filmed and tree.split.get(key) == split:
+            yield LabelledClip(key, FPS, (tree.images[key],), {0: Label(path, coding)})
+
+
+LAYOUT = Layout("own pictures", is_folders, open_folders, EXPECTED, splits, SOURCE, unused=unused)

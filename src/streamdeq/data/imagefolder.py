@@ -1,0 +1,104 @@
+"""Pictures sorted into one folder per class, as ImageNet is: the targets are class indices. Knows no training.
+
+Layout: `{train,val,test}/{class}/**/*.jpg` (any picture format, any of the splits). The classes are the folders of
+train, or of the first split there is, by name; the index of a class is its place among them. A picture is a clip
+of one frame.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.files import read_rgb
+from streamdeq.data.labelled import distinct_colours, pictures, subfolders
+from streamdeq.data.layout import Layout
+from streamdeq.errors import StreamdeqError
+from streamdeq.registry import unknown
+
+EXPECTED = "train/ and val/, each with one folder of pictures per class"
+SOURCE = (
+    "put pictures into train/CLASS/ and val/CLASS/; ImageNet: register at https://www.image-net.org (Download, "
+    "ILSVRC2012), unpack each class's archive into train/WNID/ and sort the validation pictures into val/WNID/"
+)
+LICENCE = "not stated by the data"
+SPLITS = ("train", "val", "test")
+FPS = 1.0
+
+
+@dataclass(frozen=True)
+class Picture(Clip):
+    """One picture and the index of its class."""
+
+    file: str  # text: a million paths take three times the memory
+    index: int
+    fps: float = FPS
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.file
+
+    def __len__(self) -> int:
+        return 1
+
+    def image(self, t: int) -> np.ndarray:
+        self.check(t)
+        return read_rgb(Path(self.file))
+
+    def target(self, t: int) -> int:
+        """The class index."""
+        self.check(t)
+        return self.index
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        return (0,)
+
+
+def is_imagefolder(folder: Path) -> bool:
+    """Whether a split has at least one folder, and a first folder with a picture in it."""
+    for split in splits(folder):
+        classes = subfolders(folder / split)
+        if any(path.name == "images" for path in classes):  # train/images/ beside train/labels/ is something else
+            return False
+        if classes and next((True for path in classes[0].rglob("*") if pictures([path])), False):
+            return True
+    return False
+
+
+def splits(folder: Path) -> tuple[str, ...]:
+    return tuple(split for split in SPLITS if (folder / split).is_dir())
+
+
+def open_imagefolder(folder: Path, split: str) -> Dataset:
+    """One of the splits in `folder`, whose `target` is an int. Reads names only."""
+    known = splits(folder)
+    if split not in known:
+        raise StreamdeqError(unknown("split", split, list(known)))
+    classes = tuple(path.name for path in subfolders(folder / known[0]))
+    index = {name: number for number, name in enumerate(classes)}
+    found = subfolders(folder / split)
+    if not found:
+        raise StreamdeqError(f"expected one folder per class in {folder / split}, found none; {SOURCE}")
+    for path in found:
+        if path.name not in index:
+            raise StreamdeqError(
+                f"expected the classes of {folder / known[0]} in {folder / split}, got also '{path.name}'; "
+                "a class without training pictures cannot be learned, remove it or add them"
+            )
+    clips = tuple(Picture(str(path), index[where.name]) for where in found for path in _of_class(where))
+    name = folder.resolve().name
+    return Dataset(name, "classification", split, classes, distinct_colours(len(classes)), clips, LICENCE)
+
+
+def _of_class(folder: Path) -> list[Path]:
+    found = pictures(folder.rglob("*"))
+    if not found:
+        raise StreamdeqError(
+            f"expected pictures of class '{folder.name}' in {folder}, found none; remove it or add some"
+        )
+    return found
+
+
+LAYOUT = Layout("class folders", is_imagefolder, open_imagefolder, EXPECTED, splits, SOURCE)
