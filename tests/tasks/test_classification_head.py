@@ -133,9 +133,7 @@ def test_a_description_from_before_heads_had_settings_still_reads():
 
 
 def test_wrong_head_settings_are_one_sentence():
-    with pytest.raises(
-        StreamdeqError, match=r"unknown setting .* 'final_chanels'; did you mean"
-    ):
+    with pytest.raises(StreamdeqError, match=r"unknown setting .* 'final_chanels'; did you mean"):
         build_network(spec(final_chanels=3))
     with pytest.raises(StreamdeqError, match=r"one width per scale \(2\); got 3"):
         build_network(spec(head_channels=(1, 2, 3)))

@@ -1,5 +1,6 @@
 """`streamdeq train`: run a recipe, or take a stopped run up again. A thin caller of `streamdeq.training`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +28,10 @@ def train(
     ] = None,
     resume: Annotated[
         Path | None, typer.Option("--resume", metavar="DIR", help="Go on with the run in this folder.")
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option("--init", metavar="NAME|FILE", help="Weights, of any task, to begin with instead of random ones."),
     ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", parser=at_least(0, "--seed"), help="Seed of the run.")
@@ -62,6 +67,8 @@ def train(
         torch.set_num_threads(threads)
     past = session.past(resume) if resume else None
     chosen = _recipe(recipe, settings or [], seed, past)
+    if init is not None:
+        chosen = replace(chosen, init=init)
     if past:
         session.check_same(past.recipe, chosen)
     spec = data or (past.data["spec"] if past else None)
@@ -70,6 +77,10 @@ def train(
     folder = resume or out or Path("runs") / f"{chosen.name}-{chosen.seed}"
     dataset = cached(open_dataset(spec, chosen.split), _CACHE_BYTES)
     validation = cached(open_dataset(spec, eval_split), _CACHE_BYTES) if eval_split else None
+
+    def say(line: str) -> None:
+        if not quiet:
+            typer.echo(f"train: {line}", err=True)
 
     with stop_signals() as caught:
         remaining = chosen.steps - (past.step if past else 0)
@@ -89,7 +100,7 @@ def train(
                 lambda: bool(caught),
             )
             trainer = Trainer.build(chosen, dataset, run)
-            log = session.resume(trainer) if past else session.start(trainer)
+            log = session.resume(trainer) if past else session.start(trainer, say)
             try:
                 finished = trainer.train(log)
             finally:

@@ -14,9 +14,11 @@ import torch
 
 from streamdeq import __version__
 from streamdeq.data.base import Dataset
-from streamdeq.models.checkpoint import save_weights
+from streamdeq.models import zoo
+from streamdeq.models.checkpoint import read_weights, save_weights
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
+from streamdeq.models.transfer import Transfer, transfer
 from streamdeq.training import checkpoint
 from streamdeq.training.average import WeightAverage, estimate_statistics
 from streamdeq.training.batches import ahead
@@ -105,6 +107,17 @@ class Trainer:
     @property
     def path(self) -> Path:
         return self.run.folder / checkpoint.NAME
+
+    def initialise(self) -> Transfer | None:
+        """Begin with the weights that the recipe names, if any. For a new run: a checkpoint holds its own."""
+        origin = self.recipe.init
+        if origin is None:
+            return None
+        source, tensors = read_weights(zoo.find(origin))
+        account = transfer(self.network, self.spec, tensors, source, origin)
+        if self.state.average:
+            self.state.average = WeightAverage(self.network, self.recipe.ema)
+        return account
 
     def restore(self) -> None:
         """Go back to the checkpoint in the run's folder."""

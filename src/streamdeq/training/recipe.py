@@ -161,6 +161,7 @@ class Recipe:
         crop_hw: what a training sample is cut to, pixels, multiples of the architecture's stride.
         batch: samples per optimiser step, over all ranks.
         unroll: how many applications of f a step takes; with `implicit`, how many iterations of its solver.
+        init: weights, by path or packaged name, that stem, cell and what fits of the head begin with; None: random.
         grad_last: the gradient flows through this many of them, None for all; with `implicit` it must be None.
         implicit: IL instead of (S)UR.
         pretrain: what the first steps do instead of a solve.
@@ -179,6 +180,7 @@ class Recipe:
     crop_hw: tuple[int, int] = (192, 256)
     batch: int = 8
     steps: int = 6000
+    init: str | None = None
     unroll: Fixed | Uniform = field(default_factory=Uniform)
     grad_last: int | None = 4
     implicit: IL | None = None

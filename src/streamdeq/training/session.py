@@ -1,5 +1,6 @@
 """Start a run in a new folder, or take one up again. Knows folders and headers, no step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,12 +39,20 @@ def check_same(old: Recipe, new: Recipe) -> None:
         )
 
 
-def start(trainer: Trainer) -> log.RunLog:
-    """A new run: a checkpoint of step 0 and a log with its header. Refuses a folder that holds a run."""
+def start(trainer: Trainer, say: Callable[[str], None] = lambda line: None) -> log.RunLog:
+    """A new run: a checkpoint of step 0 and a log with its header. Refuses a folder that holds a run.
+
+    `say` gets the line about the weights it begins with, if the recipe names some.
+    """
     folder = ensure_folder(trainer.run.folder)
     if trainer.path.exists():
         raise StreamdeqError(f"{folder} holds a run already; continue it with --resume {folder}, or choose --out")
-    opened = log.RunLog.begin(folder / log.NAME, {**_header(trainer), **log.surroundings(trainer.run.device)})
+    header = {**_header(trainer), **log.surroundings(trainer.run.device)}
+    account = trainer.initialise()
+    if account:
+        header["init"] = account.to_plain()
+        say(account.summary())
+    opened = log.RunLog.begin(folder / log.NAME, header)
     trainer.save()
     return opened
 
