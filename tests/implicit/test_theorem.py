@@ -196,6 +196,19 @@ def test_a_result_that_is_dropped_takes_its_graph_along():
         gc.enable()
 
 
+@pytest.mark.gpu
+def test_on_a_gpu_the_gradient_is_that_of_the_cpu():
+    expected = gradients(net := trained(), loss_of(net, Implicit(SOLVER), pictures(2), Readout.random(net, 2)))
+    readout = Readout(Readout.random(net, 2).targets.to("cuda"))
+    loss = loss_of(net.cuda(), Implicit(SOLVER), pictures(2).cuda(), readout)
+    loss.backward()  # the engine's own thread: the backward solve is a backward pass within one
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None
+        torch.testing.assert_close(
+            parameter.grad.cpu(), expected[name], rtol=0, atol=1e-8 * float(expected[name].norm())
+        )
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [({"max_steps": 0}, "max_steps of 1 or more, got 0"), ({"tolerance": -1.0}, "tolerance must be 0 or more")],
