@@ -1,6 +1,6 @@
 """Put a trained model into the package: its weights, with the figures of an evaluation in their description.
 
-    .venv/bin/python tools/package_weights.py runs/camvid-s-0/model.safetensors eval.json --licence "..." [--iterations 1]
+    .venv/bin/python tools/package_weights.py runs/camvid-s-0/model.safetensors eval.json
 
 The evaluation is what `streamdeq eval MODEL --out eval.json` wrote for exactly these weights.
 """
