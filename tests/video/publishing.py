@@ -1,4 +1,4 @@
-"""A publisher of numbered pictures in a process of its own, over loopback, with PyAV alone."""
+"""Publishers of numbered pictures in processes of their own, over loopback, with PyAV alone; and a consumer."""
 
 import json
 import os
@@ -6,12 +6,15 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import av
 from video.making_videos import picture
+
+from streamdeq.errors import StreamdeqError
 
 PATIENCE_S = 30.0
 TESTS = Path(__file__).resolve().parents[1]
@@ -62,6 +65,26 @@ def tcp(port, **settings):
 
 def udp(port, **settings):
     return Publisher(f"udp://127.0.0.1:{port}", "mpegts", **settings)
+
+
+class InBackground:
+    """A consumer that takes frames as they come."""
+
+    def __init__(self, source):
+        self.items, self.error = [], None
+        self._thread = threading.Thread(target=self._work, args=[source])
+        self._thread.start()
+
+    def _work(self, source):
+        try:
+            for item in source:
+                self.items.append(item)
+        except StreamdeqError as error:
+            self.error = error
+
+    def join(self):
+        self._thread.join(20)
+        assert not self._thread.is_alive()
 
 
 class Stream:

@@ -13,6 +13,7 @@ from streamdeq.video.sinks.base import Sink
 from streamdeq.video.sinks.jsonl import JsonLinesSink
 from streamdeq.video.sinks.mp4 import VideoSink
 from streamdeq.video.sinks.pngs import LabelMap, LabelPngSink
+from streamdeq.video.sinks.segments import SegmentedVideoSink
 from streamdeq.video.sinks.threaded import ThreadedSink
 from streamdeq.video.source import Source, SourceInfo, SourceStats
 
@@ -23,6 +24,7 @@ __all__ = [
     "LivePolicy",
     "LiveSource",
     "Patience",
+    "SegmentedVideoSink",
     "Sink",
     "Source",
     "SourceInfo",

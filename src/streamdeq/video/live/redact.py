@@ -34,9 +34,8 @@ def redacted_address(address: str) -> str:
     scheme, rest = match.groups()
     # The last @ of all: passwords hold / and ? and @, although they should not.
     login, at, rest = rest.rpartition("@")
-    where, mark, query = rest.partition("?")
-    values = re.split(r"([&;#])", query)
-    return scheme + (HIDDEN if login else "") + at + where + mark + "".join(map(redacted_value, values))
+    where, *values = re.split("([?&;#])", rest)
+    return scheme + (HIDDEN if login else "") + at + where + "".join(map(redacted_value, values))
 
 
 def redacted_value(pair: str) -> str:
@@ -74,6 +73,6 @@ def secrets_of(address: str) -> list[str]:
     if match is None:
         return []
     login, _, rest = match[2].rpartition("@")
-    pairs = [pair.partition("=") for pair in re.split("[&;#]", rest.partition("?")[2])]
+    pairs = [pair.partition("=") for pair in re.split("[?&;#]", rest)[1:]]
     values = [value for name, _, value in pairs if redacted_value(f"{name}={value}") != f"{name}={value}"]
     return [secret for secret in (login, login.partition(":")[2], *values) if secret]

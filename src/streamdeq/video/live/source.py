@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -37,6 +38,8 @@ class LiveSource(Source):
         parsed = address if isinstance(address, Address) else parse_address(address)
         if parsed is None:
             raise StreamdeqError(f"expected a camera's number or a network address, got {address!r}")
+        if sys.platform == "win32":
+            raise StreamdeqError(f"cannot read {parsed.label} on Windows: live sources need Linux or macOS")
         super().__init__(SourceInfo(parsed.name, parsed.kind, live=True))
         self._label = parsed.label
         self._inbox = Inbox(policy or LivePolicy())
@@ -63,6 +66,7 @@ class LiveSource(Source):
         dropped, failed = self._inbox.drain()
         self.stats.dropped += dropped + self._dropped
         self.stats.failed += failed
+        self.stats.reconnects = self._supervisor.timeline.reconnects
         self._held, self._dropped = None, 0
         self._closed = True
 

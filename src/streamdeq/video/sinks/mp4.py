@@ -10,7 +10,7 @@ import av
 import numpy as np
 from av.container import OutputContainer
 from av.error import FFmpegError
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 from av.video.stream import VideoStream
 
@@ -24,6 +24,7 @@ TICKS_PER_S = 10_000
 MOST_TICKS_PER_S = 1_000_000_000
 AVCOL_SPC_BT709 = 1
 ONE_THREAD_PIXELS = 1920 * 1088
+INDEX_IN_FRONT = {"movflags": "faststart"}
 
 
 class VideoSink(Sink[Frame]):
@@ -58,7 +59,7 @@ class VideoSink(Sink[Frame]):
     def write(self, item: Frame) -> None:
         try:
             if self._encoder is None:
-                self._encoder = Encoder(self._file.path, item, self._fps, self._options)
+                self._encoder = Encoder(self._file.path, item, self._fps, self._options, INDEX_IN_FRONT)
             self._encoder.write(item)
         except FFmpegError as error:
             raise StreamdeqError(unwritable(self._file.final, error.strerror)) from error
@@ -79,17 +80,28 @@ class VideoSink(Sink[Frame]):
 
 
 class Encoder:
-    """The encoder and its container, set up by the first frame."""
+    """The encoder and its container, set up by the first frame.
 
-    def __init__(self, path: Path, first: Frame, fps: float, options: dict[str, str]) -> None:
+    Args:
+        options, container_options: for x264 and for the mp4 muxer, by their names.
+
+    Attributes:
+        bytes: size of all pictures so far, encoded; `largest`: of the largest.
+    """
+
+    def __init__(
+        self, path: Path, first: Frame, fps: float, options: dict[str, str], container_options: dict[str, str]
+    ) -> None:
         height, width = first.image.shape[:2]
         self._canvas_hw = (height + height % 2, width + width % 2)
         self._ticks = Ticks(fine_time_base(first.time_base), fps)
         self._reformatter = VideoReformatter()
-        self._container: OutputContainer = av.open(str(path), "w", format="mp4", options={"movflags": "faststart"})
+        self.bytes = self.largest = 0
+        self._container: OutputContainer = av.open(str(path), "w", format="mp4", options=container_options)
         self._stream = self._add_stream(fps, options)
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame, *, key: bool = False) -> None:
+        """`key`: make it a picture that stands alone."""
         image = fitted(frame.image, self._canvas_hw)
         picture = self._reformatter.reformat(
             VideoFrame.from_ndarray(image, format="rgb24"),
@@ -100,6 +112,8 @@ class Encoder:
         )
         picture.pts = self._ticks.at(frame.time_s)
         picture.time_base = self._ticks.time_base
+        if key:
+            picture.pict_type = PictureType.I
         self._mux(picture)
 
     def finish(self) -> None:
@@ -112,6 +126,8 @@ class Encoder:
         for packet in self._stream.encode(picture):
             # Only the last frame's counts; the others last until the next one.
             packet.duration = self._ticks.step
+            self.bytes += packet.size
+            self.largest = max(self.largest, packet.size)
             self._container.mux(packet)
 
     def _add_stream(self, fps: float, options: dict[str, str]) -> VideoStream:
