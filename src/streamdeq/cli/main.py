@@ -12,11 +12,21 @@ from typing import Annotated
 import typer
 
 from streamdeq import __version__
-from streamdeq.cli import data, demo, eval, models, run, train
+from streamdeq.cli import data, demo, doctor, eval, import_, models, run, train
 from streamdeq.errors import StreamdeqError
 
-# One function per command, named as the command: `from streamdeq.cli import run`, then `run.run` here.
-COMMANDS: tuple[Callable[..., None], ...] = (run.run, demo.demo, eval.eval, models.models, train.train, data.data)
+# One function per command, named as the command: `from streamdeq.cli import run`, then `run.run` here. (A name that
+# Python keeps for itself ends in `_`: `import_`.)
+COMMANDS: tuple[Callable[..., None], ...] = (
+    run.run,
+    demo.demo,
+    eval.eval,
+    models.models,
+    train.train,
+    data.data,
+    import_.import_,
+    doctor.doctor,
+)
 
 
 def _show_version(wanted: bool) -> None:
@@ -39,12 +49,12 @@ def _streamdeq(
 
 
 def build(commands: Sequence[Callable[..., None]]) -> typer.Typer:
-    """The application of these commands; a command is called as its function, `-` for `_`."""
+    """The application of these commands; a command is called as its function, `-` for `_`, none at the end."""
     # Without markup mode the help is plain text, and rich (a third of a second) stays out of --help.
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.callback(invoke_without_command=True)(_streamdeq)
     for command in commands:
-        app.command(command.__name__.replace("_", "-"))(command)
+        app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
     return app
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from typing import Literal
 
 import av
 from av.codec.codec import Codec, UnknownCodecError
@@ -27,11 +28,13 @@ TIMEOUT_S = 1.0
 
 @dataclass(frozen=True)
 class Abilities:
-    """Args:
-    ffmpeg: its version.
-    decoders, encoders: codec → the implementation, None where there is none.
-    protocols: name → whether sources can be read over it.
-    camera: the input device cameras are read by, None where there is none.
+    """What was found.
+
+    Args:
+        ffmpeg: its version.
+        decoders, encoders: codec → the implementation, None where there is none.
+        protocols: name → whether sources can be read over it.
+        camera: the input device cameras are read by, None where there is none.
     """
 
     ffmpeg: str
@@ -49,12 +52,12 @@ def abilities() -> Abilities:
         ffmpeg=av.ffmpeg_version_info,
         decoders={name: _first(DECODERS.get(name, (name,)), "r") for name in CODECS},
         encoders={name: _first((name,), "w") for name in CODECS},
-        protocols={name: _reads(address) for name, address in PROTOCOLS.items()},
+        protocols={name: reads_over(address) for name, address in PROTOCOLS.items()},
         camera=device if device in known else None,
     )
 
 
-def _first(names: tuple[str, ...], mode: str) -> str | None:
+def _first(names: tuple[str, ...], mode: Literal["r", "w"]) -> str | None:
     for name in names:
         try:
             return Codec(name, mode).name
@@ -63,7 +66,8 @@ def _first(names: tuple[str, ...], mode: str) -> str | None:
     return None
 
 
-def _reads(address: str) -> bool:
+def reads_over(address: str) -> bool:
+    """Whether FFmpeg knows the protocol of `address`, which is to be one that is refused at once."""
     try:
         av.open(address, timeout=TIMEOUT_S).close()
     except ProtocolNotFoundError:

@@ -1,0 +1,79 @@
+"""`streamdeq doctor`: what this machine has and what is missing for what. A thin caller of `streamdeq.doctor`."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from streamdeq.errors import StreamdeqError
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything found as JSON.")] = False,
+) -> None:
+    """Say what works here: versions, devices, precision, codecs, weights, extras. Exit code 2 if the core does not."""
+    from streamdeq.doctor import examine
+
+    health = examine()
+    if as_json:
+        typer.echo(json.dumps(asdict(health), indent=2))
+    else:
+        for name, text in table(health):
+            typer.echo(f"{name:<13}{text}".rstrip())
+    if health.problem:
+        raise StreamdeqError(health.problem)
+
+
+def table(health: Any) -> Iterator[tuple[str, str]]:
+    """(what, how it is) line by line; the first word of a group only."""
+    yield "system", health.system
+    for name, version in health.versions.items():
+        took = f"  (import {health.imports_s[name]:.2f} s)" if name in health.imports_s else ""
+        yield name, (version or "not installed") + took
+    if health.processor:
+        yield from _computing(health)
+    if health.video:
+        yield from _video(health.video)
+    if health.problem is None:
+        yield from _weights(health.weights)
+    for number, (name, extra) in enumerate(health.extras.items()):
+        lacks = f"needs {', '.join(extra['missing'])}: {extra['install']}" if extra["missing"] else "installed"
+        yield _group("extras", number), f"{name}: {lacks}"
+    if health.problem is None:
+        yield "verdict", "works: a model answered and a film was written and read"
+
+
+def _computing(health: Any) -> Iterator[tuple[str, str]]:
+    own = health.processor
+    cores, threads = _counted(own["cores"], "core"), _counted(own["threads"], "thread")
+    yield "processor", f"{own['name']}, {cores}, {threads}, {own['instructions']}"
+    for number, device in enumerate(health.devices):
+        memory = f", {device['name']}, {device['memory_gb']} GB" if "memory_gb" in device else ""
+        bf16 = "bf16 in hardware" if device["bf16"] else "no bf16 in hardware"
+        yield _group("devices", number), f"{device['device']}{memory}, {bf16}"
+    yield "auto means", f"{health.chosen['device']}, {health.chosen['precision']}"
+
+
+def _video(video: Any) -> Iterator[tuple[str, str]]:
+    for verb, codecs in (("decodes", video["decoders"]), ("encodes", video["encoders"])):
+        yield verb, ", ".join(f"{name} ({by or 'no'})" for name, by in codecs.items())
+    protocols = ", ".join(name if there else f"no {name}" for name, there in video["protocols"].items())
+    yield "reads over", protocols
+    yield "cameras", video["camera"] or "none: this PyAV has no camera input here"
+
+
+def _weights(weights: Any) -> Iterator[tuple[str, str]]:
+    if not weights:
+        yield "weights", "none packaged: give a file with --model"
+    for number, (name, found) in enumerate(weights.items()):
+        yield _group("weights", number), f"{name}, {found['mb']} MB, intact (sha256 {found['sha256'][:12]})"
+
+
+def _group(name: str, number: int) -> str:
+    return name if number == 0 else ""
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,222 @@
+"""What this machine has, what of it the program uses, what is missing for what. Prints nothing, asks no other machine.
+
+Nothing heavy is imported before it is examined: a torch that cannot be imported is a finding like any other.
+"""
+
+import importlib
+import os
+import platform
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from streamdeq import __version__
+from streamdeq.errors import StreamdeqError
+
+#: Distributions the core is made of, and the modules that are imported to see whether they work.
+CORE = {"torch": "torch", "torchvision": "torchvision", "av": "av", "numpy": "numpy", "pillow": "PIL"}
+CORE |= {"safetensors": "safetensors"}
+#: The heavy ones, in the order the program meets them.
+TIMED = ("numpy", "torch", "torchvision", "av")
+
+
+@dataclass
+class Health:
+    """Everything found, in plain types.
+
+    Attributes:
+        problem: why the core does not work, in one line; None if it does. What comes after it was not examined.
+        system: operating system and machine.
+        versions: by distribution; None where it is not installed.
+        imports_s: seconds each import took, in this order, in this process.
+        processor: name, cores this process may use, threads torch uses, instruction set, bf16 in hardware or not.
+        devices: where a model can compute, each with its name, memory and whether bf16 is in hardware.
+        chosen: what `auto` means here: device and precision.
+        video: decoders, encoders, protocols, camera input.
+        weights: packaged models: megabytes and the hash they were verified against.
+        extras: by name: what is missing of it, and the command that installs it.
+    """
+
+    problem: str | None = None
+    system: str = field(default_factory=platform.platform)
+    versions: dict[str, str | None] = field(default_factory=dict)
+    imports_s: dict[str, float] = field(default_factory=dict)
+    processor: dict[str, Any] = field(default_factory=dict)
+    devices: list[dict[str, Any]] = field(default_factory=list)
+    chosen: dict[str, str] = field(default_factory=dict)
+    video: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, dict[str, Any]] = field(default_factory=dict)
+    extras: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def examine() -> Health:
+    """Look at everything; a part that fails is the `problem`, and the rest is still looked at where it can be."""
+    health = Health(extras=find_extras("streamdeq"))
+    health.versions = {"python": platform.python_version(), "streamdeq": __version__}
+    health.versions |= {name: _version(name) for name in CORE}
+    parts: tuple[tuple[Callable[[Health], None], str], ...] = (
+        (_imports, "install it again: pip install --force-reinstall streamdeq"),
+        (_devices, "see https://pytorch.org/get-started for a build that fits this machine"),
+        (_video, "install PyAV again: pip install --force-reinstall av"),
+        (_weights, "install streamdeq again"),
+        (_model, "install torch again"),
+        (_film, "install PyAV again: pip install --force-reinstall av"),
+    )
+    for part, advice in parts:
+        try:
+            part(health)
+        except StreamdeqError as error:
+            health.problem = str(error)
+        except Exception as error:  # whatever a broken installation raises is what is looked for
+            said = " ".join(str(error).split()) or type(error).__name__
+            health.problem = f"{part.__name__.strip('_')}: {said}; {advice}"
+        if health.problem:
+            break
+    return health
+
+
+def find_extras(distribution: str) -> dict[str, dict[str, Any]]:
+    """What the package's own description asks for in each extra, and what of it is not installed."""
+    try:
+        names = metadata.metadata(distribution).get_all("Provides-Extra") or []
+        asked = metadata.requires(distribution) or []
+    except metadata.PackageNotFoundError:
+        return {}
+    extras = {}
+    for name in sorted(names):
+        marked = [line for line in asked if re.search(rf"""extra\s*==\s*['"]{re.escape(name)}['"]""", line)]
+        needed = [found[0] for line in marked if (found := re.match(r"[\w.-]+", line))]
+        missing = [one for one in needed if _version(one) is None]
+        extras[name] = {"missing": missing, "install": f"pip install '{distribution}[{name}]'"}
+    return extras
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _imports(health: Health) -> None:
+    for name in dict.fromkeys((*TIMED, *CORE)):
+        began = perf_counter()
+        try:
+            importlib.import_module(CORE[name])
+        except Exception as error:
+            said = " ".join(str(error).split())
+            raise StreamdeqError(f"{name} cannot be imported: {said}; pip install --force-reinstall {name}") from error
+        if name in TIMED:
+            health.imports_s[name] = round(perf_counter() - began, 3)
+
+
+def _devices(health: Health) -> None:
+    import torch
+
+    from streamdeq.runtime.precision import has_bf16, pick_device, pick_dtype
+
+    cpu = torch.device("cpu")
+    health.processor = {
+        "name": _processor_name(),
+        "cores": _cores(),
+        "threads": torch.get_num_threads(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "bf16": has_bf16(cpu),
+    }
+    health.devices = [{"device": "cpu", "name": health.processor["name"], "bf16": has_bf16(cpu)}]
+    for number in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        found = torch.cuda.get_device_properties(number)
+        health.devices.append(
+            {
+                "device": f"cuda:{number}",
+                "name": found.name,
+                "memory_gb": round(found.total_memory / 1e9, 1),
+                "bf16": has_bf16(torch.device("cuda", number)),
+            }
+        )
+    device = pick_device("auto")
+    bf16 = pick_dtype("auto", device) is torch.bfloat16
+    if torch.version.cuda:
+        health.versions["CUDA"] = torch.version.cuda
+    health.chosen = {"device": str(device), "precision": "bf16" if bf16 else "fp32"}
+
+
+def _processor_name() -> str:
+    """As the system calls it; Python's own answer is empty on Linux."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return found[1].strip() if found else platform.processor() or platform.machine()
+
+
+def _cores() -> int:
+    """Those this process may run on, which in a container are fewer than there are."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def _video(health: Health) -> None:
+    from streamdeq.video.abilities import abilities
+
+    found = abilities()
+    health.versions["FFmpeg"] = found.ffmpeg
+    health.video = {
+        "decoders": found.decoders,
+        "encoders": found.encoders,
+        "protocols": found.protocols,
+        "camera": found.camera,
+    }
+
+
+def _weights(health: Health) -> None:
+    from streamdeq.models import zoo
+    from streamdeq.models.checkpoint import digest, read_weights
+
+    for name in zoo.names():
+        path = zoo.find(name)
+        _, tensors = read_weights(path)  # verifies
+        health.weights[name] = {"mb": round(path.stat().st_size / 1e6, 1), "sha256": digest(tensors)}
+
+
+def _model(health: Health) -> None:
+    """A model of some kilobytes answers for a small picture, in the arithmetic `auto` would choose."""
+    import numpy as np
+
+    from streamdeq.api import Model
+    from streamdeq.models.architecture import Architecture
+    from streamdeq.models.spec import ModelSpec
+    from streamdeq.tasks import build_network
+
+    arch = Architecture((8, 8), groups=2, expansion=1)
+    spec = ModelSpec("trial", "segmentation", arch, ("one", "two"), ((0, 0, 0), (255, 255, 255)), size=32)
+    model = Model(build_network(spec), spec)
+    result = model.solve(np.full((32, 48, 3), 128, np.uint8), iterations=2)
+    if not 0 <= result.status.residual < float("inf"):
+        raise StreamdeqError(f"a small model does not compute on {health.chosen['device']}: its residual is no number")
+
+
+def _film(health: Health) -> None:
+    """A film of a few frames is written and read again, as a run does it."""
+    import numpy as np
+
+    from streamdeq.frame import Frame
+    from streamdeq.video import VideoSink, open_source
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trial.mp4"
+        with VideoSink(path, 25) as sink:
+            for index in range(3):
+                sink.write(Frame(np.full((48, 64, 3), 40 * index, np.uint8), index, index / 25))
+        with open_source(path) as source:
+            count = sum(isinstance(item, Frame) for item in source)
+    if count != 3:
+        raise StreamdeqError(f"a film of 3 frames came back with {count}; pip install --force-reinstall av")
