@@ -73,8 +73,9 @@ def _classes(report: "Report") -> list[str]:
     else:
         head = f"    classes, share of the labelled pixels of {report.sampled} frames ({report.ignored:.1%} ignored):"
     lines = [head]
+    counted = any(one.share for one in report.classes)
     for number, one in enumerate(report.classes[:_CLASSES_SHOWN]):
-        lines.append(f"    {number:4}  {one.name:24}{one.share:7.1%}")
+        lines.append(f"    {number:4}  {one.name:24}" + (f"{one.share:7.1%}" if counted else "      –"))
     if len(report.classes) > _CLASSES_SHOWN:
         lines.append(f"    … and {len(report.classes) - _CLASSES_SHOWN} classes more")
     return lines

@@ -13,6 +13,7 @@ clips are the runs of consecutive frames. `train-fit` and `train-holdout` divide
 of hyper-parameters leaves val alone.
 """
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -105,13 +106,16 @@ def _frames(folder: Path, part: str) -> dict[Drive, dict[int, Path]]:
 def _named(root: Path, kind: str) -> Iterator[tuple[Drive, int, Path]]:
     """The files of a kind below `root`, by city, sequence and frame."""
     for city in subfolders(root):
-        for path in sorted(city.glob(f"*_{kind}.png")):
-            match = _NAME.fullmatch(path.name)
+        for name in sorted(os.listdir(city)):
+            if name.startswith(".") or not name.endswith(f"_{kind}.png"):
+                continue
+            match = _NAME.fullmatch(name)
             if match is None or match["kind"] != kind or match["city"] != city.name:
                 raise StreamdeqError(
-                    f"expected a name such as {city.name}_000000_000019_{kind}.png, got {path}; unpack Cityscapes again"
+                    f"expected a name such as {city.name}_000000_000019_{kind}.png, got {city / name}; "
+                    "unpack Cityscapes again"
                 )
-            yield (match["city"], match["sequence"]), int(match["frame"]), path
+            yield (match["city"], match["sequence"]), int(match["frame"]), city / name
 
 
 def _labelled(folder: Path, split: str, frames: dict[Drive, dict[int, Path]]) -> tuple[LabelledClip, ...]:

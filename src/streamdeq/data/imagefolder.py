@@ -5,6 +5,7 @@ train, or of the first split there is, by name; the index of a class is its plac
 of one frame.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.files import read_rgb
-from streamdeq.data.labelled import distinct_colours, pictures, subfolders
+from streamdeq.data.labelled import PICTURES, distinct_colours, subfolders
 from streamdeq.data.layout import Layout
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
@@ -62,7 +63,7 @@ def is_imagefolder(folder: Path) -> bool:
         classes = subfolders(folder / split)
         if any(path.name == "images" for path in classes):  # train/images/ beside train/labels/ is something else
             return False
-        if classes and next((True for path in classes[0].rglob("*") if pictures([path])), False):
+        if classes and any(_is_picture(name) for _, _, names in os.walk(classes[0]) for name in names):
             return True
     return False
 
@@ -87,18 +88,23 @@ def open_imagefolder(folder: Path, split: str) -> Dataset:
                 f"expected the classes of {folder / known[0]} in {folder / split}, got also '{path.name}'; "
                 "a class without training pictures cannot be learned, remove it or add them"
             )
-    clips = tuple(Picture(str(path), index[where.name]) for where in found for path in _of_class(where))
+    clips = tuple(Picture(file, index[where.name]) for where in found for file in _of_class(where))
     name = folder.resolve().name
     return Dataset(name, "classification", split, classes, distinct_colours(len(classes)), clips, LICENCE)
 
 
-def _of_class(folder: Path) -> list[Path]:
-    found = pictures(folder.rglob("*"))
+def _of_class(folder: Path) -> list[str]:
+    """As text from the start: ImageNet has 1.3 million of them."""
+    found = [os.path.join(root, name) for root, _, names in os.walk(folder) for name in names if _is_picture(name)]
     if not found:
         raise StreamdeqError(
             f"expected pictures of class '{folder.name}' in {folder}, found none; remove it or add some"
         )
-    return found
+    return sorted(found)
+
+
+def _is_picture(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in PICTURES and not name.startswith(".")
 
 
 LAYOUT = Layout("class folders", is_imagefolder, open_imagefolder, EXPECTED, splits, SOURCE)
