@@ -154,8 +154,8 @@ def test_an_impossible_rate_is_refused(fps):
         open_source([picture(0)], fps=fps)
 
 
-def test_a_source_is_given_back_and_a_number_is_refused():
+def test_a_source_is_given_back_and_what_is_none_is_refused():
     source = open_source([picture(0)])
     assert open_source(source) is source
     with pytest.raises(StreamdeqError, match="no video"):
-        open_source(7)
+        open_source(7.5)

@@ -59,7 +59,8 @@ def test_the_source_works_while_the_consumer_does():
         yield picture(2)
 
     with prefetch(open_source(pictures())) as source:
-        next(iter(source))
+        items = iter(source)
+        next(items)
         # Without a thread nothing would happen while the consumer waits.
         assert third.wait(timeout=10)
 
