@@ -1,0 +1,62 @@
+"""`streamdeq import`: a published checkpoint into a weights file. A thin caller of `streamdeq.models.published`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streamdeq.cli.options import Quiet, at_least
+from streamdeq.errors import StreamdeqError
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The authors' .pkl or .pth file.")],
+    task: Annotated[str, typer.Option("--task", metavar="segmentation|classification", help="What its head is for.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.safetensors", help="The weights file to write.")],
+    groups: Annotated[
+        int,
+        typer.Option(
+            "--groups", metavar="N", parser=at_least(2, "--groups"), help="Groups of its norms; no file records them."
+        ),
+    ] = 8,
+    classes: Annotated[
+        Path | None, typer.Option("--classes", metavar="NAMES.txt", help="The names of its classes, one per line.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Convert a checkpoint of the MDEQ or DEQ authors: streamdeq import FILE --task segmentation -o OUT.safetensors."""
+    if out.suffix != ".safetensors":
+        raise StreamdeqError(f"--out: expected a name that ends in .safetensors, got '{out}'")
+    names = _read_names(classes) if classes else None
+
+    from streamdeq import __version__
+    from streamdeq.models.checkpoint import load_tensors, save_weights
+    from streamdeq.models.published import read_published
+    from streamdeq.tasks import build_network
+
+    published = read_published(file, task, groups, names)
+    spec = published.spec.with_provenance(trained_with=f"imported by streamdeq {__version__}")
+    network = build_network(spec)
+    load_tensors(network, published.tensors, str(file))
+    save_weights(out, network, spec)
+    if not quiet:
+        arch = spec.architecture
+        widths = "/".join(str(c) for c in arch.channels)
+        typer.echo(
+            f"import: {task}, {len(spec.classes)} classes, channels {widths}, expansion {arch.expansion}, "
+            f"{groups} groups as {'given' if groups != 8 else 'in every published file'}, "
+            f"{len(published.tensors)} tensors, {len(published.dropped)} left out",
+            err=True,
+        )
+    typer.echo(out)
+
+
+def _read_names(path: Path) -> tuple[str, ...]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StreamdeqError(f"--classes: cannot read {path}: {error}; expected text, one name per line") from error
+    names = tuple(line.strip() for line in lines)
+    if "" in names:  # skipping it would shift all names after it
+        raise StreamdeqError(f"--classes: expected a name in line {names.index('') + 1} of {path}, got an empty line")
+    return names
