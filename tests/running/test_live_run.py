@@ -26,9 +26,11 @@ def run_with_deaths(folder, deaths, frames_each=5, max_gap_s=2.0):
     seen = []
 
     def publish():
-        for _ in range(deaths + 1):
-            enough = len(seen) + frames_each
+        for life in range(deaths + 1):
             with tcp(port):
+                # Frames of the life before may still be on their way: count from this one's first.
+                wait_until(lambda life=life: run.source.stats.reconnects == life)
+                enough = len(seen) + frames_each
                 wait_until(lambda enough=enough: len(seen) >= enough)
         run.stop()
 

@@ -128,6 +128,7 @@ class Recorder(Sink[Entry]):
             "residual": status.residual,
             "start": str(status.start),
             "stopped": status.stopped and str(status.stopped),
+            "solve_failed": status.failed,
             "cut": status.cut,
             "gap_s": status.gap_s,
             "dropped_before": frame.dropped_before,

@@ -10,6 +10,8 @@ from streamdeq.streaming.timing import Deadline, TargetFps
 
 #: Iterations that a budget may take at the most when the user names no number.
 DEFAULT_CAP = 20
+#: Working sizes above this are a slip of the finger: the latent alone would take gigabytes.
+MAX_SIZE = 4320
 #: Relative residual and evaluations that count as "solved to convergence" for the first frame of a reference start.
 CONVERGED = ResidualTolerance(tolerance=1e-3, cap=100)
 
@@ -54,8 +56,8 @@ class StreamOptions:
             raise StreamdeqError(f"iterations must be at least 1; got {self.iterations}")
         if self.start not in tuple(StartFrom):
             raise StreamdeqError(unknown("start", self.start, list(StartFrom)))
-        if self.size is not None and self.size != "native" and (not isinstance(self.size, int) or self.size < 1):
-            raise StreamdeqError(f"size must be a number of pixels or 'native'; got {self.size!r}")
+        if self.size not in (None, "native") and not (isinstance(self.size, int) and 1 <= self.size <= MAX_SIZE):
+            raise StreamdeqError(f"size must be 1 to {MAX_SIZE} pixels or 'native'; got {self.size!r}")
         if self.tolerance_of not in ("residual", "answer"):
             raise StreamdeqError(unknown("tolerance_of", self.tolerance_of, ["residual", "answer"]))
         given = {"tolerance": self.tolerance, "budget_ms": self.budget_ms, "target_fps": self.target_fps}
