@@ -3,6 +3,7 @@
 The loop does not know what is trained. Legend: B samples of a batch, h×w the recipe's crop.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -81,15 +82,55 @@ class SegmentationWork:
         )
 
     def _batch(self, step: int, order: str, purpose: str, augmentation: Augmentation) -> Batch:
-        seed, samples = self.recipe.seed, self.dataset.samples
-        images, targets = [], []
-        for position in range(step * self.recipe.batch, (step + 1) * self.recipe.batch):
-            clip, t = samples[sample_index(seed, order, position, len(samples))]
-            rng = generator(seed, purpose, position)
-            image, target = augmentation(clip.image(t), clip.target(t), rng)
-            images.append(image)
-            targets.append(target)
-        return Batch(torch.stack(images), torch.stack(targets))
+        return draw_batch(self.recipe, self.dataset, step, order, purpose, augmentation)
+
+
+@WORKS.register("classification")
+class ClassificationWork:
+    """Cross-entropy on augmented crops, one class index per picture."""
+
+    def __init__(self, recipe: Recipe, dataset: Dataset) -> None:
+        if not dataset.samples:
+            raise StreamdeqError(f"expected labelled frames in split '{dataset.split}' of {dataset.name}, got none")
+        if recipe.class_weights != "none":
+            raise StreamdeqError(f"recipe: class_weights must be none for classification; got '{recipe.class_weights}'")
+        self.recipe, self.dataset = recipe, dataset
+        augment = recipe.augment
+        self.augmentation = Augmentation(recipe.crop_hw, recipe.size, augment.scale_range, augment.flip, augment.jitter)
+        self.unchanged = Augmentation(recipe.crop_hw, recipe.size, (1.0, 1.0), 0.0, Jitter(0.0, 0.0, 0.0, 0.0))
+
+    def batch(self, step: int) -> Batch:
+        return self._batch(step, "order", "augment", self.augmentation)
+
+    def plain(self, index: int) -> Batch:
+        return self._batch(index, "statistics", "statistics", self.unchanged)
+
+    def losses(self, head: nn.Module, z: Latent, targets: Tensor) -> dict[str, Tensor]:
+        return head.losses(z, targets)  # type: ignore[operator]
+
+    def _batch(self, step: int, order: str, purpose: str, augmentation: Augmentation) -> Batch:
+        def transform(image: np.ndarray, target: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+            # The augmentation cuts a label map along; a picture of one class has none.
+            pixels, _ = augmentation(image, np.zeros(image.shape[:2], np.uint8), rng)
+            return pixels, torch.tensor(target)
+
+        return draw_batch(self.recipe, self.dataset, step, order, purpose, transform)
+
+
+#: From a frame, its target and the sample's own randomness to tensors of one size.
+Transform = Callable[[np.ndarray, Any, np.random.Generator], tuple[Tensor, Tensor]]
+
+
+def draw_batch(recipe: Recipe, dataset: Dataset, step: int, order: str, purpose: str, transform: Transform) -> Batch:
+    """The samples that `order` gives to `step`, each transformed with randomness named `purpose`."""
+    seed, samples = recipe.seed, dataset.samples
+    images, targets = [], []
+    for position in range(step * recipe.batch, (step + 1) * recipe.batch):
+        clip, t = samples[sample_index(seed, order, position, len(samples))]
+        image, target = transform(clip.image(t), clip.target(t), generator(seed, purpose, position))
+        images.append(image)
+        targets.append(target)
+    return Batch(torch.stack(images), torch.stack(targets))
 
 
 def inverse_log_frequency(dataset: Dataset) -> Tensor:
@@ -103,7 +144,13 @@ def inverse_log_frequency(dataset: Dataset) -> Tensor:
 
 
 def spec_of(recipe: Recipe, dataset: Dataset) -> ModelSpec:
-    """The description of what the recipe trains on these data."""
+    """The description of what the recipe trains on these data.
+
+    Raises:
+        StreamdeqError: the data are for another task.
+    """
+    if dataset.task != recipe.task:
+        raise StreamdeqError(f"expected data for {recipe.task}, got {dataset.name}, which is for {dataset.task}")
     provenance = Provenance(to_plain(recipe), f"{dataset.name} {dataset.split}", dataset.licence)
     return ModelSpec(
         name=recipe.name,
