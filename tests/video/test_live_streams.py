@@ -261,3 +261,18 @@ def test_stale_frames_are_dropped_and_counted():
         check_account(source, items)
     assert items[-1].dropped_before >= 20
     assert age_s < 0.3
+
+
+def test_who_stops_at_the_gap_leaves_the_frame_after_it_to_the_account():
+    port = free_port()
+    another = tcp(port, first=1000)
+    with listening("tcp", port) as source:
+        with tcp(port):
+            items = until(source, lambda item: number(item) >= 5)
+        with another:
+            items += until(source, lambda item: isinstance(item, Gap))
+            wanted = source.received
+            again = until(source, lambda item: isinstance(item, Frame))
+    assert number(again[0]) == 1000
+    assert source.stats.frames == len(frames_of(items)) + 1
+    assert source.stats.decoded == source.received >= wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -44,6 +45,8 @@ class LiveSource(Source):
         self._label = parsed.label
         self._inbox = Inbox(policy or LivePolicy())
         self._supervisor = Supervisor(parsed, policy or LivePolicy(), self._inbox)
+        # Whoever closes may be another thread than who iterates; each frame is counted by one of them.
+        self._handing_over = threading.Lock()
         self._held: Entry | None = None
         self._dropped = 0
         self._closed = False
@@ -60,31 +63,39 @@ class LiveSource(Source):
 
     def close(self) -> None:
         self._supervisor.stop()
-        # What still waits was decoded: it must not vanish from the account.
-        if self._held is not None:
-            self._inbox.put_back(self._held)
-        dropped, failed = self._inbox.drain()
-        self.stats.dropped += dropped + self._dropped
-        self.stats.failed += failed
-        self.stats.reconnects = self._supervisor.timeline.reconnects
-        self._held, self._dropped = None, 0
-        self._closed = True
+        with self._handing_over:
+            # What still waits was decoded: it must not vanish from the account.
+            if self._held is not None:
+                self._inbox.put_back(self._held)
+            dropped, failed = self._inbox.drain()
+            self.stats.dropped += dropped + self._dropped
+            self.stats.failed += failed
+            self.stats.reconnects = self._supervisor.timeline.reconnects
+            self._held, self._dropped = None, 0
+            self._closed = True
 
     def _items(self) -> Iterator[Item]:
         if self._closed:
             return
         if not self._supervisor.started:
             self._supervisor.start()
-        while not isinstance(entry := self._held or self._inbox.take(), End):
-            if entry.gap is not None:
-                # Who stops at the gap has not had the frame after it.
-                self._held = replace(entry, gap=None)
-                self.stats.reconnects = self._supervisor.timeline.reconnects
-                yield entry.gap
-                continue
-            self._held = None
-            yield self._finished(entry)
-        self._conclude(entry)
+        while not isinstance(item := self._next(), End):
+            yield item
+        self._conclude(item)
+
+    def _next(self) -> Item | End:
+        with self._handing_over:
+            entry, self._held = self._held, None
+        entry = entry or self._inbox.take()
+        if isinstance(entry, End):
+            return entry
+        with self._handing_over:
+            if entry.gap is None:
+                return self._finished(entry)
+            # Who stops at the gap has not had the frame after it.
+            self._held = replace(entry, gap=None)
+            self.stats.reconnects = self._supervisor.timeline.reconnects
+            return entry.gap
 
     def _finished(self, entry: Entry) -> Item:
         self._dropped += entry.dropped
