@@ -21,6 +21,7 @@ from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.functions import Functions
 from streamdeq.runtime.precision import pick_device, pick_dtype
 from streamdeq.solvers import Solver, make_solver
+from streamdeq.streaming.cut import make_cut_policy
 from streamdeq.streaming.engine import Engine
 from streamdeq.streaming.options import DEFAULT_CAP, StreamOptions
 from streamdeq.streaming.state import StreamState, read_state
@@ -40,6 +41,9 @@ class Options(TypedDict, total=False):
     budget_ms: float | None
     target_fps: float | None
     max_gap_s: float
+    cuts: str
+    on_cut: str
+    cut_iterations: int
 
 
 class Model:
@@ -59,7 +63,8 @@ class Model:
 
     def engine(self, solver: Solver, size: int | str | None = None) -> Engine:
         """Rows for any number of streams of this model that are to share batches."""
-        shorter_side = None if size == "native" else size or self.spec.size
+        chosen = self.spec.size if size is None else size
+        shorter_side = chosen if isinstance(chosen, int) else None
         return Engine(self.functions, solver, self.task.decode, shorter_side, self.spec.architecture.stride)
 
     def stream(self, iterations: int | None = None, **options: Unpack[Options]) -> Stream:
@@ -80,7 +85,10 @@ class Model:
         solver = make_solver(options.solver or self.spec.solver, number)
         budget = options.budget(solver.evaluations(number))
         engine = self.engine(solver, options.size)
-        return StreamState(engine, self.spec.architecture, options, budget, engine.open(), budget.init())
+        cuts = make_cut_policy(options.cuts, options.on_cut, options.cut_iterations)
+        seen = cuts.detector.init()
+        row = engine.open()
+        return StreamState(engine, self.spec.architecture, options, budget, row, budget.init(), cuts, seen)
 
     def step(
         self, frame: np.ndarray | Frame, state: StreamState, on_update: OnUpdate | None = None
@@ -96,7 +104,7 @@ class Model:
         """A state written by `state.save`, on this model's device, to go on with as if nothing had happened."""
         read = read_state(saved, self.spec.architecture, self.functions.device)
         state = self.begin(read.options)
-        return replace(state, row=state.engine.adopt(read.content, read.row), value=read.value)
+        return replace(state, row=state.engine.adopt(read.content, read.row), value=read.value, seen=read.seen)
 
     def solve(
         self,

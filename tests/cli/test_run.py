@@ -483,7 +483,7 @@ def flipped_bit(path: Path, weights: Path) -> None:
     ("name", "make", "message"),
     [
         ("none.safetensors", lambda path, weights: None, "no weights at"),
-        ("model.pth", pickle_file, "is not a safetensors file; published .pkl/.pth checkpoints have to be converted"),
+        ("model.pth", pickle_file, "is not a safetensors file; published .pkl/.pth checkpoints are converted by"),
         ("model.safetensors", pickle_file, "is not a safetensors file"),
         ("text.safetensors", lambda path, weights: path.write_text("hello"), "is not a safetensors file"),
         ("cut.safetensors", lambda path, weights: path.write_bytes(weights.read_bytes()[:-100]), "cut short"),

@@ -173,7 +173,7 @@ class Bomb:
 def test_a_pickle_is_refused_and_never_unpickled(tmp_path: Path, name: str) -> None:
     trap = tmp_path / "exploded"
     (tmp_path / name).write_bytes(pickle.dumps(Bomb(trap)))
-    assert "have to be converted first" in refusal(tmp_path / name)
+    assert "are converted by: streamdeq import" in refusal(tmp_path / name)
     assert not trap.exists()
     pickle.loads((tmp_path / name).read_bytes())
     assert trap.exists()  # the trap works
@@ -181,7 +181,7 @@ def test_a_pickle_is_refused_and_never_unpickled(tmp_path: Path, name: str) -> N
 
 def test_a_torch_checkpoint_is_refused(tmp_path: Path) -> None:
     torch.save(network().state_dict(), tmp_path / "model.pth")
-    assert "have to be converted first" in refusal(tmp_path / "model.pth")
+    assert "are converted by: streamdeq import" in refusal(tmp_path / "model.pth")
 
 
 @pytest.mark.parametrize("lost", ["format", "spec", "hash"])

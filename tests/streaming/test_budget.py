@@ -10,6 +10,7 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
 from streamdeq.solvers import Picard
 from streamdeq.streaming.budget import AnswerTolerance, Budget, Fixed, Progress, ResidualTolerance
+from streamdeq.streaming.cut import make_cut_policy
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.status import Stop
@@ -106,7 +107,8 @@ def test_target_fps_settles_in_noise_too():
 
 def state_with(budget: Budget) -> StreamState:
     engine = engine_of(Contraction(), Picard())
-    return StreamState(engine, Architecture((2, 2), groups=2), StreamOptions(), budget, engine.open(), budget.init())
+    arch, cuts = Architecture((2, 2), groups=2), make_cut_policy()
+    return StreamState(engine, arch, StreamOptions(), budget, engine.open(), budget.init(), cuts, cuts.detector.init())
 
 
 def test_a_residual_tolerance_stops_at_the_first_residual_below_it():

@@ -32,7 +32,7 @@ def demo(
     from streamdeq.streaming.options import StreamOptions
 
     clip = find_clip()
-    chosen = RunOptions(StreamOptions(iterations), save=save, max_frames=max_frames, compare=compare)
+    chosen = RunOptions(StreamOptions(iterations, cuts="residual"), save=save, max_frames=max_frames, compare=compare)
     with viewing(view, view_port) as board:
         report(load(options.DEFAULT_MODEL), str(clip), chosen, quiet=quiet, board=board)
 

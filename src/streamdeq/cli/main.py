@@ -78,7 +78,11 @@ def guarded(app: typer.Typer, arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The entry point of the `streamdeq` command."""
-    sys.exit(guarded(build(COMMANDS), sys.argv[1:]))
+    code = guarded(build(COMMANDS), sys.argv[1:])
+    _flush_stdout()
+    sys.stderr.flush()
+    # Everything is closed by now. Taking torch apart would take seconds on a busy machine, and Ctrl-C should not.
+    os._exit(code)
 
 
 def _say(message: str, code: int) -> int:

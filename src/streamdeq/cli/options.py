@@ -166,6 +166,33 @@ TargetFps = Annotated[
     float | None,
     typer.Option("--target-fps", metavar="FPS", help="Frame rate to keep up with; iterations is the cap."),
 ]
+Cuts = Annotated[
+    Any,
+    typer.Option(
+        "--cuts",
+        metavar="none|residual|picture",
+        parser=choice("--cuts", ("none", "residual", "picture")),
+        help="How shot changes are found; picture needs the extra 'cut'.",
+    ),
+]
+OnCut = Annotated[
+    Any,
+    typer.Option(
+        "--on-cut",
+        metavar="continue|zeros",
+        parser=choice("--on-cut", ("continue", "zeros")),
+        help="A new shot's solve goes on from the old one's state, or starts from zeros.",
+    ),
+]
+CutIterations = Annotated[
+    int,
+    typer.Option(
+        "--cut-iterations",
+        metavar="N",
+        parser=at_least(0, "--cut-iterations"),
+        help="Extra iterations for the first frame of a shot.",
+    ),
+]
 Policy = Annotated[
     Any,
     typer.Option(

@@ -41,6 +41,9 @@ def run(
     tolerance_of: options.ToleranceOf = "residual",
     budget_ms: options.BudgetMs = None,
     target_fps: options.TargetFps = None,
+    cuts: options.Cuts = "none",
+    on_cut: options.OnCut = "continue",
+    cut_iterations: options.CutIterations = 2,
     policy: options.Policy = "latest",
     max_staleness: options.MaxStaleness = None,
     max_gap: options.MaxGap = 2.0,
@@ -60,7 +63,20 @@ def run(
     from streamdeq.streaming.options import StreamOptions
     from streamdeq.video import LivePolicy
 
-    stream = StreamOptions(iterations, solver, start, size, tolerance, tolerance_of, budget_ms, target_fps, max_gap)
+    stream = StreamOptions(
+        iterations,
+        solver,
+        start,
+        size,
+        tolerance,
+        tolerance_of,
+        budget_ms,
+        target_fps,
+        max_gap,
+        cuts,
+        on_cut,
+        cut_iterations,
+    )
     chosen = RunOptions(stream, save, write, max_frames, compare, LivePolicy(policy, max_staleness))
     with viewing(view, view_port) as board:
         report(load(model, device, precision), source, chosen, quiet=quiet, board=board)

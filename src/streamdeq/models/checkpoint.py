@@ -104,7 +104,7 @@ def _metadata(path: Path) -> dict[str, str]:
         if begins_well:
             raise StreamdeqError(f"{path} is damaged or cut short: fetch it again") from error
         raise StreamdeqError(
-            f"{path} is not a safetensors file; published .pkl/.pth checkpoints have to be converted first: streamdeq import"
+            f"{path} is not a safetensors file; published .pkl/.pth checkpoints are converted by: streamdeq import"
         ) from error
     if metadata.get("format") != FORMAT or not {"spec", "hash"} <= metadata.keys():
         raise StreamdeqError(f"{path} holds tensors but no streamdeq model (no '{FORMAT}' description)")

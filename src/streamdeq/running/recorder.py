@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from streamdeq.errors import StreamdeqError
 from streamdeq.frame import Failure, Frame, Gap, Item
 from streamdeq.running.summary import Summary
 from streamdeq.running.watching import Drawing, Watcher
@@ -45,6 +46,10 @@ class Recorder(Sink[Entry]):
     def __init__(
         self, task: Task, folder: Path, name: str, write: tuple[str, ...], source: SourceInfo, summary: Summary
     ) -> None:
+        for kind in write:
+            if kind not in task.writes:
+                what = task.spec.task
+                raise StreamdeqError(f"{what} has no {kind} to write; it has: {', '.join(task.writes)}")
         self.watcher: Watcher | None = None
         self._task = task
         self._summary = summary

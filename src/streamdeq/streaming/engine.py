@@ -5,7 +5,7 @@ policy: who calls `iterate` how often is a budget's business. No result depends 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from time import perf_counter
 from typing import Any, Protocol
@@ -43,13 +43,17 @@ class ModelFunctions(Protocol):
 
 @dataclass(eq=False)
 class Row:
-    """A handle to one row of an engine. What stands here is host-side book-keeping; the tensors are in a pool."""
+    """A handle to one row of an engine. What stands here is host-side book-keeping; the tensors are in a pool.
+
+    `evaluations` counts applications of `f` in the solve at hand, `lost` those for the same frame before it began anew.
+    """
 
     geometry: Geometry | None = None
     pool: Pool | None = None
     slot: int = -1
     status: Status | None = None
-    evaluations: int = field(default=0)
+    evaluations: int = 0
+    lost: int = 0
     poisoned: bool = False
 
 
@@ -128,7 +132,7 @@ class Engine:
                 row, frame = pairs[i]
                 one = tuple(None if x is None else x[n : n + 1] for x in injection)
                 start = self._place(row, fits[i], one, keep)
-                row.evaluations = 0
+                row.evaluations = row.lost = 0
                 row.status = Status(frame.index, frame.time_s, 0, 0, float("nan"), start, inject_s=share)
 
     def iterate(self, rows: Sequence[Row]) -> None:
@@ -144,7 +148,7 @@ class Engine:
             for row in members:
                 row.evaluations += 1
                 status = _status(row)
-                row.status = replace(status, nfe=row.evaluations, solve_s=status.solve_s + share)
+                row.status = replace(status, nfe=row.lost + row.evaluations, solve_s=status.solve_s + share)
 
     def read(self, rows: Sequence[Row]) -> list[Any]:
         """The answers as they stand now, each with the frame it reflects and the steps it has had.
@@ -173,6 +177,16 @@ class Engine:
                 row.poisoned = row.poisoned or failed[n]
                 answers[id(row)] = replace(answer, status=row.status)
         return [answers[id(row)] for row in rows]
+
+    def restart(self, row: Row) -> None:
+        """Begin the solve of the row's frame anew, from zeros."""
+        status = _status(row)
+        assert row.pool is not None
+        content = row.pool.gather([row.slot])
+        state = self.solver.renew(content.state, None, self.functions.zeros(content.injection))
+        row.pool.scatter([row.slot], replace(content, state=state))
+        row.lost, row.evaluations = row.lost + row.evaluations, 0
+        row.status = replace(status, start=Start.COLD)
 
     def residual(self, row: Row) -> float:
         """The relative residual of the row's last evaluated point. Waits for the device."""

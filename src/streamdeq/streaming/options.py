@@ -6,6 +6,7 @@ from enum import StrEnum
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 from streamdeq.streaming.budget import AnswerTolerance, Budget, Fixed, ResidualTolerance
+from streamdeq.streaming.cut import EXTRA, make_cut_policy
 from streamdeq.streaming.timing import Deadline, TargetFps
 
 #: Iterations that a budget may take at the most when the user names no number.
@@ -38,6 +39,9 @@ class StreamOptions:
         tolerance_of: which of the two: `residual` or `answer`.
         budget_ms: milliseconds a frame may take from its arrival to its answer.
         target_fps: frames per second to keep up with.
+        cuts: how shot changes are found: `none`, `residual` (what the solver measures anyway) or `picture`.
+        on_cut: a new shot starts from `zeros`, or the solve goes on from the old one's state: `continue`.
+        cut_iterations: steps that the first frame of a shot gets beyond its budget; none under a budget of time.
         max_gap_s: a source that was away for longer starts cold when it is back.
     """
 
@@ -50,6 +54,9 @@ class StreamOptions:
     budget_ms: float | None = None
     target_fps: float | None = None
     max_gap_s: float = 2.0
+    cuts: str = "none"
+    on_cut: str = "continue"
+    cut_iterations: int = EXTRA
 
     def __post_init__(self) -> None:
         if self.iterations is not None and self.iterations < 1:
@@ -60,6 +67,7 @@ class StreamOptions:
             raise StreamdeqError(f"size must be 1 to {MAX_SIZE} pixels or 'native'; got {self.size!r}")
         if self.tolerance_of not in ("residual", "answer"):
             raise StreamdeqError(unknown("tolerance_of", self.tolerance_of, ["residual", "answer"]))
+        make_cut_policy(self.cuts, self.on_cut, self.cut_iterations)
         given = {"tolerance": self.tolerance, "budget_ms": self.budget_ms, "target_fps": self.target_fps}
         named = [name for name, value in given.items() if value is not None]
         if len(named) > 1:

@@ -18,6 +18,7 @@ from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
 from streamdeq.solvers import SolverState
 from streamdeq.streaming.budget import Budget, Value
+from streamdeq.streaming.cut import CutPolicy
 from streamdeq.streaming.engine import Engine, Row
 from streamdeq.streaming.geometry import Geometry
 from streamdeq.streaming.options import StreamOptions
@@ -38,6 +39,7 @@ class StreamState:
         options: what the stream was asked to do; `budget` is what decides its steps.
         row: its tensors.
         value: what the budget remembers.
+        cuts: what finds shot changes and what happens then; `seen` is what it remembers.
     """
 
     engine: Engine
@@ -46,6 +48,8 @@ class StreamState:
     budget: Budget
     row: Row
     value: Value
+    cuts: CutPolicy
+    seen: Any
 
     def clone(self) -> "StreamState":
         """An independent copy: what happens to one does not show in the other."""
@@ -72,6 +76,7 @@ class StreamState:
             "evaluations": row.evaluations,
             "poisoned": row.poisoned,
             "value": self.value,
+            "seen": self.seen,
         }
         with atomic_path(path) as part:
             copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
@@ -86,6 +91,7 @@ class SavedState:
     row: Row
     content: Slots
     value: Value
+    seen: Any
 
 
 def read_state(path: str | os.PathLike[str], architecture: Architecture, device: torch.device) -> SavedState:
@@ -122,7 +128,12 @@ def read_state(path: str | os.PathLike[str], architecture: Architecture, device:
         poisoned=described["poisoned"],
     )
     options = StreamOptions(**described["options"])
-    return SavedState(options, row, Slots(state, injection), tuple(described["value"]))
+    return SavedState(options, row, Slots(state, injection), tuple(described["value"]), _tuples(described["seen"]))
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists back to the tuples they were."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def digest(architecture: Architecture) -> str:

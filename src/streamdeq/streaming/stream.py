@@ -14,9 +14,10 @@ import numpy as np
 from streamdeq.errors import StreamdeqError
 from streamdeq.frame import Failure, Frame, Gap, Item
 from streamdeq.streaming.budget import Progress
+from streamdeq.streaming.cut import Evidence
 from streamdeq.streaming.options import CONVERGED, StartFrom
 from streamdeq.streaming.state import StreamState
-from streamdeq.streaming.status import Start
+from streamdeq.streaming.status import Start, Status, Stop
 
 #: Called with the answer after every step of a frame.
 OnUpdate = Callable[[Any], None]
@@ -32,56 +33,93 @@ def advance(
         on_update: gets the answer after every step, the last one included: act on the first, refine later.
         clock: seconds, for budgets that keep to time.
     """
-    began = clock()
-    engine, row = state.engine, state.row
-    engine.observe([row], [frame], keep=state.options.start != StartFrom.ZEROS)
-    inject_s = clock() - began
-    cold = row.status is not None and row.status.start is Start.COLD
-    budget = CONVERGED if cold and state.options.start == StartFrom.REFERENCE else state.budget
-    answers = _Answers(state)
-
-    def progress(step_s: float, head_s: float) -> Progress:
-        elapsed = clock() - began
-        return Progress(
-            row.evaluations, elapsed, inject_s, step_s, head_s, lambda: engine.residual(row), answers.change
-        )
-
-    stopped = None
-    step_s = 0.0
-    while stopped is None:
-        stepping = clock()
-        engine.iterate([row])
-        if budget.timed:
-            engine.functions.wait()
-        step_s = clock() - stepping
-        if on_update is not None:
-            on_update(answers.current())
-        stopped = budget.stop(state.value, progress(step_s, 0.0))
-    reading = clock()
-    result = answers.current()
-    head_s = max(clock() - reading, result.status.head_s)
-    result = replace(result, status=replace(result.status, stopped=stopped))
-    row.status = result.status
-    return result, replace(state, value=state.budget.update(state.value, progress(step_s, head_s)))
+    solve = _FrameSolve(frame, state, on_update, clock)
+    solve.step()
+    seen, extra = solve.look_for_cut()
+    stopped = solve.until_stopped()
+    for _ in range(extra):
+        solve.step()
+    result = solve.answer(stopped)
+    return result, replace(state, value=solve.budget.update(state.value, solve.progress()), seen=seen)
 
 
-class _Answers:
-    """The answer as it stands, decoded once per step however often it is asked for."""
+class _FrameSolve:
+    """The solve of one frame while it goes on: what was spent on it, and its answer as it stands."""
 
-    def __init__(self, state: StreamState) -> None:
-        self._state = state
+    def __init__(self, frame: Frame, state: StreamState, on_update: OnUpdate | None, clock: Clock) -> None:
+        self._frame, self._state, self._on_update, self._clock = frame, state, on_update, clock
+        self._engine, self._row = state.engine, state.row
         self._last: Any = None
         self._compared: Any = None
+        self._step_s = self._head_s = 0.0
+        self._began = clock()
+        self._engine.observe([self._row], [frame], keep=state.options.start != StartFrom.ZEROS)
+        self._inject_s = clock() - self._began
+        long_first = state.options.start == StartFrom.REFERENCE and self._status.start is Start.COLD
+        self.budget = CONVERGED if long_first else state.budget
 
-    def current(self) -> Any:
-        row = self._state.row
-        if self._last is None or self._last.status.nfe != row.evaluations:
-            [self._last] = self._state.engine.read([row])
+    @property
+    def _status(self) -> Status:
+        assert self._row.status is not None  # observed
+        return self._row.status
+
+    def step(self) -> None:
+        began = self._clock()
+        self._engine.iterate([self._row])
+        if self.budget.timed:
+            self._engine.functions.wait()
+        self._step_s = self._clock() - began
+        if self._on_update is not None:
+            self._on_update(self._current())
+
+    def until_stopped(self) -> Stop:
+        """Steps until the budget names a reason not to."""
+        if not self._row.evaluations:  # a cut made the solve begin anew
+            self.step()
+        while (stopped := self.budget.stop(self._state.value, self.progress())) is None:
+            self.step()
+        return stopped
+
+    def look_for_cut(self) -> tuple[Any, int]:
+        """After the first step: what the detector remembers now, and how many extra steps the frame gets."""
+        cuts, row = self._state.cuts, self._row
+        evidence = Evidence(self._frame.image, self._status.start, lambda: self._engine.residual(row))
+        seen, is_cut = cuts.detector.update(self._state.seen, evidence)
+        if not is_cut:
+            return seen, 0
+        cuts.response.begin(lambda: self._engine.restart(row))
+        row.status = replace(self._status, cut=True)
+        return seen, 0 if self.budget.timed else cuts.response.extra
+
+    def answer(self, stopped: Stop) -> Any:
+        """The answer that stays."""
+        began = self._clock()
+        result = self._current()
+        self._head_s = max(self._clock() - began, result.status.head_s)
+        self._row.status = replace(result.status, stopped=stopped)
+        return replace(result, status=self._row.status)
+
+    def progress(self) -> Progress:
+        elapsed_s = self._clock() - self._began
+        return Progress(
+            nfe=self._row.evaluations,
+            elapsed_s=elapsed_s,
+            inject_s=self._inject_s,
+            step_s=self._step_s,
+            head_s=self._head_s,
+            residual=lambda: self._engine.residual(self._row),
+            change=self._change,
+        )
+
+    def _current(self) -> Any:
+        """The answer as it stands, decoded once per step however often it is asked for."""
+        if self._last is None or self._last.status.nfe != self._status.nfe:
+            [self._last] = self._engine.read([self._row])
         return self._last
 
-    def change(self) -> float:
+    def _change(self) -> float:
         """How much the last step changed, 0–1; all of it for the first."""
-        before, self._compared = self._compared, self.current()
+        before, self._compared = self._compared, self._current()
         return 1.0 if before is None else self._compared.change_from(before)
 
 

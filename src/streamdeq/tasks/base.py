@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from torch import Tensor, nn
@@ -49,7 +49,12 @@ class Head(Protocol):
 
 
 class Task(ABC):
-    """One folder's worth of knowledge: a head, how its outputs become an answer, how that is scored and drawn."""
+    """One folder's worth of knowledge: a head, how its outputs become an answer, how that is scored and drawn.
+
+    `writes` is what a run can write of it: `video`, `jsonl`, and `png` where a result has `labels`, a label map.
+    """
+
+    writes: ClassVar[tuple[str, ...]] = ("video", "jsonl")
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec

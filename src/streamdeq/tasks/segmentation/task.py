@@ -17,6 +17,8 @@ from streamdeq.tasks.segmentation.result import Segmentation
 
 @TASKS.register("segmentation")
 class SegmentationTask(Task):
+    writes = ("video", "jsonl", "png")
+
     def build_head(self) -> SegmentationHead:
         return SegmentationHead(self.spec.architecture.channels, len(self.spec.classes))
 
