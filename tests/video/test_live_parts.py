@@ -17,6 +17,7 @@ from streamdeq.video.live.clock import LiveClock
 from streamdeq.video.live.connection import EMPTY
 from streamdeq.video.live.inbox import End, Inbox, Still
 from streamdeq.video.live.policy import Backoff
+from streamdeq.video.live.reader import Pace
 from streamdeq.video.live.ring import Ring, new_memory
 
 
@@ -96,6 +97,41 @@ def test_a_recordings_stamps_are_right_however_fast_it_is_read():
     clock = LiveClock()
     clock.connected(recorded=True)
     assert [clock.time_s(20.0 * n, 5.0 + n / 1000) for n in range(4)] == [0, 20, 40, 60]
+
+
+# --- the pace
+
+
+def passed(pieces):
+    """When packets pass that come in pieces: (arrival in seconds, their stamps in units of 40 ms) each."""
+    clock, times_s = [0.0], []
+
+    def sleep(seconds):
+        clock[0] += seconds
+
+    pace = Pace(sleep, 0.04, lambda: clock[0])
+    for arrival_s, stamps in pieces:
+        clock[0] = max(clock[0], arrival_s)
+        for stamp in stamps:
+            pace.wait(stamp)
+            times_s.append(round(clock[0], 6))
+    return times_s
+
+
+def test_packets_that_come_in_pieces_pass_one_by_one():
+    pieces = [(10.0, range(500, 525)), (10.2, range(525, 550)), (11.9, range(550, 575))]
+    assert passed(pieces) == [round(10 + n / 25, 6) for n in range(75)]
+
+
+def test_a_late_piece_delays_all_that_follow_and_is_no_burst():
+    assert passed([(0, range(5)), (1.0, range(5, 10)), (1.2, range(10, 12))]) == pytest.approx(
+        [0, 0.04, 0.08, 0.12, 0.16, 1.0, 1.04, 1.08, 1.12, 1.16, 1.2, 1.24]
+    )
+
+
+@pytest.mark.parametrize("stamp", [1000, -1000])
+def test_nobody_waits_for_missing_pieces_or_stamps_that_begin_anew(stamp):
+    assert passed([(0, range(3)), (0.12, [stamp, stamp + 1])]) == pytest.approx([0, 0.04, 0.08, 0.12, 0.16])
 
 
 # --- the ring

@@ -13,8 +13,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
-from fractions import Fraction
+from collections.abc import Callable, Iterator
 
 import av
 import av.logging
@@ -35,9 +34,10 @@ from streamdeq.video.live.ring import Ring, new_memory
 READ_ERRORS_IN_A_ROW = 100
 # How often a full ring is looked at while a recording waits.
 POLL_S = 0.002
-# A packet later than this is no jitter; one due later than this has a stamp from another clock.
-LONGEST_LATE_S = 1.0
-LONGEST_WAIT_S = 60.0
+# A piece that comes later than this was not there yet: from then on all are shown later, or every piece would be a
+# burst. A longer step from packet to packet is no step: pieces are missing, or the stamps begin anew.
+LONGEST_LATE_S = 0.1
+LONGEST_STEP_S = 1.0
 HOPELESS = (HTTPForbiddenError, HTTPUnauthorizedError, ProtocolNotFoundError)
 PR_SET_PDEATHSIG = 1
 
@@ -76,7 +76,8 @@ def read(job: Job, channel: Channel) -> Ended:
             fraction = None if time_base is None else [time_base.numerator, time_base.denominator]
             channel.send(Opened(announced_fps(stream), fraction, recorded))
             handover = Handover(channel, job.slots, patient=recorded)
-            pace = Pace(channel, time_base) if is_hls(container) and not recorded else None
+            unit_s = float(time_base or 0)
+            pace = Pace(channel.waiting, unit_s, time.monotonic) if is_hls(container) and not recorded else None
             for packet in packets(container, channel):
                 if pace is not None:
                     pace.wait(packet.dts)
@@ -139,24 +140,33 @@ def packets(container: InputContainer, channel: Channel) -> Iterator[Packet]:
 
 
 class Pace:
-    """Lets packets that come in pieces of many seconds pass as they are meant to be shown."""
+    """Lets packets that come in pieces of many seconds pass as they are meant to be shown.
 
-    def __init__(self, channel: Channel, time_base: Fraction | None) -> None:
-        self._channel = channel
-        self._unit_s = float(time_base or 0)
-        self._zero_s: float | None = None
+    Args:
+        wait: sleeps so many seconds, or less when nobody wants packets any more.
+        unit_s: seconds per unit of the packets' time stamps.
+        now: a monotonic clock in seconds.
+    """
+
+    def __init__(self, wait: Callable[[float], object], unit_s: float, now: Callable[[], float]) -> None:
+        self._wait = wait
+        self._now = now
+        self._unit_s = unit_s
+        self._zero_s = 0.0
+        self._last_s: float | None = None
 
     def wait(self, dts: int | None) -> None:
-        """Until this packet is due, or the parent has enough."""
+        """Until this packet is due."""
         if dts is None:
             return
-        now_s, at_s = time.monotonic(), dts * self._unit_s
-        # Late, or stamps that began anew: from now on count from here.
-        if self._zero_s is None or not -LONGEST_LATE_S <= self._zero_s + at_s - now_s <= LONGEST_WAIT_S:
+        now_s, at_s = self._now(), dts * self._unit_s
+        steady = self._last_s is not None and 0 <= at_s - self._last_s <= LONGEST_STEP_S
+        if not steady or now_s - at_s > self._zero_s + LONGEST_LATE_S:
             self._zero_s = now_s - at_s
+        self._last_s = at_s
         due_s = self._zero_s + at_s
         if due_s > now_s:
-            self._channel.waiting(due_s - now_s)
+            self._wait(due_s - now_s)
 
 
 class Handover:
