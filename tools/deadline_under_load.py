@@ -12,6 +12,7 @@ import multiprocessing
 import statistics
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -66,7 +67,7 @@ def measure(name: str, count: int) -> dict:
     }
 
 
-def timed(stream: Stream, image) -> tuple[float, object]:
+def timed(stream: Stream, image) -> tuple[float, Any]:
     began = time.perf_counter()
     result = stream(image)
     return time.perf_counter() - began, result
