@@ -69,50 +69,45 @@ class Fixed(Budget):
 
 
 @dataclass(frozen=True)
-class ResidualTolerance(Budget):
-    """Until the relative residual of the last evaluated point is at most `tolerance`."""
+class Threshold(Budget):
+    """Until something that falls from step to step is at most `tolerance`; `floor` to `cap` applications of `f`."""
 
     tolerance: float
     cap: int
     floor: int = 1
 
     def __post_init__(self) -> None:
-        check_threshold(self.tolerance, self.floor, self.cap)
+        at_least_one(self.floor)
+        if not 0 < self.tolerance < 1:
+            raise StreamdeqError(f"a tolerance must be between 0 and 1; got {self.tolerance}")
+        if self.cap < self.floor:
+            raise StreamdeqError(f"a budget's cap ({self.cap}) must not be below its floor ({self.floor})")
+
+    @abstractmethod
+    def measure(self, progress: Progress) -> float:
+        """What falls. Asked after every step: some measures compare one step with the next."""
 
     def stop(self, value: Value, progress: Progress) -> Stop | None:
+        small = self.measure(progress) <= self.tolerance
         if progress.nfe >= self.cap:
             return Stop.ITERATIONS
-        done = progress.nfe >= self.floor and progress.residual() <= self.tolerance
-        return Stop.TOLERANCE if done else None
+        return Stop.TOLERANCE if small and progress.nfe >= self.floor else None
 
 
-@dataclass(frozen=True)
-class AnswerTolerance(Budget):
-    """Until a step changes at most `tolerance` (0–1) of the decoded answer. Decodes after every step."""
+class ResidualTolerance(Threshold):
+    """Until the relative residual of the last evaluated point is small."""
 
-    tolerance: float
-    cap: int
-    floor: int = 1
+    def measure(self, progress: Progress) -> float:
+        return progress.residual()
 
-    def __post_init__(self) -> None:
-        check_threshold(self.tolerance, self.floor, self.cap)
 
-    def stop(self, value: Value, progress: Progress) -> Stop | None:
-        # Asked at every step, also where the answer cannot matter: a change is one between two neighbouring steps.
-        change = progress.change()
-        if progress.nfe >= self.cap:
-            return Stop.ITERATIONS
-        return Stop.TOLERANCE if progress.nfe >= self.floor and change <= self.tolerance else None
+class AnswerTolerance(Threshold):
+    """Until a step changes little of the decoded answer, as a share of it. Decodes after every step."""
+
+    def measure(self, progress: Progress) -> float:
+        return progress.change()
 
 
 def at_least_one(evaluations: int) -> None:
     if evaluations < 1:
         raise StreamdeqError(f"a frame needs at least 1 iteration; got {evaluations}")
-
-
-def check_threshold(tolerance: float, floor: int, cap: int) -> None:
-    at_least_one(floor)
-    if not 0 < tolerance < 1:
-        raise StreamdeqError(f"a tolerance must be between 0 and 1; got {tolerance}")
-    if cap < floor:
-        raise StreamdeqError(f"a budget's cap ({cap}) must not be below its floor ({floor})")
