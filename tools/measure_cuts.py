@@ -26,50 +26,63 @@ from streamdeq.evaluation.jumps import EVERY, jumps_between, jumps_in
 from streamdeq.evaluation.recovery import Curve, Jump, frames_to_recover, lost, recover
 from streamdeq.files import atomic_path
 from streamdeq.frame import Frame
-from streamdeq.streaming.cut import CutPolicy, FromZeros, KeepGoing, PictureCut, ResidualCut, Response, make_cut_policy
+from streamdeq.streaming.cut import FromZeros, KeepGoing, PictureCut, ResidualCut, Response
+from streamdeq.streaming.options import StreamOptions
 from streamdeq.training.log import surroundings
 from streamdeq.video import open_source
 
 DEMO_CUTS = (30, 76, 137, 187, 242)
 ITERATIONS = (1, 2)
 SEEDS = 5
-#: Street films whose cuts are recovered from: scored against converged answers, which cost 20 iterations a frame.
-RECOVERED_FILMS = 2
+#: The group of films that another model watches, one whose residuals had no part in the choice of thresholds.
+OTHER_MODEL = "streets (val), street-s"
+#: Streets that are cut into, and other ones they are cut into from.
+STREETS, OTHER_STREETS = "synthetic:clips=2,frames=41,size=192x256", "synthetic:clips=14,frames=1,size=192x256"
+NO_CUT = "no cut"
+#: The responses that are drawn, and their colours.
+SHOWN = {NO_CUT: 0, "keep going": 1, "keep going + 1": 6, "keep going + 3": 3, "from zeros": 5, "from zeros + 2": 2}
 
 
 def main() -> None:
     asked = _arguments()
     torch.set_num_threads(1)
-    model = streamdeq.load(asked.model)
-    report: dict[str, Any] = {"model": asked.model, "surroundings": surroundings(model.functions.device)}
+    model, street = streamdeq.load(asked.model), streamdeq.load(asked.street)
+    header = {"model": model.spec.name, "surroundings": surroundings(model.functions.device)}
     if asked.only != "recovery":
-        report["detection"] = detection(model, asked.data, asked.out)
+        _write(asked.out / "detection.json", header | {"rows": detection(model, street, asked.data, asked.out)})
     if asked.only != "detection":
-        report["recovery"] = recovery(model, asked.data, asked.out, asked.every)
-    name = f"{asked.only or 'figures'}.json"
-    with atomic_path(asked.out / name) as part:
-        part.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        rows = recovery(model, street, asked.data, asked.every)
+        _write(asked.out / "recovery.json", header | {"rows": rows})
+        draw_recovery(rows, asked.out)
+
+
+def _write(path: Path, report: dict[str, Any]) -> None:
+    with atomic_path(path) as part:
+        part.write_text(json.dumps(report) + "\n", encoding="utf-8")
 
 
 # -- detection -----------------------------------------------------------------------------------------------
 
 
-def detection(model: Model, data: str, out: Path) -> list[dict[str, Any]]:
+def detection(model: Model, street: Model, data: str, out: Path) -> list[dict[str, Any]]:
     """Prints a row for every group of films and detector, and draws the demo clip's residuals."""
     print("| films | frames | cuts | detector | found | late | missed | false alarms | quiet ≤ | cuts ≥ |")
     print("|---|---:|---:|---|---:|---:|---:|---:|---:|---:|")
     rows = []
     for name, build in _groups(data).items():
-        films = build()
+        films, used = build(), street if name == OTHER_MODEL else model
         pictures = [look(film, PictureCut()) for film in films]
         rows.append(_detection_row(name, "picture", score(films, [seen.found for seen in pictures])))
         for iterations in ITERATIONS:
-            policy = make_cut_policy("residual")
-            watched = [watch(model, film, policy, iterations) for film in films]
+            watched = [watch(used, film, StreamOptions(iterations, cuts="residual")) for film in films]
             figures = score(films, [seen.found for seen in watched])
-            rows.append(_detection_row(name, f"residual, {iterations} it.", figures, margins(films, watched, 0.5)))
+            rows.append(
+                _detection_row(
+                    name, f"residual, {iterations} it.", figures, margins(films, watched, ResidualCut().floor)
+                )
+            )
             if name == "demo clip":
-                _draw_residuals(films[0], watched[0], policy, iterations, out)
+                _draw_residuals(films[0], watched[0], iterations, out)
     return rows
 
 
@@ -86,6 +99,7 @@ def _groups(data: str) -> dict[str, Callable[[], list[Film]]]:
         "streets at 6 fps (train)": lambda: [fast_street(2000 + seed, "train") for seed in range(SEEDS)],
         "moved stills (train)": lambda: [wandering_film(train, seed) for seed in range(SEEDS)],
         "streets (val)": lambda: [street_film(seed, "val") for seed in range(SEEDS)],
+        OTHER_MODEL: lambda: [street_film(seed, "val") for seed in range(SEEDS)],
         "demo clip": lambda: [demo_film()],
         "CamVid val": sequence,
     }
@@ -110,9 +124,8 @@ def _detection_row(
     return row | {"precision": figures.precision, "recall": figures.recall}
 
 
-def _draw_residuals(film: Film, seen: Watched, policy: CutPolicy, iterations: int, out: Path) -> None:
-    detector = policy.detector
-    assert isinstance(detector, ResidualCut)
+def _draw_residuals(film: Film, seen: Watched, iterations: int, out: Path) -> None:
+    detector = ResidualCut()
     residuals = [(t, value[-1]) for t, value in enumerate(seen.values)]
     thresholds = [(t + 1, max(detector.floor, detector.factor * max(value))) for t, value in enumerate(seen.values)]
     chart = Chart(
@@ -132,38 +145,29 @@ def _draw_residuals(film: Film, seen: Watched, policy: CutPolicy, iterations: in
 # -- recovery ------------------------------------------------------------------------------------------------
 
 
-def recovery(model: Model, data: str, out: Path, every: int) -> list[dict[str, Any]]:
-    """Prints a row for every group of cuts and response, and draws the curves."""
+def recovery(model: Model, street: Model, data: str, every: int) -> list[dict[str, Any]]:
+    """Prints a row for every group of cuts and response."""
+    # CamVid's val is of another drive than both of its test split.
+    sequence = jumps_between(open_dataset(data, "test"), open_dataset(data, "val"), every=every)
+    rows = _recover("CamVid val", model, sequence)
+    rows += _recover(
+        "streets", street, jumps_between(open_dataset(OTHER_STREETS, "test"), open_dataset(STREETS, "val"))
+    )
+    film = demo_film()
+    return rows + _recover("demo clip", model, jumps_in(film.images, film.cuts))
+
+
+def _recover(name: str, model: Model, jumps: Sequence[Jump]) -> list[dict[str, Any]]:
     rows = []
-    for name, build in _jumps(data, every).items():
-        jumps = build()
-        for iterations in ITERATIONS:
-            curves = recover(model, jumps, iterations)
-            rows += _recovery_rows(f"{name}, {len(jumps)} cuts", curves)
-            _draw_curves(name, curves, out)
+    for iterations in ITERATIONS:
+        rows += _recovery_rows(name, len(jumps), recover(model, jumps, iterations))
     return rows
 
 
-def _jumps(data: str, every: int) -> dict[str, Callable[[], list[Jump]]]:
-    def camvid() -> list[Jump]:
-        # val is of another drive than both of test's
-        return jumps_between(open_dataset(data, "test"), open_dataset(data, "val"), every=every)
-
-    def street() -> list[Jump]:
-        films = [street_film(seed, "val") for seed in range(RECOVERED_FILMS)]
-        return [jump for film in films for jump in jumps_in(film.images, film.cuts, frames=8)]
-
-    def demo() -> list[Jump]:
-        film = demo_film()
-        return jumps_in(film.images, film.cuts)
-
-    return {"CamVid val": camvid, "demo clip": demo, "streets": street}
-
-
-def _recovery_rows(name: str, curves: Sequence[Curve]) -> list[dict[str, Any]]:
+def _recovery_rows(name: str, cuts: int, curves: Sequence[Curve]) -> list[dict[str, Any]]:
     reference = curves[0]
     metric = reference.metrics[0].name
-    print(f"\n{name}; {metric} at {reference.iterations} per frame\n")
+    print(f"\n{name}, {cuts} cuts; {metric} at {reference.iterations} per frame\n")
     shown = [n for n in (0, 1, 2, 3, 4, 6, 8, 12) if n < len(reference.metrics)]
     print(f"| response | NFE on the cut's frame | {' | '.join(f'+{n}' for n in shown)} | points lost | recovered at |")
     print("|---|---:" + "|---:" * (len(shown) + 2) + "|")
@@ -175,36 +179,37 @@ def _recovery_rows(name: str, curves: Sequence[Curve]) -> list[dict[str, Any]]:
         print(f"| {_name(curve.response)} | {curve.nfe} | {figures} | {loss:.1f} | {at} |", flush=True)
         rows.append(
             {
-                "cuts": name, "metric": metric, "iterations": curve.iterations, "response": _name(curve.response),
-                "nfe": curve.nfe, "points": points, "lost": loss, "recovered": recovered,
+                "films": name, "cuts": cuts, "metric": metric, "iterations": curve.iterations,
+                "response": _name(curve.response), "nfe": curve.nfe, "points": [round(p, 3) for p in points],
+                "lost": round(loss, 3), "recovered": recovered,
             }
         )  # fmt: skip
     return rows
 
 
-def _draw_curves(name: str, curves: Sequence[Curve], out: Path) -> None:
-    """Those that tell the story: none, both responses plain, and with extra steps of equal cost."""
-    chosen = {None: 0, KeepGoing(0): 1, KeepGoing(1): 6, KeepGoing(2): 3, FromZeros(0): 2, FromZeros(1): 5}
-    lines = tuple(
-        Line(
-            f"{_name(curve.response)} ({curve.nfe})",
-            tuple(enumerate(curve.points)),
-            COLOURS[chosen[curve.response]],
-            dashed=curve.response is None,
-            dots=curve.response is not None,
+def draw_recovery(rows: list[dict[str, Any]], out: Path) -> None:
+    """A figure for every group and number of iterations: no cut, both responses plain, and at equal cost."""
+    for name, iterations in dict.fromkeys((row["films"], row["iterations"]) for row in rows):
+        group = [row for row in rows if (row["films"], row["iterations"]) == (name, iterations)]
+        lines = tuple(
+            Line(
+                f"{row['response']} ({row['nfe']})",
+                tuple(enumerate(row["points"])),
+                COLOURS[SHOWN[row["response"]]],
+                dashed=row["response"] == NO_CUT,
+                dots=row["response"] != NO_CUT,
+            )
+            for row in group
+            if row["response"] in SHOWN
         )
-        for curve in curves
-        if curve.response in chosen
-    )
-    iterations, metric = curves[0].iterations, curves[0].metrics[0].name
-    title = f"After a cut, {name}, {iterations} iteration{'s' * (iterations > 1)} per frame (NFE on its frame)"
-    chart = Chart(title, "frames since the cut", metric, lines)
-    _save(chart, out / f"recovery-{name.lower().replace(' ', '-')}-{iterations}.png")
+        title = f"After a cut, {name}, {iterations} iteration{'s' * (iterations > 1)} per frame (NFE on its frame)"
+        chart = Chart(title, "frames since the cut", group[0]["metric"], lines)
+        _save(chart, out / f"recovery-{name.lower().replace(' ', '-')}-{iterations}.png")
 
 
 def _name(response: Response | None) -> str:
     if response is None:
-        return "no cut"
+        return NO_CUT
     words = {KeepGoing: "keep going", FromZeros: "from zeros"}[type(response)]
     return f"{words} + {response.extra}" if response.extra else words
 
@@ -222,6 +227,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a packaged model, or a weights file")
     parser.add_argument("--data", required=True, help="CamVid's folder")
+    parser.add_argument("--street", default="street-s", help="a model of the rendered street's classes")
     parser.add_argument("--out", type=Path, required=True, help="folder for figures and JSON")
     parser.add_argument("--every", type=int, default=EVERY)
     parser.add_argument("--only", choices=("detection", "recovery"))

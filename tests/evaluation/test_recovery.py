@@ -20,10 +20,12 @@ from streamdeq.frame import Frame
 from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec
-from streamdeq.solvers import Solver
-from streamdeq.streaming.cut import CutDetector, CutPolicy, Evidence, FromZeros, KeepGoing, ResidualCut
+from streamdeq.solvers import Picard, Solver
+from streamdeq.streaming.cut import CutDetector, CutPolicy, Evidence, FromZeros, KeepGoing, ResidualCut, make_cut_policy
 from streamdeq.streaming.engine import Engine
 from streamdeq.streaming.geometry import Geometry
+from streamdeq.streaming.options import StreamOptions
+from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.status import Start, Status
 
 SPEC = ModelSpec("historian", "reading", Architecture((8,), groups=2), ("a", "b"), ((0, 0, 0), (1, 1, 1)), size=4)
@@ -86,6 +88,13 @@ class ContractionModel:
 
     def engine(self, solver: Solver, size: Any = None) -> Engine:
         return Engine(Contraction(), solver, Compared, None, 8)  # type: ignore[arg-type]
+
+    def begin(self, options: StreamOptions) -> StreamState:
+        engine, budget = self.engine(Picard()), options.budget(options.iterations or 1)
+        cuts = CutPolicy(ResidualCut(floor=0.1), make_cut_policy("residual", options.on_cut).response)
+        return StreamState(
+            engine, SPEC.architecture, options, budget, engine.open(), budget.init(), cuts, cuts.detector.init()
+        )
 
 
 def numbered(*numbers: int) -> tuple[np.ndarray, ...]:
@@ -200,6 +209,8 @@ class Given:
 
     def update(self, result: Any, target: Any) -> None: ...
 
+    def merge(self, other: Any) -> None: ...
+
     def compute(self) -> dict[str, float]:
         return {self.name: self.value}
 
@@ -308,10 +319,10 @@ def test_films_without_cuts_have_no_recall_and_quiet_ones_no_precision():
 def test_a_stream_under_a_policy_finds_the_cuts_of_a_film():
     shots = [frames(8, seed=seed) for seed in range(3)]
     film = Film("drifting noise", tuple(frame.image for shot in shots for frame in shot), (8, 16))
-    for response in (KeepGoing(2), FromZeros(0)):
-        watched = watch(ContractionModel(), film, CutPolicy(ResidualCut(floor=0.1), response), iterations=4)
+    for on_cut in ("continue", "zeros"):
+        watched = watch(ContractionModel(), film, StreamOptions(4, cuts="residual", on_cut=on_cut))
         assert watched.found == (8, 16)
-    quiet, cuts = margins([film], [watch(ContractionModel(), film, CutPolicy(ResidualCut(), KeepGoing()), 4)], 0.0)
+    quiet, cuts = margins([film], [watched], floor=0.0)
     assert quiet < 1.25 < cuts
 
 
@@ -349,7 +360,7 @@ def test_a_line_is_drawn_where_its_figures_are_and_not_where_there_are_none():
     assert picture.shape == (200, 400, 3)
     inked = (picture[:, :290] == red).all(axis=2)
     rows, columns = np.nonzero(inked)
-    middle = (40 + 152) / 2
+    middle = (54 + 152) / 2
     assert abs(rows.mean() - middle) < 2
     left, right = 58, 400 * 0.74
     missing = [round(left + x / 10 * (right - left)) for x in (4.5, 5, 5.5)]

@@ -46,16 +46,16 @@ class Chart:
 def draw(chart: Chart, size_wh: tuple[int, int] = (760, 400)) -> Image.Image:
     """The chart as an RGB picture of `size_wh` pixels; the legend takes the right quarter."""
     width, height = size_wh
-    sheet = _Sheet(Image.new("RGB", (width * _FINER, height * _FINER), "white"), (58, 40, width * 0.74, height - 48))
+    sheet = _Sheet(Image.new("RGB", (width * _FINER, height * _FINER), "white"), (58, 54, width * 0.74, height - 48))
     points = [p for line in chart.lines for p in line.points if math.isfinite(p[1])]
     x_ticks = ticks(min(x for x, _ in points), max(x for x, _ in points))
     y_ticks = ticks(*(chart.y_range or (min(y for _, y in points), max(y for _, y in points))))
     sheet.range = (x_ticks[0], y_ticks[0], x_ticks[-1], y_ticks[-1])
     sheet.axes(x_ticks, y_ticks)
     left, top, right, bottom = sheet.box
-    sheet.text((left, 12), chart.title, 15)
+    sheet.text((left, 10), chart.title, 15)
     sheet.text(((left + right) / 2, bottom + 26), chart.x_name, 12, "ma")
-    sheet.text((left, top - 4), chart.y_name, 12, "ls")
+    sheet.text((left, top - 6), chart.y_name, 12, "ls")
     for x in chart.marks:
         sheet.line([sheet.place((x, y_ticks[0])), sheet.place((x, y_ticks[-1]))], _MARK, 1.2, dashed=True)
     for number, line in enumerate(chart.lines):

@@ -2,20 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from streamdeq.evaluation.films import Film
-from streamdeq.evaluation.protocol import Evaluated
-from streamdeq.evaluation.recovery import finish
 from streamdeq.frame import Frame
-from streamdeq.solvers import make_solver
-from streamdeq.streaming.cut import CutDetector, CutPolicy, Evidence
+from streamdeq.streaming.cut import CutDetector, Evidence
+from streamdeq.streaming.options import StreamOptions
+from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.status import Start
+from streamdeq.streaming.stream import advance
 
 #: A cut counts as found when it is reported at its first frame or the one after.
 LATEST = 1
+
+
+class Streaming(Protocol):
+    """What watching needs of a model; `streamdeq.api.Model` is one."""
+
+    def begin(self, options: StreamOptions) -> StreamState: ...
 
 
 @dataclass(frozen=True)
@@ -56,25 +62,16 @@ class Detection:
         return len(self.delays) / self.cuts if self.cuts else float("nan")
 
 
-def watch(model: Evaluated, film: Film, policy: CutPolicy, iterations: int) -> Watched:
-    """Stream a film under a policy, as a stream would."""
-    engine = model.engine(make_solver(model.spec.solver, iterations))
-    evaluations = engine.solver.evaluations(iterations)
-    row, value = engine.open(), policy.detector.init()
+def watch(model: Streaming, film: Film, options: StreamOptions) -> Watched:
+    """Stream a film and write down which frames were called cuts."""
+    state = model.begin(options)
     found, values = [], []
     for t, image in enumerate(film.images):
-        frame = Frame(image, t, 0.0)
-        engine.observe([row], [frame])
-        engine.iterate([row])
-        assert row.status is not None  # it has observed a frame
-        value, is_cut = policy.detector.update(value, Evidence(image, row.status.start, lambda: engine.residual(row)))
-        values.append(value)
-        if is_cut:
+        result, state = advance(Frame(image, t, 0.0), state)
+        values.append(state.seen)
+        if result.status.cut:
             found.append(t)
-            finish(engine, row, frame, policy.response, evaluations)
-        else:
-            for _ in range(evaluations - 1):
-                engine.iterate([row])
+    state.engine.close(state.row)
     return Watched(tuple(found), tuple(values))
 
 

@@ -9,6 +9,8 @@ from streamdeq.data.open import open_dataset
 
 #: Frames of a shot, from and below.
 SHOT = (8, 31)
+#: Share of a wandering film's frames that are jolted, and by how much at the most, in heights of the picture.
+JOLTED, JOLT = 0.1, 0.03
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,8 @@ def fast_street(seed: int, split: str, frames: int = 40, size: str = "192x256") 
 def wandering_film(dataset: Dataset, seed: int, shots: int = 6) -> Film:
     """Real pictures set in motion: a window of 3/4 of the sides wanders over a picture, ½ to 10 pixels a frame.
 
-    Where it meets the border it turns back, or rests for a frame: the residual falls there and rises again.
+    Where it meets the border it turns back and may rest for a frame; now and then a frame is jolted up or down, as
+    by a bump in the road. Neither is a cut.
     """
     rng = np.random.default_rng(seed)
     images: list[np.ndarray] = []
@@ -54,7 +57,8 @@ def _wander(image: np.ndarray, frames: int, rng: np.random.Generator) -> list[np
     place, motion = rng.uniform(0, room), speed * np.array((0.3 * np.sin(angle), np.cos(angle)))
     shown = []
     for _ in range(frames):
-        (y, x), (h, w) = place.astype(int), window
+        jolt = rng.uniform(-JOLT, JOLT) * sides[0] if rng.random() < JOLTED else 0.0
+        (y, x), (h, w) = np.clip(place + np.array((jolt, 0)), 0, room).astype(int), window
         shown.append(np.ascontiguousarray(image[y : y + h, x : x + w]))
         place = place + motion
         outside = (place < 0) | (place > room)

@@ -129,28 +129,6 @@ def lost(curve: Curve, reference: Curve) -> float:
     return sum(b - a for a, b in zip(curve.points, reference.points, strict=True))
 
 
-def finish(engine: Engine, row: Row, frame: Frame, response: Response, evaluations: int) -> int:
-    """The rest of a cut's frame once its first evaluation has shown the cut.
-
-    Args:
-        evaluations: what a frame gets without a cut.
-
-    Returns:
-        Applications of `f` on this frame, that first one included.
-    """
-    lost = 0
-
-    def restart() -> None:
-        nonlocal lost
-        engine.observe([row], [frame], keep=False)
-        lost = 1
-
-    response.begin(restart)
-    rest = evaluations - 1 + lost + response.extra
-    _iterate(engine, [row], rest)
-    return 1 + rest
-
-
 def _answers(engine: Engine, jump: Jump, curves: Sequence[Curve]) -> Iterator[list[Any]]:
     """For each frame after the cut the answers of all curves; notes what the cut's frame cost."""
     evaluations = engine.solver.evaluations(curves[0].iterations)
@@ -166,7 +144,7 @@ def _answers(engine: Engine, jump: Jump, curves: Sequence[Curve]) -> Iterator[li
             row = engine.adopt(engine.content(old), old)
             engine.observe([row], [_frame(first)])
             engine.iterate([row])
-            curve.nfe = finish(engine, row, _frame(first), curve.response, evaluations)
+            curve.nfe = _respond(engine, row, curve.response, evaluations)
         rows.append(row)
     yield engine.read(rows)
     for image in jump.after[1:]:
@@ -175,6 +153,21 @@ def _answers(engine: Engine, jump: Jump, curves: Sequence[Curve]) -> Iterator[li
         yield engine.read(rows)
     for row in (old, *rows):
         engine.close(row)
+
+
+def _respond(engine: Engine, row: Row, response: Response, evaluations: int) -> int:
+    """The rest of a cut's frame whose first evaluation is done; returns all applications of `f` on it."""
+    lost = 0
+
+    def restart() -> None:
+        nonlocal lost
+        engine.restart(row)
+        lost = 1
+
+    response.begin(restart)
+    rest = evaluations - 1 + lost + response.extra
+    _iterate(engine, [row], rest)
+    return 1 + rest
 
 
 def _stream(engine: Engine, row: Row, images: Sequence[np.ndarray], evaluations: int) -> None:

@@ -68,12 +68,12 @@ class ResidualCut(CutDetector):
     Args:
         factor: a cut is at least this many times the level.
         floor: and at least this residual, where 1 is what zeros have, the state that knows nothing. It keeps quiet
-            when a still picture begins to move.
+            when a still picture begins to move or the camera is jolted.
         memory: frames.
     """
 
     factor: float = 1.25
-    floor: float = 0.5
+    floor: float = 0.6
     memory: int = 3
 
     def __post_init__(self) -> None:
@@ -189,8 +189,8 @@ class CutPolicy:
 
 DETECTORS: dict[str, Callable[[], CutDetector]] = {"none": NoCuts, "residual": ResidualCut, "picture": PictureCut}
 RESPONSES: dict[str, Callable[[int], Response]] = {"continue": KeepGoing, "zeros": FromZeros}
-#: Extra steps for a cut's frame that bring it within half a point of a stream without a cut.
-EXTRA = 2
+#: Extra steps for a cut's frame that bring it within half a point of a stream without a cut, at one step a frame.
+EXTRA = 3
 
 
 def make_cut_policy(detector: str = "none", response: str = "continue", extra: int = EXTRA) -> CutPolicy:
