@@ -156,8 +156,10 @@ def test_closing_twice_or_before_the_start_is_fine():
 
 
 SCRIPT = """
-    import sys, threading, time
+    import signal, sys, threading, time
     from streamdeq.video import LiveSource
+    # As in a terminal, also where the tests run in a background job, whose children ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     assert "torch" not in sys.modules
     with LiveSource(sys.argv[1]) as source:
         def tell():
@@ -182,7 +184,10 @@ def test_ctrl_c_and_a_kill_take_the_reader_with_them(end):
         time.sleep(0.3)
         began_s = time.monotonic()
         os.killpg(program.pid, end)
-        _, words = program.communicate(timeout=20)
+        try:
+            _, words = program.communicate(timeout=20)
+        finally:
+            program.kill()
         took_s = time.monotonic() - began_s
     wait_until(lambda: state_of(reader) in ("", "Z"), 2)
     assert took_s < LIMIT_S + 2  # the interpreter's own end included
