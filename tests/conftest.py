@@ -1,5 +1,6 @@
 """Fixtures of the whole suite."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,12 @@ def shared_dir() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"needs {folder}")
     return folder
+
+
+def pytest_configure() -> None:
+    """Ctrl-C means what it means in a terminal, also where the tests run in a background job, which ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

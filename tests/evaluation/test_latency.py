@@ -20,7 +20,7 @@ from streamdeq.streaming.engine import Engine
 from streamdeq.streaming.geometry import Geometry
 from streamdeq.streaming.status import Status
 
-PAUSE_S = 0.02
+PAUSE_S = 0.06  # well above what anything here takes on a busy machine
 IMAGES = [np.zeros((16, 16, 3), np.uint8)] * 4
 
 

@@ -169,7 +169,7 @@ def test_two_pages_see_what_the_other_asks_for(browser: WebDriver):
         browser.close()
         browser.switch_to.window(first)
         until(lambda: text(browser, "steps-now") == "20", "the first tab's slider")
-        assert browser.find_element("id", "scratch").is_selected()
+        until(lambda: browser.find_element("id", "scratch").is_selected(), "the first tab's switch")
 
 
 @pytest.mark.parametrize("width", [360, 700, 1600])

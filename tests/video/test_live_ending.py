@@ -156,10 +156,8 @@ def test_closing_twice_or_before_the_start_is_fine():
 
 
 SCRIPT = """
-    import signal, sys, threading, time
+    import sys, threading, time
     from streamdeq.video import LiveSource
-    # As in a terminal, also where the tests run in a background job, whose children ignore Ctrl-C.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     assert "torch" not in sys.modules
     with LiveSource(sys.argv[1]) as source:
         def tell():
