@@ -43,7 +43,7 @@ def run(
     target_fps: options.TargetFps = None,
     cuts: options.Cuts = "none",
     on_cut: options.OnCut = "continue",
-    cut_iterations: options.CutIterations = 2,
+    cut_iterations: options.CutIterations = 3,
     policy: options.Policy = "latest",
     max_staleness: options.MaxStaleness = None,
     max_gap: options.MaxGap = 2.0,
