@@ -366,3 +366,11 @@ def test_a_line_is_drawn_where_its_figures_are_and_not_where_there_are_none():
     missing = [round(left + x / 10 * (right - left)) for x in (4.5, 5, 5.5)]
     assert inked.any(axis=0)[[round(left + x / 10 * (right - left)) for x in (1, 3, 7, 9)]].all()
     assert not np.isin(missing, columns).any()
+
+
+def test_a_dashed_line_of_many_small_pieces_shows_half_of_itself():
+    red = (200, 0, 0)
+    line = Line("half", tuple((x / 20, 0.5) for x in range(201)), red, dashed=True)
+    picture = np.asarray(draw(Chart("title", "x", "y", (line,), y_range=(0, 1)), (400, 200)))
+    shown = (picture[:, 59:295] == red).all(axis=2).any(axis=0)
+    assert 0.3 < shown.mean() < 0.6

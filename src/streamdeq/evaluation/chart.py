@@ -1,7 +1,7 @@
 """A line chart as a picture, drawn with Pillow alone. Knows numbers and colours, nothing of what they mean."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -94,12 +94,8 @@ class _Sheet:
 
     def line(self, pixels: Sequence[Point], colour: Colour, thick: float, dashed: bool = False) -> None:
         brush = ImageDraw.Draw(self.picture)
-        for (xa, ya), (xb, yb) in pairwise(pixels):
-            pieces = max(1, round(math.dist((xa, ya), (xb, yb)) / 5)) if dashed else 1
-            for n in range(0, pieces, 2):
-                a, b = n / pieces, (n + 1) / pieces
-                ends = (xa + a * (xb - xa), ya + a * (yb - ya), xa + b * (xb - xa), ya + b * (yb - ya))
-                brush.line([v * _FINER for v in ends], fill=colour, width=round(thick * _FINER))
+        for ends in _dashes(pixels) if dashed else pairwise(pixels):
+            brush.line([v * _FINER for end in ends for v in end], fill=colour, width=round(thick * _FINER))
 
     def dot(self, pixel: Point, colour: Colour) -> None:
         ends = [(v + r) * _FINER for r in (-2.5, 2.5) for v in pixel]
@@ -120,6 +116,21 @@ class _Sheet:
             _, row = self.place((x_ticks[0], y))
             self.line([self.place((x_ticks[0], y)), self.place((x_ticks[-1], y))], _GRID, 1)
             self.text((left - 6, row), f"{y:g}", 11, "rm")
+
+
+def _dashes(pixels: Sequence[Point], length: float = 5.0) -> Iterator[tuple[Point, Point]]:
+    """Every other `length` pixels along the way, whatever pieces it is made of."""
+    walked = 0.0
+    for (xa, ya), (xb, yb) in pairwise(pixels):
+        whole, at = math.dist((xa, ya), (xb, yb)), 0.0
+        while at < whole - 1e-6:
+            number = math.floor((walked + at) / length + 1e-6)
+            end = min(whole, (number + 1) * length - walked)
+            if number % 2 == 0:
+                a, b = at / whole, end / whole
+                yield (xa + a * (xb - xa), ya + a * (yb - ya)), (xa + b * (xb - xa), ya + b * (yb - ya))
+            at = end
+        walked += whole
 
 
 def _draw_line(sheet: _Sheet, line: Line) -> None:
