@@ -5,6 +5,7 @@ so that every application within the solve is the same function. Legend: B rows,
 the highest resolution.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Protocol
@@ -22,12 +23,12 @@ from streamdeq.registry import Registry
 Injection = tuple[Tensor | None, ...]
 
 
-class Cell(nn.Module):
+class Cell(nn.Module, ABC):
     """A weight-tied block over all scales."""
 
+    @abstractmethod
     def bind(self, injection: Injection) -> Callable[[Latent], Latent]:
         """Fix what is constant over a solve and return f: Latent → Latent."""
-        raise NotImplementedError
 
     def fold(self) -> None:
         """Bake what training needs and inference does not into plain kernels, in place."""
