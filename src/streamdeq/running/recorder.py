@@ -16,9 +16,6 @@ from streamdeq.running.watching import Drawing, Watcher
 from streamdeq.tasks import Result, Task
 from streamdeq.video import JsonLinesSink, LabelMap, LabelPngSink, SegmentedVideoSink, Sink, SourceInfo, VideoSink
 
-#: What `--write` may name.
-WRITABLE = ("video", "jsonl", "png")
-
 
 @dataclass(frozen=True, eq=False)
 class Entry:

@@ -143,7 +143,7 @@ class Engine:
             content = pool.gather(slots)
             injection = content.injection
             state = self.solver.step(lambda z, x=injection: self.functions.step(z, x), content.state)
-            pool.scatter(slots, replace(content, state=state))
+            pool.scatter(slots, content._replace(state=state))
             share = (perf_counter() - began) / len(members)
             for row in members:
                 row.evaluations += 1
@@ -184,7 +184,7 @@ class Engine:
         assert row.pool is not None
         content = row.pool.gather([row.slot])
         state = self.solver.renew(content.state, None, self.functions.zeros(content.injection))
-        row.pool.scatter([row.slot], replace(content, state=state))
+        row.pool.scatter([row.slot], content._replace(state=state))
         row.lost, row.evaluations = row.lost + row.evaluations, 0
         row.status = replace(status, start=Start.COLD)
 

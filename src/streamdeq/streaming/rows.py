@@ -5,8 +5,8 @@ in one batch, whichever frame or step each of them is at.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,9 +16,8 @@ from streamdeq.models.cells import Injection
 from streamdeq.solvers import SolverState
 
 
-@dataclass
-class Slots:
-    """The content of some rows, row axis first."""
+class Slots(NamedTuple):
+    """The content of some rows, row axis first. A tuple, so that tensor functions map over it."""
 
     state: SolverState
     injection: Injection
@@ -40,7 +39,7 @@ class Pool:
     def add(self, content: Slots) -> int:
         """Take a slot for the one row in `content` and return it."""
         if self._content is None:
-            self._content, self._capacity = _pack(content), 1
+            self._content, self._capacity = content, 1
             return 0
         if not self._free:
             grown = self._capacity * 2
@@ -57,18 +56,17 @@ class Pool:
     def gather(self, slots: Sequence[int]) -> Slots:
         """The content of some rows: a view where they lie behind one another (one row always does), else a copy."""
         index = _index(slots)
-        return _unpack(_map(lambda stored: stored[index], self._content))
+        return _map(lambda stored: stored[index], self._content)
 
     def scatter(self, slots: Sequence[int], content: Slots) -> None:
         """Put the content of some rows back."""
-        packed = _pack(content)
         if self._capacity == 1:
             # No copy for a row on its own. Not for more rows: a solver may return one tensor as both z and answer,
             # and writing some rows of one would then write them into the other.
-            self._content = packed
+            self._content = content
             return
-        self._content, packed = _same_layout(self._content, packed, self._capacity)
-        old, new = pytree.tree_leaves(self._content), pytree.tree_leaves(packed)
+        self._content, content = _same_layout(self._content, content, self._capacity)
+        old, new = pytree.tree_leaves(self._content), pytree.tree_leaves(content)
         index = _index(slots)
         for stored, value in zip(old, new, strict=True):
             if stored is not None:  # a scale without injection
@@ -80,14 +78,6 @@ def _index(slots: Sequence[int]) -> slice | Tensor:
     if list(slots) == list(range(first, first + len(slots))):
         return slice(first, first + len(slots))
     return torch.tensor(slots)
-
-
-def _pack(content: Slots) -> tuple[SolverState, Injection]:
-    return content.state, content.injection
-
-
-def _unpack(packed: Any) -> Slots:
-    return Slots(*packed)
 
 
 def _map(fn: Any, content: Any) -> Any:
@@ -102,12 +92,15 @@ def _grow(old: Tensor, capacity: int) -> Tensor:
     return new
 
 
-def _same_layout(stored: Any, packed: Any, capacity: int) -> tuple[Any, Any]:
+def _same_layout(stored: Slots, some: Slots, capacity: int) -> tuple[Slots, Slots]:
     """Both with solver memory if one of them has it; a solver allocates it on first use, and zeros are "none yet"."""
-    (all_rows, all_injections), (some_rows, some_injections) = stored, packed
-    if all_rows.memory is None and some_rows.memory is not None:
-        all_rows = replace(all_rows, memory=_map(lambda m: m.new_zeros(capacity, *m.shape[1:]), some_rows.memory))
-    elif some_rows.memory is None and all_rows.memory is not None:
-        count = some_rows.z.rows
-        some_rows = replace(some_rows, memory=_map(lambda m: m.new_zeros(count, *m.shape[1:]), all_rows.memory))
-    return (all_rows, all_injections), (some_rows, some_injections)
+    if stored.state.memory is None and some.state.memory is not None:
+        stored = _with_empty_memory(stored, some.state.memory, capacity)
+    elif some.state.memory is None and stored.state.memory is not None:
+        some = _with_empty_memory(some, stored.state.memory, some.state.z.rows)
+    return stored, some
+
+
+def _with_empty_memory(content: Slots, like: Any, rows: int) -> Slots:
+    memory = _map(lambda m: m.new_zeros(rows, *m.shape[1:]), like)
+    return content._replace(state=replace(content.state, memory=memory))

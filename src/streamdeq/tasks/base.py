@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
 from streamdeq.models.spec import ModelSpec
 from streamdeq.registry import Registry
@@ -40,14 +40,6 @@ class Metric(Protocol):
     def compute(self) -> dict[str, float]: ...
 
 
-class Head(Protocol):
-    """Any module from Latent to a pytree of tensors whose first axis is rows, with losses against targets."""
-
-    def losses(self, z: Any, targets: Any) -> dict[str, Tensor]: ...
-
-    def fold(self) -> None: ...
-
-
 class Task(ABC):
     """One folder's worth of knowledge: a head, how its outputs become an answer, how that is scored and drawn.
 
@@ -61,7 +53,10 @@ class Task(ABC):
 
     @abstractmethod
     def build_head(self) -> nn.Module:
-        """A fresh head for the spec's widths and classes."""
+        """A fresh head for the spec's widths and classes: a module from Latent to a pytree of tensors, rows first.
+
+        It has `losses(z, targets)`, a dict of scalars, and `fold()`, which bakes BatchNorm into convolutions in place.
+        """
 
     @abstractmethod
     def decode(self, outputs: Any, geometry: Geometry, status: Status) -> Result:
