@@ -1,13 +1,13 @@
 """The streaming protocol: which frames an answer has seen, the same frames in every figure, batched = one by one."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from historian import POISON, SPEC, Historian, Minutes
 from small_models import Answer
-from torch import Tensor
 
 from streamdeq.api import Model
 from streamdeq.data.base import Clip, Dataset
@@ -17,50 +17,12 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.plan import Sample
 from streamdeq.evaluation.protocol import SINGLE_FRAME, Cell, Mode, Settings, check_classes, count_steps, evaluate
 from streamdeq.evaluation.report import make_notes
-from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.functions import Functions
 from streamdeq.solvers import Solver
 from streamdeq.streaming.engine import Engine
 from streamdeq.tasks import build_network
-
-POISON = 99
-SPEC = ModelSpec("historian", "reading", Architecture((8,), groups=2), ("a", "b"), ((0, 0, 0), (1, 1, 1)), size=4)
-
-
-class Historian:
-    """f(z) = 10·z + number of the frame: from zeros, the digits of z are the frames of all its applications."""
-
-    def inject(self, pictures: Tensor, canvas_hw: tuple[int, int]) -> tuple[Tensor, ...]:
-        return (pictures[:, :1, :1, :1].double(),)
-
-    def zeros(self, injection: tuple[Tensor, ...]) -> Latent:
-        return Latent((torch.zeros_like(injection[0]),))
-
-    def step(self, z: Latent, injection: tuple[Tensor, ...]) -> Latent:
-        [x] = injection
-        return Latent((torch.where(x == POISON, torch.nan, 10 * z.maps[0] + x),))
-
-    def predict(self, z: Latent) -> Latent:
-        return z
-
-
-@dataclass
-class Minutes:
-    """A metric that writes down (target, digits of the answer)."""
-
-    name: str = "seen"
-    seen: list[tuple[Any, str]] = field(default_factory=list)
-
-    def update(self, result: Answer, target: Any) -> None:
-        self.seen.append((target, f"{int(result.z.maps[0])}"))
-
-    def merge(self, other: "Minutes") -> None:
-        self.seen += other.seen
-
-    def compute(self) -> dict[str, float]:
-        return {self.name: float(len(self.seen))}
 
 
 class Reading:

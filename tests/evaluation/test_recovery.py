@@ -1,11 +1,12 @@
 """Recovery from cuts and the detection of cuts, on models that write their own history and films of known cuts."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from historian import SPEC, Historian, Minutes
 from small_models import Answer, Contraction, frames
 from torch import Tensor
 
@@ -18,8 +19,6 @@ from streamdeq.evaluation.jumps import jumps_between, jumps_in
 from streamdeq.evaluation.recovery import Agreement, Curve, Jump, frames_to_recover, lost, recover
 from streamdeq.frame import Frame
 from streamdeq.latent import Latent
-from streamdeq.models.architecture import Architecture
-from streamdeq.models.spec import ModelSpec
 from streamdeq.solvers import Picard, Solver
 from streamdeq.streaming.cut import CutDetector, CutPolicy, Evidence, FromZeros, KeepGoing, ResidualCut, make_cut_policy
 from streamdeq.streaming.engine import Engine
@@ -28,42 +27,23 @@ from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.status import Start, Status
 
-SPEC = ModelSpec("historian", "reading", Architecture((8,), groups=2), ("a", "b"), ((0, 0, 0), (1, 1, 1)), size=4)
 
-
-class Historian:
-    """f(z) = 10·z + number of the frame, last six digits: the frames of the last six applications, fewer from zeros."""
-
-    def inject(self, pictures: Tensor, canvas_hw: tuple[int, int]) -> tuple[Tensor, ...]:
-        return (pictures[:, :1, :1, :1].double(),)
-
-    def zeros(self, injection: tuple[Tensor, ...]) -> Latent:
-        return Latent((torch.zeros_like(injection[0]),))
+class Forgetful(Historian):
+    """A historian of the last six digits: the frames of the last six applications, fewer from zeros."""
 
     def step(self, z: Latent, injection: tuple[Tensor, ...]) -> Latent:
-        [x] = injection
-        return Latent(((10 * z.maps[0] + x) % 1_000_000,))
-
-    def predict(self, z: Latent) -> Latent:
-        return z
+        return super().step(z, injection).map(lambda m: m % 1_000_000)
 
 
-@dataclass
-class Minutes:
-    """A metric that writes down (target, digits of the answer); its figure is the number of digits."""
-
-    name: str = "seen"
-    seen: list[tuple[Any, str]] = field(default_factory=list)
-
-    def update(self, result: Answer, target: Any) -> None:
-        self.seen.append((target, f"{int(result.z.maps[0])}"))
+class Lengths(Minutes):
+    """Its figure is the number of digits."""
 
     def compute(self) -> dict[str, float]:
         return {self.name: float(np.mean([len(digits) for _, digits in self.seen]))}
 
 
 class Reading:
-    metric = staticmethod(Minutes)
+    metric = staticmethod(Lengths)
 
 
 class HistorianModel:
@@ -71,7 +51,7 @@ class HistorianModel:
     task: Any = Reading()
 
     def engine(self, solver: Solver, size: Any = None) -> Engine:
-        return Engine(Historian(), solver, Answer, None, 4)  # type: ignore[arg-type]
+        return Engine(Forgetful(), solver, Answer, None, 4)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, eq=False)
