@@ -58,3 +58,16 @@ def estimate_statistics(network: nn.Module, batches: Iterable[Callable[[], Tenso
         network.train(was_training)
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
+
+
+@contextmanager
+def kept_statistics(network: nn.Module) -> Iterator[None]:
+    """BatchNorm normalises as it does in training, but its running statistics learn nothing."""
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d) and m.track_running_stats]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True

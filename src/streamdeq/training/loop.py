@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from streamdeq import __version__
 from streamdeq.data.base import Dataset
+from streamdeq.latent import Latent
 from streamdeq.models import zoo
 from streamdeq.models.checkpoint import read_weights, save_weights
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.models.transfer import Transfer, transfer
+from streamdeq.solvers import FixedPointMap
 from streamdeq.training import checkpoint
-from streamdeq.training.average import WeightAverage, estimate_statistics
+from streamdeq.training.average import WeightAverage, estimate_statistics, kept_statistics
 from streamdeq.training.batches import ahead
 from streamdeq.training.checkpoint import State
 from streamdeq.training.compute import LAYOUT, autocast, problem
@@ -41,7 +44,8 @@ WEIGHTS = "model.safetensors"
 class StepRecord:
     """One optimiser step; `step` counts from 1, `grad_norm` is before clipping, `ms` is without waiting for data.
 
-    `loss` is the task's; `jacobian` the penalty without its factor, None in a step without.
+    `loss` is the task's; `jacobian` the penalty and `distance` that to the model's own fixed point, both without their
+    factor and None in a step without. `unrollings` are counted from `start`.
     """
 
     step: int
@@ -51,11 +55,31 @@ class StepRecord:
     unrollings: int
     ms: float
     skipped: bool
+    start: str = "zeros"
     jacobian: float | None = None
+    distance: float | None = None
 
     def line(self) -> dict[str, Any]:
         """For the log."""
         return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The task's loss, and what a plan adds to it, without its factor; None where it adds nothing."""
+
+    task: Tensor
+    penalty: Tensor | None
+    distance: Tensor | None
+
+    def total(self, plan: Plan) -> Tensor:
+        """What is minimised."""
+        total = self.task
+        if self.penalty is not None:
+            total = total + plan.weight * self.penalty
+        if self.distance is not None:
+            total = total + plan.distil * self.distance
+        return total
 
 
 @dataclass(frozen=True)
@@ -185,12 +209,12 @@ class Trainer:
         rate = learning_rate(recipe, state.step)
         set_learning_rate(state.optimizer, rate)
 
-        loss, penalty = self._loss(batch, plan)
+        loss = self._loss(batch, plan)
         state.optimizer.zero_grad(set_to_none=True)
-        (loss if penalty is None else loss + plan.weight * penalty).backward()
+        loss.total(plan).backward()
         limit = recipe.optimizer.clip_norm or float("inf")
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit).item()
-        usable = self.guard.usable(loss.item(), norm)
+        usable = self.guard.usable(loss.task.item(), norm)
         if usable:
             state.optimizer.step()
             if state.average:
@@ -199,18 +223,28 @@ class Trainer:
         seconds = time.perf_counter() - began
         state.elapsed_s += seconds
         ms = round(1e3 * seconds, 1)
-        jacobian = None if penalty is None else penalty.item()
-        return StepRecord(state.step, loss.item(), rate, norm, plan.iterations, ms, not usable, jacobian)
+        jacobian, distance = (None if part is None else part.item() for part in (loss.penalty, loss.distance))
+        return StepRecord(
+            state.step, loss.task.item(), rate, norm, plan.depth, ms, not usable, plan.start, jacobian, distance
+        )
 
-    def _loss(self, batch: Batch, plan: Plan) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """The task's loss, and the Jacobian penalty without its factor where the plan has one."""
+    def _loss(self, batch: Batch, plan: Plan) -> "Loss":
         device = self.run.device
+        targets = batch.targets.to(device)
         with autocast(self.recipe.precision, device):
-            f, start = problem(self.network, normalised(batch.images.to(device)))
-            z = plan.solve(f, start)
-            losses = self.work.losses(self.network.head, z, batch.targets.to(device))
-            penalty = plan.penalty(f, z)
-        return torch.stack(list(losses.values())).sum(), penalty
+            f, zeros = problem(self.network, normalised(batch.images.to(device)))
+            with kept_statistics(self.network):  # which are of real frames
+                start = plan.begin(zeros, lambda: self._before(batch))
+            path = plan.solve(f, start)
+            losses = [
+                share * torch.stack(list(self.work.losses(self.network.head, z, targets).values())).sum()
+                for share, z in zip(plan.losses, path, strict=True)
+            ]
+            return Loss(torch.stack(losses).sum(), plan.penalty(f, path[-1]), plan.distance(f, path))
+
+    def _before(self, batch: Batch) -> tuple[FixedPointMap, Latent]:
+        assert batch.before is not None, "a start that needs other pictures comes with them"
+        return problem(self.network, normalised(batch.before.to(self.run.device)))
 
     def _pass(self, index: int) -> torch.Tensor:
         images = normalised(self.work.plain(index).images.to(self.run.device))

@@ -7,6 +7,7 @@ implicit training there.
 
 from dataclasses import dataclass, field
 
+from streamdeq.data.motion import Motion
 from streamdeq.data.transforms import Jitter
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
@@ -23,7 +24,7 @@ class Fixed:
     def __post_init__(self) -> None:
         _require(self.n >= 1, "unroll.n", "at least 1", self.n)
 
-    def draw(self, seed: int, step: int) -> int:
+    def draw(self, seed: int, step: int, purpose: str = "unroll") -> int:
         return self.n
 
 
@@ -40,8 +41,8 @@ class Uniform:
     def __post_init__(self) -> None:
         _require(1 <= self.low <= self.high, "unroll", "1 <= low <= high", (self.low, self.high))
 
-    def draw(self, seed: int, step: int) -> int:
-        return int(generator(seed, "unroll", step).integers(self.low, self.high + 1))
+    def draw(self, seed: int, step: int, purpose: str = "unroll") -> int:
+        return int(generator(seed, purpose, step).integers(self.low, self.high + 1))
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,46 @@ class Pretrain:
     def __post_init__(self) -> None:
         _require(self.steps >= 0, "pretrain.steps", "at least 0", self.steps)
         _require(self.stacked >= 1, "pretrain.stacked", "at least 1", self.stacked)
+
+
+@dataclass(frozen=True)
+class Streaming:
+    """Training for the regime in which the weights are used: starts that are not zeros, few steps from there.
+
+    A step starts from zeros like any other, or, with the probabilities below (equal on all ranks),
+
+    - warm: from the latent that `before` applications reach on a made-up frame before each picture (`motion`),
+    - at a cut: from the latent they reach on another picture of the batch,
+    - from noise: standard normal numbers;
+
+    without gradient up to there. Warm and after a cut it takes `after` applications, all graded; from noise as many as
+    from zeros.
+
+    Args:
+        decay: the loss is also taken on the way, after each of the graded applications, with weights
+            decay^(k − i) for the i-th of k, scaled to sum 1; 0 takes it after the last alone.
+        distil: factor of the relative distance ‖z − z*‖²/‖z*‖², which is added to the loss: z as above, z* where
+            `settle` further applications lead, without gradient.
+    """
+
+    warm: float = 0.6
+    cut: float = 0.0
+    noise: float = 0.0
+    before: Uniform = field(default_factory=lambda: Uniform(2, 10))
+    after: Uniform = field(default_factory=lambda: Uniform(1, 4))
+    motion: Motion = field(default_factory=Motion)
+    decay: float = 0.0
+    distil: float = 0.0
+    settle: int = 8
+
+    def __post_init__(self) -> None:
+        for name in ("warm", "cut", "noise"):
+            _require(0 <= getattr(self, name) <= 1, f"streaming.{name}", "in [0, 1]", getattr(self, name))
+        total = self.warm + self.cut + self.noise
+        _require(total <= 1, "streaming: warm + cut + noise", "at most 1", total)
+        _require(0 <= self.decay <= 1, "streaming.decay", "in [0, 1]", self.decay)
+        _require(self.distil >= 0, "streaming.distil", "at least 0", self.distil)
+        _require(self.settle >= 1, "streaming.settle", "at least 1", self.settle)
 
 
 @dataclass(frozen=True)
@@ -165,6 +206,7 @@ class Recipe:
         grad_last: the gradient flows through this many of them, None for all; with `implicit` it must be None.
         implicit: IL instead of (S)UR.
         pretrain: what the first steps do instead of a solve.
+        streaming: starts other than zeros, and losses on the way; None for the paper's training.
         penalty: keeps f's Jacobian small; None leaves it alone.
         class_weights: `none`, or `inverse-log-frequency`: 1 / ln(1.02 + share of the training pixels) (ENet).
         ema: decay of the averaged weights, per step; 0 trains without an average.
@@ -185,6 +227,7 @@ class Recipe:
     grad_last: int | None = 4
     implicit: IL | None = None
     pretrain: Pretrain = field(default_factory=Pretrain)
+    streaming: Streaming | None = None
     penalty: Penalty | None = None
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)
@@ -201,6 +244,7 @@ class Recipe:
         _require(self.grad_last is None or self.grad_last >= 1, "grad_last", "at least 1", self.grad_last)
         implicit = self.implicit is not None
         _require(not (implicit and self.grad_last), "grad_last", "none with implicit training", self.grad_last)
+        _require(not (implicit and self.streaming), "streaming", "none with implicit training", "both")
         _require(0 <= self.ema < 1, "ema", "in [0, 1)", self.ema)
         _require(self.seed >= 0, "seed", "at least 0", self.seed)
         _choice(self.class_weights, "class_weights", ("none", "inverse-log-frequency"))

@@ -4,7 +4,7 @@ The loop does not know what is trained. Legend: B samples of a batch, h×w the r
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,16 +20,19 @@ from streamdeq.models.spec import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, Proven
 from streamdeq.registry import Registry
 from streamdeq.tasks import build_network
 from streamdeq.training.plain import to_plain
+from streamdeq.training.plan import Start, start_of
 from streamdeq.training.randomness import generator, sample_index, torch_seed
 from streamdeq.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
 class Batch:
-    """`images` (B, 3, h, w) uint8 RGB, and the task's targets."""
+    """`images` (B, 3, h, w) uint8 RGB, and the task's targets; `before`, like them, is what a start comes from that
+    is neither zeros nor noise."""
 
     images: Tensor
     targets: Any
+    before: Tensor | None = None
 
 
 class Work(Protocol):
@@ -70,7 +73,7 @@ class SegmentationWork:
         self.class_weights = inverse_log_frequency(dataset) if weighted else None
 
     def batch(self, step: int) -> Batch:
-        return self._batch(step, "order", "augment", self.augmentation)
+        return with_before(self.recipe, step, self._batch(step, "order", "augment", self.augmentation))
 
     def plain(self, index: int) -> Batch:
         return self._batch(index, "statistics", "statistics", self.unchanged)
@@ -100,7 +103,7 @@ class ClassificationWork:
         self.unchanged = Augmentation(recipe.crop_hw, recipe.size, (1.0, 1.0), 0.0, Jitter(0.0, 0.0, 0.0, 0.0))
 
     def batch(self, step: int) -> Batch:
-        return self._batch(step, "order", "augment", self.augmentation)
+        return with_before(self.recipe, step, self._batch(step, "order", "augment", self.augmentation))
 
     def plain(self, index: int) -> Batch:
         return self._batch(index, "statistics", "statistics", self.unchanged)
@@ -131,6 +134,18 @@ def draw_batch(recipe: Recipe, dataset: Dataset, step: int, order: str, purpose:
         images.append(image)
         targets.append(target)
     return Batch(torch.stack(images), torch.stack(targets))
+
+
+def with_before(recipe: Recipe, step: int, batch: Batch) -> Batch:
+    """The batch of `step` with the pictures that its solve starts from: frames before its own, or other ones."""
+    start = start_of(recipe, step)
+    if recipe.streaming is None or start not in (Start.WARM, Start.CUT):
+        return batch
+    if start is Start.CUT:
+        return replace(batch, before=batch.images.roll(1, dims=0))
+    position, motion = step * recipe.batch, recipe.streaming.motion
+    moved = [motion(image, generator(recipe.seed, "motion", position + i)) for i, image in enumerate(batch.images)]
+    return replace(batch, before=torch.stack(moved))
 
 
 def inverse_log_frequency(dataset: Dataset) -> Tensor:
