@@ -32,7 +32,8 @@ from streamdeq.training.plan import Plan, plan_step, solving
 from streamdeq.training.randomness import torch_seed
 from streamdeq.training.recipe import Recipe
 from streamdeq.training.validate import single_frame
-from streamdeq.training.work import WORKS, Batch, Work, initial_network, normalised, spec_of
+from streamdeq.training.work import Batch, Work, initial_network, normalised, spec_of
+from streamdeq.training.works import WORKS
 
 WEIGHTS = "model.safetensors"
 
@@ -204,11 +205,11 @@ class Trainer:
 
     def _loss(self, batch: Batch, plan: Plan) -> tuple[torch.Tensor, torch.Tensor | None]:
         """The task's loss, and the Jacobian penalty without its factor where the plan has one."""
-        device = self.run.device
-        with autocast(self.recipe.precision, device):
-            f, start = problem(self.network, normalised(batch.images.to(device)))
+        batch = batch.to(self.run.device)
+        with autocast(self.recipe.precision, self.run.device):
+            f, start = problem(self.network, normalised(batch.images))
             z = plan.solve(f, start)
-            losses = self.work.losses(self.network.head, z, batch.targets.to(device))
+            losses = self.work.losses(self.network.head, z, batch.targets)
             penalty = plan.penalty(f, z)
         return torch.stack(list(losses.values())).sum(), penalty
 
