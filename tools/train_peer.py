@@ -29,7 +29,8 @@ from streamdeq.training.optimizers import build_optimizer, set_learning_rate
 from streamdeq.training.randomness import torch_seed
 from streamdeq.training.recipe import Recipe
 from streamdeq.training.recipes import RECIPES
-from streamdeq.training.work import SegmentationWork, normalised
+from streamdeq.training.work import normalised
+from streamdeq.training.works.segmentation import SegmentationWork
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ with model.stream(iterations=2) as stream:
 
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -65,7 +66,8 @@ class Model:
         """Rows for any number of streams of this model that are to share batches."""
         chosen = self.spec.size if size is None else size
         shorter_side = chosen if isinstance(chosen, int) else None
-        return Engine(self.functions, solver, self.task.decode, shorter_side, self.spec.architecture.stride)
+        decode = partial(self.task.decode, head=self.functions.head)
+        return Engine(self.functions, solver, decode, shorter_side, self.spec.architecture.stride)
 
     def stream(self, iterations: int | None = None, **options: Unpack[Options]) -> Stream:
         """A video: feed it frames in order, get an answer for each. Options as in `StreamOptions`.

@@ -21,6 +21,7 @@ CLASSES = ("cat", "dog", "crane", "crane", "fish", "newt", "toad")
 ARCH = Architecture((8, 16), groups=2, expansion=1)
 SPEC = ModelSpec("t", "classification", ARCH, CLASSES, ((0, 0, 0),) * 7, 32, head={"final_channels": 16})
 TASK = build_task(SPEC)
+HEAD = TASK.build_head()
 
 
 def classification(*scores: float) -> Classification:
@@ -67,10 +68,10 @@ def test_what_is_no_classification_is_refused(scores, message):
 
 def test_logits_are_decoded_to_probabilities():
     logits = torch.tensor([[0.0, math.log(2), 0, 0, 0, 0, math.log(3)]])
-    result = TASK.decode(logits, Geometry.fit((32, 32), 32, 8), STATUS)
+    result = TASK.decode(logits, Geometry.fit((32, 32), 32, 8), STATUS, HEAD)
     assert isinstance(result, Classification)
     np.testing.assert_allclose(result.scores, np.array([1, 2, 1, 1, 1, 1, 3]) / 10, rtol=1e-6)
-    sure = TASK.decode(torch.tensor([[500.0, 0, 0, 0, 0, 0, 0]]), Geometry.fit((32, 32), 32, 8), STATUS)
+    sure = TASK.decode(torch.tensor([[500.0, 0, 0, 0, 0, 0, 0]]), Geometry.fit((32, 32), 32, 8), STATUS, HEAD)
     assert sure.top(1) == (("cat", 1.0),)
 
 

@@ -119,7 +119,8 @@ def decode(logits: torch.Tensor, geometry: Geometry) -> np.ndarray:
     names = tuple(f"class {k}" for k in range(logits.shape[1]))
     palette = tuple((k, k, k) for k in range(len(names)))
     spec = ModelSpec("t", "segmentation", Architecture((4, 4), 2), names, palette, 32)
-    result = build_task(spec).decode(logits, geometry, STATUS)
+    task = build_task(spec)
+    result = task.decode(logits, geometry, STATUS, task.build_head())
     assert result.status is STATUS
     assert result.classes == names
     assert result.labels.dtype == np.uint8

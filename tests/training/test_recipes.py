@@ -19,7 +19,7 @@ from streamdeq.training.plain import differences, from_plain, to_plain
 from streamdeq.training.randomness import sample_index
 from streamdeq.training.recipe import Fixed, Optimizer, Recipe, Schedule, Uniform
 from streamdeq.training.recipes import RECIPES
-from streamdeq.training.work import SegmentationWork, inverse_log_frequency
+from streamdeq.training.works.segmentation import SegmentationWork, inverse_log_frequency
 
 
 def test_stochastic_unrolling_draws_every_number_equally_often_and_repeatably():

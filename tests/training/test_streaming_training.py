@@ -89,10 +89,10 @@ def test_the_distance_is_relative_to_the_point_the_model_itself_goes_to():
 
 
 def test_the_pictures_before_are_moved_ones_or_those_of_other_samples(tmp_path):
-    work = trainer(tmp_path, STREAMED).work
+    running = trainer(tmp_path, STREAMED)
     seen = set()
     for step in range(30):
-        batch, start = work.batch(step), start_of(STREAMED, step)
+        batch, start = running.batch(step), start_of(STREAMED, step)
         seen.add(start)
         if start is Start.WARM:
             assert batch.before.shape == batch.images.shape
@@ -107,7 +107,7 @@ def test_the_pictures_before_are_moved_ones_or_those_of_other_samples(tmp_path):
 
 
 def test_pictures_before_leave_the_samples_themselves_as_they_were(tmp_path):
-    streamed, plain = (trainer(tmp_path, r).work for r in (STREAMED, replace(STREAMED, streaming=None)))
+    streamed, plain = (trainer(tmp_path, r) for r in (STREAMED, replace(STREAMED, streaming=None)))
     for step in range(5):
         assert torch.equal(streamed.batch(step).images, plain.batch(step).images)
 
@@ -118,7 +118,7 @@ def test_batchnorm_learns_nothing_from_pictures_before(tmp_path):
     for change in (lambda before: before, lambda before: 255 - before):
         running = trainer(tmp_path, STREAMED)
         running.state.step = step
-        batch = running.work.batch(step)
+        batch = running.batch(step)
         running.step(Batch(batch.images, batch.targets, change(batch.before)))
         buffers = running.network.backbone.downsample[1]
         statistics.append((buffers.running_mean.clone(), int(buffers.num_batches_tracked)))

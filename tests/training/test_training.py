@@ -15,7 +15,7 @@ from streamdeq.training.loop import WEIGHTS
 from streamdeq.training.plan import plan_step
 from streamdeq.training.recipe import Fixed
 from streamdeq.training.recipes import RECIPES
-from streamdeq.training.work import SegmentationWork
+from streamdeq.training.works.segmentation import SegmentationWork
 
 PLAIN = replace(TINY, ema=0.0)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from streamdeq.latent import Latent
 from streamdeq.models.cells import Injection
@@ -33,6 +33,11 @@ class Functions:
         mean, std = torch.tensor(spec.mean), torch.tensor(spec.std)
         self._scale = (1 / (255 * std)).view(3, 1, 1).to(device)
         self._shift = (-mean / std).view(3, 1, 1).to(device)
+
+    @property
+    def head(self) -> nn.Module:
+        """Folded and cast: what a task's `decode` may ask for."""
+        return self.network.head
 
     @torch.no_grad()
     def inject(self, pictures: Tensor, canvas_hw: tuple[int, int]) -> Injection:

@@ -4,9 +4,9 @@ from streamdeq.models.mdeq import MDEQ, Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.tasks import classification as classification
 from streamdeq.tasks import segmentation as segmentation
-from streamdeq.tasks.base import TASKS, Metric, Result, Task
+from streamdeq.tasks.base import TASKS, Choice, Metric, Result, Task
 
-__all__ = ["TASKS", "Metric", "Result", "Task", "build_network", "build_task"]
+__all__ = ["TASKS", "Choice", "Metric", "Result", "Task", "build_network", "build_task"]
 
 
 def build_task(spec: ModelSpec) -> Task:

@@ -1,12 +1,14 @@
 """What the rest of the program asks of a task. Knows no particular task."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from torch import nn
 
+from streamdeq.errors import StreamdeqError
 from streamdeq.models.spec import ModelSpec
 from streamdeq.registry import Registry
 from streamdeq.streaming.geometry import Geometry
@@ -22,6 +24,28 @@ class Result(ABC):
     @abstractmethod
     def change_from(self, before: Any) -> float:
         """How much of the answer differs from an earlier one for the same frame, 0–1."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a user wants of the answers to a video.
+
+    Args:
+        conf: the least score an instance is shown with, 0–1; None for the task's own.
+        classes: only these; none for all.
+        track: instances get ids that last over frames.
+    """
+
+    conf: float | None = None
+    classes: tuple[str, ...] = ()
+    track: bool = False
+
+
+def nothing_to_choose(choice: Choice, task: str) -> Callable[[Any], Any]:
+    """The chooser of a task whose answers have no instances."""
+    if choice != Choice():
+        raise StreamdeqError(f"--conf, --classes and --track choose among detected instances; {task} has none")
+    return lambda result: result
 
 
 class Metric(Protocol):
@@ -59,12 +83,24 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def decode(self, outputs: Any, geometry: Geometry, status: Status) -> Result:
-        """One row's outputs (batch axis of length 1) → the answer in the frame's own pixels."""
+    def decode(self, outputs: Any, geometry: Geometry, status: Status, head: nn.Module) -> Result:
+        """One row's outputs (batch axis of length 1) → the answer in the frame's own pixels.
+
+        Args:
+            head: that made the outputs, for what follows them and has weights too (a detector's second stage).
+        """
 
     @abstractmethod
     def metric(self) -> Metric:
         """A fresh accumulator."""
+
+    @abstractmethod
+    def chooser(self, choice: Choice) -> Callable[[Any], Any]:
+        """From answer to answer as the user wants them, for the frames of one video in order; fresh for each video.
+
+        Raises:
+            StreamdeqError: the task's answers have nothing of the kind to choose.
+        """
 
     @abstractmethod
     def draw(self, image: np.ndarray, result: Any) -> np.ndarray:

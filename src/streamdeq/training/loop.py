@@ -15,13 +15,11 @@ from torch import Tensor
 
 from streamdeq import __version__
 from streamdeq.data.base import Dataset
-from streamdeq.latent import Latent
 from streamdeq.models import zoo
 from streamdeq.models.checkpoint import read_weights, save_weights
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.models.transfer import Transfer, transfer
-from streamdeq.solvers import FixedPointMap
 from streamdeq.training import checkpoint
 from streamdeq.training.average import WeightAverage, estimate_statistics, kept_statistics
 from streamdeq.training.batches import ahead
@@ -35,7 +33,8 @@ from streamdeq.training.plan import Plan, plan_step, solving
 from streamdeq.training.randomness import torch_seed
 from streamdeq.training.recipe import Recipe
 from streamdeq.training.validate import single_frame
-from streamdeq.training.work import WORKS, Batch, Work, initial_network, normalised, spec_of
+from streamdeq.training.work import Batch, Work, initial_network, normalised, spec_of, with_before
+from streamdeq.training.works import WORKS
 
 WEIGHTS = "model.safetensors"
 
@@ -183,7 +182,7 @@ class Trainer:
     def _steps(self, log: RunLog) -> bool:
         state, run = self.state, self.run
         saved_at = time.monotonic()
-        for batch in ahead(self.work.batch, range(state.step, self.recipe.steps)):
+        for batch in ahead(self.batch, range(state.step, self.recipe.steps)):
             record = self.step(batch)
             log.write(record.line())
             run.report(record)
@@ -198,6 +197,10 @@ class Trainer:
                 self.save()
                 saved_at = time.monotonic()
         return False
+
+    def batch(self, step: int) -> Batch:
+        """What `step` takes when the state has come to it: a pure function, callable from any thread."""
+        return with_before(self.recipe, step, self.work.batch(step))
 
     def step(self, batch: Batch) -> StepRecord:
         """One optimiser step on `batch`, which must be that of the state's step."""
@@ -229,22 +232,17 @@ class Trainer:
         )
 
     def _loss(self, batch: Batch, plan: Plan) -> "Loss":
-        device = self.run.device
-        targets = batch.targets.to(device)
-        with autocast(self.recipe.precision, device):
-            f, zeros = problem(self.network, normalised(batch.images.to(device)))
+        batch = batch.to(self.run.device)
+        with autocast(self.recipe.precision, self.run.device):
+            f, zeros = problem(self.network, normalised(batch.images))
             with kept_statistics(self.network):  # which are of real frames
-                start = plan.begin(zeros, lambda: self._before(batch))
+                start = plan.begin(zeros, lambda: problem(self.network, normalised(_there(batch.before))))
             path = plan.solve(f, start)
             losses = [
-                share * torch.stack(list(self.work.losses(self.network.head, z, targets).values())).sum()
+                share * torch.stack(list(self.work.losses(self.network.head, z, batch.targets).values())).sum()
                 for share, z in zip(plan.losses, path, strict=True)
             ]
             return Loss(torch.stack(losses).sum(), plan.penalty(f, path[-1]), plan.distance(f, path))
-
-    def _before(self, batch: Batch) -> tuple[FixedPointMap, Latent]:
-        assert batch.before is not None, "a start that needs other pictures comes with them"
-        return problem(self.network, normalised(batch.before.to(self.run.device)))
 
     def _pass(self, index: int) -> torch.Tensor:
         images = normalised(self.work.plain(index).images.to(self.run.device))
@@ -262,6 +260,12 @@ class Trainer:
         rounded = {str(count): round(value, 3) for count, value in scores.items()}
         log.write({"event": "validation", "step": self.state.step, "split": split.split, name: rounded})
         return {f"{name} {split.split} single {count}": value for count, value in rounded.items()}
+
+
+def _there(pictures: Tensor | None) -> Tensor:
+    if pictures is None:
+        raise ValueError("the plan starts from other pictures, and the batch has none: make it with `Trainer.batch`")
+    return pictures
 
 
 def describe(dataset: Dataset, spec: str) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def single_frame(
             state = resume(f, solver, state, Evaluations(evaluations - done)).state
             done = evaluations
             status = Status(t, t / clip.fps, count, done, float("nan"), Start.COLD)
-            metric.update(task.decode(functions.predict(state.answer), geometry, status), target)
+            metric.update(task.decode(functions.predict(state.answer), geometry, status, functions.head), target)
     name = next(iter(metrics.values())).name
     return name, {count: metric.compute()[name] for count, metric in metrics.items()}
 

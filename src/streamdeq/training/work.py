@@ -1,6 +1,7 @@
-"""What the loop asks of a task beyond its folder: samples and loss. Knows the data set, no optimiser.
+"""What the loop asks of a task beyond its folder: samples and loss. Knows the data set, no optimiser, no task.
 
-The loop does not know what is trained. Legend: B samples of a batch, h×w the recipe's crop.
+The loop does not know what is trained; `works/` has one file per task. Legend: B samples of a batch, h×w the recipe's
+crop.
 """
 
 from collections.abc import Callable
@@ -10,9 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from streamdeq.data.base import Dataset
-from streamdeq.data.transforms import Augmentation, Jitter
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.models.mdeq import Network
@@ -27,12 +28,18 @@ from streamdeq.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Batch:
-    """`images` (B, 3, h, w) uint8 RGB, and the task's targets; `before`, like them, is what a start comes from that
-    is neither zeros nor noise."""
+    """`images` (B, 3, h, w) uint8 RGB, and the task's targets: any pytree of tensors.
+
+    `before`, like `images`, is what a solve comes from that starts neither from zeros nor from noise.
+    """
 
     images: Tensor
     targets: Any
     before: Tensor | None = None
+
+    def to(self, device: torch.device) -> "Batch":
+        parts = (self.images, self.targets, self.before)
+        return Batch(*pytree.tree_map_only(Tensor, lambda tensor: tensor.to(device), parts))
 
 
 class Work(Protocol):
@@ -58,74 +65,24 @@ class WorkFactory(Protocol):
 WORKS: Registry[WorkFactory] = Registry("task")
 
 
-@WORKS.register("segmentation")
-class SegmentationWork:
-    """Cross-entropy on augmented crops."""
-
-    def __init__(self, recipe: Recipe, dataset: Dataset) -> None:
-        if not dataset.samples:
-            raise StreamdeqError(f"expected labelled frames in split '{dataset.split}' of {dataset.name}, got none")
-        self.recipe, self.dataset = recipe, dataset
-        augment = recipe.augment
-        self.augmentation = Augmentation(recipe.crop_hw, recipe.size, augment.scale_range, augment.flip, augment.jitter)
-        self.unchanged = Augmentation(recipe.crop_hw, recipe.size, (1.0, 1.0), 0.0, Jitter(0.0, 0.0, 0.0, 0.0))
-        weighted = recipe.class_weights == "inverse-log-frequency"
-        self.class_weights = inverse_log_frequency(dataset) if weighted else None
-
-    def batch(self, step: int) -> Batch:
-        return with_before(self.recipe, step, self._batch(step, "order", "augment", self.augmentation))
-
-    def plain(self, index: int) -> Batch:
-        return self._batch(index, "statistics", "statistics", self.unchanged)
-
-    def losses(self, head: nn.Module, z: Latent, targets: Tensor) -> dict[str, Tensor]:
-        weights = self.class_weights
-        return head.losses(  # type: ignore[operator]
-            z, targets, class_weights=None if weights is None else weights.to(targets.device)
-        )
-
-    def _batch(self, step: int, order: str, purpose: str, augmentation: Augmentation) -> Batch:
-        return draw_batch(self.recipe, self.dataset, step, order, purpose, augmentation)
+#: From a frame, its target and the sample's own randomness to a picture of one size for all and what goes with it.
+Transform = Callable[[np.ndarray, Any, np.random.Generator], tuple[Tensor, Any]]
 
 
-@WORKS.register("classification")
-class ClassificationWork:
-    """Cross-entropy on augmented crops, one class index per picture."""
+def draw_batch(
+    recipe: Recipe,
+    dataset: Dataset,
+    step: int,
+    order: str,
+    purpose: str,
+    transform: Transform,
+    collate: Callable[[list[Any]], Any] = torch.stack,
+) -> Batch:
+    """The samples that `order` gives to `step`, each transformed with randomness named `purpose`.
 
-    def __init__(self, recipe: Recipe, dataset: Dataset) -> None:
-        if not dataset.samples:
-            raise StreamdeqError(f"expected labelled frames in split '{dataset.split}' of {dataset.name}, got none")
-        if recipe.class_weights != "none":
-            raise StreamdeqError(f"recipe: class_weights must be none for classification; got '{recipe.class_weights}'")
-        self.recipe, self.dataset = recipe, dataset
-        augment = recipe.augment
-        self.augmentation = Augmentation(recipe.crop_hw, recipe.size, augment.scale_range, augment.flip, augment.jitter)
-        self.unchanged = Augmentation(recipe.crop_hw, recipe.size, (1.0, 1.0), 0.0, Jitter(0.0, 0.0, 0.0, 0.0))
-
-    def batch(self, step: int) -> Batch:
-        return with_before(self.recipe, step, self._batch(step, "order", "augment", self.augmentation))
-
-    def plain(self, index: int) -> Batch:
-        return self._batch(index, "statistics", "statistics", self.unchanged)
-
-    def losses(self, head: nn.Module, z: Latent, targets: Tensor) -> dict[str, Tensor]:
-        return head.losses(z, targets)  # type: ignore[operator]
-
-    def _batch(self, step: int, order: str, purpose: str, augmentation: Augmentation) -> Batch:
-        def transform(image: np.ndarray, target: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-            # The augmentation cuts a label map along; a picture of one class has none.
-            pixels, _ = augmentation(image, np.zeros(image.shape[:2], np.uint8), rng)
-            return pixels, torch.tensor(target)
-
-        return draw_batch(self.recipe, self.dataset, step, order, purpose, transform)
-
-
-#: From a frame, its target and the sample's own randomness to tensors of one size.
-Transform = Callable[[np.ndarray, Any, np.random.Generator], tuple[Tensor, Tensor]]
-
-
-def draw_batch(recipe: Recipe, dataset: Dataset, step: int, order: str, purpose: str, transform: Transform) -> Batch:
-    """The samples that `order` gives to `step`, each transformed with randomness named `purpose`."""
+    Args:
+        collate: the samples' targets → the batch's.
+    """
     seed, samples = recipe.seed, dataset.samples
     images, targets = [], []
     for position in range(step * recipe.batch, (step + 1) * recipe.batch):
@@ -133,7 +90,7 @@ def draw_batch(recipe: Recipe, dataset: Dataset, step: int, order: str, purpose:
         image, target = transform(clip.image(t), clip.target(t), generator(seed, purpose, position))
         images.append(image)
         targets.append(target)
-    return Batch(torch.stack(images), torch.stack(targets))
+    return Batch(torch.stack(images), collate(targets))
 
 
 def with_before(recipe: Recipe, step: int, batch: Batch) -> Batch:
@@ -146,16 +103,6 @@ def with_before(recipe: Recipe, step: int, batch: Batch) -> Batch:
     position, motion = step * recipe.batch, recipe.streaming.motion
     moved = [motion(image, generator(recipe.seed, "motion", position + i)) for i, image in enumerate(batch.images)]
     return replace(batch, before=torch.stack(moved))
-
-
-def inverse_log_frequency(dataset: Dataset) -> Tensor:
-    """Class weights 1 / ln(1.02 + p), p a class's share of the labelled pixels (ENet, Paszke et al. 2016)."""
-    counts = np.zeros(256, dtype=np.int64)
-    for clip, t in dataset.samples:
-        counts += np.bincount(clip.target(t).ravel(), minlength=256)
-    counts = counts[: len(dataset.classes)]
-    share = counts / max(1, counts.sum())
-    return torch.from_numpy(1 / np.log(1.02 + share)).float()
 
 
 def spec_of(recipe: Recipe, dataset: Dataset) -> ModelSpec:

@@ -1,13 +1,14 @@
 """Picture classification as the rest of the program sees it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from streamdeq.streaming.geometry import Geometry
 from streamdeq.streaming.status import Status
-from streamdeq.tasks.base import TASKS, Task
+from streamdeq.tasks.base import TASKS, Choice, Task, nothing_to_choose
 from streamdeq.tasks.classification.draw import caption
 from streamdeq.tasks.classification.head import ClassificationHead, Widths
 from streamdeq.tasks.classification.metric import Accuracy
@@ -22,12 +23,15 @@ class ClassificationTask(Task):
         channels = self.spec.architecture.channels
         return ClassificationHead(channels, len(self.spec.classes), Widths.read(self.spec.head, channels))
 
-    def decode(self, outputs: Tensor, geometry: Geometry, status: Status) -> Classification:
+    def decode(self, outputs: Tensor, geometry: Geometry, status: Status, head: nn.Module) -> Classification:
         scores = outputs[0].float().softmax(dim=0).clamp(max=1)
         return Classification(status=status, scores=scores.cpu().numpy(), classes=self.spec.classes)
 
     def metric(self) -> Accuracy:
         return Accuracy(len(self.spec.classes))
+
+    def chooser(self, choice: Choice) -> Callable[[Any], Any]:
+        return nothing_to_choose(choice, self.spec.task)
 
     def draw(self, image: np.ndarray, result: Classification) -> np.ndarray:
         return caption(image, result)

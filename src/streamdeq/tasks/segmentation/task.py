@@ -1,14 +1,15 @@
 """Semantic segmentation as the rest of the program sees it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from streamdeq.streaming.geometry import Geometry
 from streamdeq.streaming.status import Status
-from streamdeq.tasks.base import TASKS, Task
+from streamdeq.tasks.base import TASKS, Choice, Task, nothing_to_choose
 from streamdeq.tasks.segmentation.draw import overlay
 from streamdeq.tasks.segmentation.head import SegmentationHead, resize
 from streamdeq.tasks.segmentation.metric import ConfusionMatrix
@@ -22,7 +23,7 @@ class SegmentationTask(Task):
     def build_head(self) -> SegmentationHead:
         return SegmentationHead(self.spec.architecture.channels, len(self.spec.classes))
 
-    def decode(self, outputs: Tensor, geometry: Geometry, status: Status) -> Segmentation:
+    def decode(self, outputs: Tensor, geometry: Geometry, status: Status, head: nn.Module) -> Segmentation:
         logits = resize(outputs.float(), geometry.uncropped_hw)
         h, w = geometry.frame_hw
         labels = argmax_maps(logits[0, :, :h, :w])
@@ -32,6 +33,9 @@ class SegmentationTask(Task):
 
     def metric(self) -> "SegmentationMetric":
         return SegmentationMetric(self.spec.classes)
+
+    def chooser(self, choice: Choice) -> Callable[[Any], Any]:
+        return nothing_to_choose(choice, self.spec.task)
 
     def draw(self, image: np.ndarray, result: Segmentation) -> np.ndarray:
         return overlay(image, result)
