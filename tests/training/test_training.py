@@ -49,6 +49,15 @@ def test_autocast_trains_like_float32(tmp_path):
     assert all(a["loss"] == pytest.approx(b["loss"], rel=0.05) for a, b in pairs)
 
 
+def test_frozen_norms_keep_the_statistics_they_began_with(tmp_path):
+    running = train(tmp_path, replace(TINY, steps=2, freeze_batchnorm=True))
+    weights = read_weights(tmp_path / WEIGHTS)[1]
+    for name, norm in ((n, m) for n, m in running.network.named_modules() if isinstance(m, torch.nn.BatchNorm2d)):
+        assert not weights[f"{name}.running_mean"].any()
+        assert torch.equal(weights[f"{name}.running_var"], torch.ones(norm.num_features).half())
+        assert weights[f"{name}.weight"].ne(1).any()
+
+
 def test_unrolled_training_takes_the_fixed_number_in_every_step(tmp_path):
     train(tmp_path, replace(PLAIN, unroll=Fixed(3), steps=3))
     assert [line["unrollings"] for line in steps(tmp_path)] == [3, 3, 3]

@@ -40,10 +40,15 @@ class WeightAverage:
             network.load_state_dict(own)
 
 
+def batchnorms(network: nn.Module) -> list[nn.BatchNorm2d]:
+    """Every BatchNorm of a network."""
+    return [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+
+
 @torch.no_grad()
 def estimate_statistics(network: nn.Module, batches: Iterable[Callable[[], Tensor]]) -> None:
     """Set every BatchNorm's running statistics to the plain mean over `batches`; a batch runs the network forward."""
-    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    norms = batchnorms(network)
     momenta = [norm.momentum for norm in norms]
     was_training = network.training
     network.eval()  # no dropout: these are the statistics of inference
@@ -63,7 +68,8 @@ def estimate_statistics(network: nn.Module, batches: Iterable[Callable[[], Tenso
 @contextmanager
 def kept_statistics(network: nn.Module) -> Iterator[None]:
     """BatchNorm normalises as it does in training, but its running statistics learn nothing."""
-    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d) and m.track_running_stats]
+    # One that is frozen learns nothing anyway, and without statistics it would take the batch's.
+    norms = [norm for norm in batchnorms(network) if norm.training]
     for norm in norms:
         norm.track_running_stats = False
     try:

@@ -21,7 +21,7 @@ from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.models.transfer import Transfer, transfer
 from streamdeq.training import checkpoint
-from streamdeq.training.average import WeightAverage, estimate_statistics, kept_statistics
+from streamdeq.training.average import WeightAverage, batchnorms, estimate_statistics, kept_statistics
 from streamdeq.training.batches import ahead
 from streamdeq.training.checkpoint import State
 from streamdeq.training.compute import LAYOUT, autocast, problem
@@ -173,7 +173,8 @@ class Trainer:
         if self.state.average:
             self.network.load_state_dict(self.state.average.tensors)
             passes = (lambda i=i: self._pass(i) for i in range(self.recipe.statistics))
-            estimate_statistics(self.network, passes)
+            if not self.recipe.freeze_batchnorm:
+                estimate_statistics(self.network, passes)
         metrics = self._validate(log)
         about = f"streamdeq {__version__}, {self.state.step} steps, {self.state.elapsed_s:.0f} s"
         spec = self.spec.with_provenance(metrics=metrics, trained_with=about)
@@ -207,6 +208,9 @@ class Trainer:
         began = time.perf_counter()
         recipe, state = self.recipe, self.state
         self.network.train()
+        if recipe.freeze_batchnorm:
+            for norm in batchnorms(self.network):
+                norm.eval()
         torch.manual_seed(torch_seed(recipe.seed, "dropout", state.step))
         plan = plan_step(recipe, state.step)
         rate = learning_rate(recipe, state.step)
