@@ -59,6 +59,9 @@ def variants() -> dict[str, Recipe]:
     }.items():
         chosen[f"{name}: sur"] = replace(BASE, name="sur", architecture=architecture)
         chosen[f"{name}: all"] = replace(BASE, name="all", architecture=architecture, streaming=ALL)
+    # Not of streaming: what else might be worth its time.
+    chosen["sur, class weights"] = replace(BASE, name="sur", class_weights="inverse-log-frequency")
+    chosen["sur, averaged"] = replace(BASE, name="sur", ema=0.995)
     return chosen
 
 
