@@ -95,7 +95,8 @@ class Pairs:
         """
         width = live.shape[1]
         bank_u, bank_v = self.u[:, :width], self.v[:, :width]
-        along_u = torch.bmm(bank_u, dx[:, :, None])[:, :, 0] * live
+        # The vector on the left: from the right, torch sends a batch of such products ten times slower on a CPU.
+        along_u = torch.bmm(dx[:, None], bank_u.mT)[:, 0] * live
         v = torch.bmm(along_u[:, None], bank_v)[:, 0] - dx
         along_v = torch.bmm(torch.stack((dg, gap), 1), bank_v.mT) * live[:, None]
         shift_dg, shift_gap = torch.bmm(along_v, bank_u).unbind(1)
