@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-
 TOGETHER = 4
 """Pairs are read in multiples of this: matrix products work on blocks of rows, and a block that is cut is summed in
 another order. So the numbers stay those of reading the whole memory, to the bit."""
