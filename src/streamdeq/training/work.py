@@ -4,7 +4,7 @@ The loop does not know what is trained. Legend: B samples of a batch, h×w the r
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from streamdeq.data import cityscapes
-from streamdeq.data.base import Dataset
+from streamdeq.data.base import IGNORE_INDEX, Dataset
 from streamdeq.data.transforms import AreaCrop, Augmentation, Jitter
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
@@ -20,6 +20,7 @@ from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, Provenance
 from streamdeq.registry import Registry
 from streamdeq.tasks import build_network
+from streamdeq.tasks.segmentation.loss import total_weight
 from streamdeq.training.plain import to_plain
 from streamdeq.training.randomness import generator, sample_index, torch_seed
 from streamdeq.training.recipe import Recipe
@@ -27,10 +28,14 @@ from streamdeq.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Batch:
-    """`images` (B, 3, h, w) uint8 RGB, and the task's targets."""
+    """`images` (B, 3, h, w) uint8 RGB, and the task's targets.
+
+    `weight` is what the mean in its losses is over, where a batch is divided into unlike parts; None: rows.
+    """
 
     images: Tensor
     targets: Any
+    weight: float | None = None
 
 
 class Work(Protocol):
@@ -81,7 +86,10 @@ class SegmentationWork:
         )
 
     def _batch(self, step: int, order: str, purpose: str, augmentation: Augmentation | AreaCrop) -> Batch:
-        return draw_batch(self.recipe, self.dataset, step, order, purpose, augmentation)
+        batch = draw_batch(self.recipe, self.dataset, step, order, purpose, augmentation)
+        if self.recipe.ohem:  # its mean is over pixels that only the network's answer shows
+            return batch
+        return replace(batch, weight=total_weight(batch.targets, IGNORE_INDEX, self.class_weights).item())
 
 
 @WORKS.register("classification")
