@@ -29,20 +29,14 @@ class WeightAverage:
             else:
                 mean.copy_(now)
 
-    @contextmanager
-    def applied(self, network: nn.Module) -> Iterator[None]:
-        """The network holds the average for as long as the context lasts."""
-        own = {name: t.detach().clone() for name, t in network.state_dict().items()}
-        network.load_state_dict(self.tensors)
-        try:
-            yield
-        finally:
-            network.load_state_dict(own)
+    def state_dict(self) -> dict[str, Tensor]:
+        """What the average is of: the network's, by its names."""
+        return self.tensors
 
 
-def batchnorms(network: nn.Module) -> list[nn.BatchNorm2d]:
+def batchnorms(network: nn.Module) -> list[nn.BatchNorm2d | nn.SyncBatchNorm]:
     """Every BatchNorm of a network."""
-    return [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    return [m for m in network.modules() if isinstance(m, nn.BatchNorm2d | nn.SyncBatchNorm)]
 
 
 @torch.no_grad()

@@ -1,14 +1,17 @@
 """Segmentation as the loop trains it: label maps on augmented crops, class weights. Knows no optimiser."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from streamdeq.data import cityscapes
-from streamdeq.data.base import Dataset
+from streamdeq.data.base import IGNORE_INDEX, Dataset
 from streamdeq.data.transforms import AreaCrop, Augmentation, Jitter
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
+from streamdeq.tasks.segmentation.loss import total_weight
 from streamdeq.training.recipe import Recipe
 from streamdeq.training.work import WORKS, Batch, draw_batch
 
@@ -38,7 +41,10 @@ class SegmentationWork:
         )
 
     def _batch(self, step: int, order: str, purpose: str, augmentation: Augmentation | AreaCrop) -> Batch:
-        return draw_batch(self.recipe, self.dataset, step, order, purpose, augmentation)
+        batch = draw_batch(self.recipe, self.dataset, step, order, purpose, augmentation)
+        if self.recipe.ohem:  # its mean is over pixels that only the network's answer shows
+            return batch
+        return replace(batch, weight=total_weight(batch.targets, IGNORE_INDEX, self.class_weights).item())
 
 
 def class_weights(name: str, dataset: Dataset) -> Tensor | None:
