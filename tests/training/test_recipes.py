@@ -36,7 +36,7 @@ def test_stochastic_unrolling_draws_every_number_equally_often_and_repeatably():
 
 
 def test_unrolled_training_is_named_beside_stochastic_and_differs_in_that_alone():
-    changed = differences(to_plain(RECIPES["camvid-s"]), to_plain(RECIPES["camvid-s-ur"]))
+    changed = differences(to_plain(RECIPES["camvid-s-sur"]), to_plain(RECIPES["camvid-s-ur"]))
     assert {key for key, _, _ in changed} == {"name", "unroll.high", "unroll.kind", "unroll.low", "unroll.n"}
     assert RECIPES["camvid-s-ur"].unroll == Fixed(20)
 
