@@ -64,7 +64,9 @@ def read_header(path: Path) -> dict[str, Any]:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get("streamdeq", "{}"))
     except FileNotFoundError:
-        raise StreamdeqError(f"expected a training checkpoint at {path}, found none; check --resume") from None
+        raise StreamdeqError(
+            f"expected a training checkpoint at {path}, found none; check --resume, or start the run anew without it"
+        ) from None
     except (OSError, SafetensorError, ValueError) as error:
         raise StreamdeqError(f"expected a training checkpoint in {path}, got: {error}; restore it") from error
     if header.get("format") != FORMAT:

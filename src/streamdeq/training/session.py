@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.files import ensure_folder
+from streamdeq.files import ensure_folder, sweep
 from streamdeq.training import checkpoint, log
 from streamdeq.training.loop import Trainer, describe
 from streamdeq.training.plain import differences, from_plain, to_plain
@@ -47,6 +47,7 @@ def start(trainer: Trainer, say: Callable[[str], None] = lambda line: None) -> l
     folder = ensure_folder(trainer.run.folder)
     if trainer.path.exists():
         raise StreamdeqError(f"{folder} holds a run already; continue it with --resume {folder}, or choose --out")
+    sweep(folder)
     header = {**_header(trainer), **log.surroundings(trainer.run.device)}
     account = trainer.initialise()
     if account:
@@ -64,6 +65,7 @@ def resume(trainer: Trainer) -> log.RunLog:
     now = describe(trainer.dataset, was.data["spec"])
     for key, before, after in differences(was.data, now):
         raise StreamdeqError(f"--resume: the data differ in '{key}': the run has {before}, now {after}; check --data")
+    sweep(trainer.run.folder)
     trainer.restore()
     path = trainer.run.folder / log.NAME
     return log.RunLog.resume(path, trainer.state.step, log.surroundings(trainer.run.device))
