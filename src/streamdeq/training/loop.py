@@ -142,6 +142,7 @@ class Trainer:
             if self.guard.healthy:  # else the one before is the last good one, and resuming repeats what follows
                 self.save()
             if not stopped:
+                self.guard.finish()
                 self.export(log)
         return not stopped
 
@@ -180,6 +181,7 @@ class Trainer:
         began = time.perf_counter()
         recipe, state = self.recipe, self.state
         self.network.train()
+        statistics = [(buffer, buffer.clone()) for buffer in self.network.buffers()]
         torch.manual_seed(torch_seed(recipe.seed, "dropout", state.step))
         plan = plan_step(recipe, state.step)
         rate = learning_rate(recipe, state.step)
@@ -195,6 +197,9 @@ class Trainer:
             state.optimizer.step()
             if state.average:
                 state.average.update(self.network)
+        else:  # nor must BatchNorm remember what it saw
+            for buffer, before in statistics:
+                buffer.copy_(before)
         state.step += 1
         seconds = time.perf_counter() - began
         state.elapsed_s += seconds
