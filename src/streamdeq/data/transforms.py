@@ -14,6 +14,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
 from streamdeq.data.base import IGNORE_INDEX
+from streamdeq.errors import StreamdeqError
 
 IMAGENET_MEAN_RGB = (124, 116, 104)
 """What normalisation turns into (almost) zero, as inference pads."""
@@ -27,6 +28,11 @@ class Jitter:
     contrast: float = 0.3
     saturation: float = 0.3
     hue: float = 0.02
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 <= value <= 1:
+                raise StreamdeqError(f"jitter: {name} must be in [0, 1]; got {value}")
 
     def __call__(self, image: Tensor, rng: np.random.Generator) -> Tensor:
         """`image` (3, H, W) uint8 with its colours changed."""

@@ -185,6 +185,7 @@ class Trainer:
             if self.guard.healthy:  # else the one before is the last good one, and resuming repeats what follows
                 self.save()
             if not stopped:
+                self.guard.finish()
                 self.export(log)
         return not stopped
 
@@ -237,6 +238,7 @@ class Trainer:
         if recipe.freeze_batchnorm:
             for norm in batchnorms(self.network):
                 norm.eval()
+        statistics = [(buffer, buffer.clone()) for buffer in self.network.buffers()]
         plan = plan_step(recipe, state.step)
         rate = learning_rate(recipe, state.step)
         set_learning_rate(state.optimizer, rate)
@@ -250,6 +252,9 @@ class Trainer:
             state.optimizer.step()
             if state.average:
                 state.average.update(self.network)
+        else:  # nor must BatchNorm remember what it saw
+            for buffer, before in statistics:
+                buffer.copy_(before)
         state.step += 1
         seconds = time.perf_counter() - began
         state.elapsed_s += seconds

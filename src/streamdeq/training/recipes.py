@@ -72,5 +72,27 @@ SYNTHETIC_TINY = Recipe(
     precision="fp32",
 )
 
-for _recipe in (CAMVID_S, CAMVID_S_WSU, CAMVID_S_SUR, CAMVID_S_UR, CAMVID_S_IL, STREET_S, SYNTHETIC_TINY, *PUBLISHED):
+#: The same unrolled (UR) and implicit (IL).
+SYNTHETIC_TINY_UR = replace(SYNTHETIC_TINY, name="synthetic-tiny-ur", unroll=Fixed(6))
+SYNTHETIC_TINY_IL = replace(
+    SYNTHETIC_TINY,
+    name="synthetic-tiny-il",
+    unroll=Fixed(8),
+    grad_last=None,
+    implicit=IL("broyden", backward=8),
+    pretrain=Pretrain(steps=15, stacked=3),
+)
+
+for _recipe in (
+    CAMVID_S,
+    CAMVID_S_WSU,
+    CAMVID_S_SUR,
+    CAMVID_S_UR,
+    CAMVID_S_IL,
+    STREET_S,
+    SYNTHETIC_TINY,
+    SYNTHETIC_TINY_UR,
+    SYNTHETIC_TINY_IL,
+    *PUBLISHED,
+):
     RECIPES.register(_recipe.name)(_recipe)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.files import ensure_folder
+from streamdeq.files import ensure_folder, sweep
 from streamdeq.training import checkpoint, log
 from streamdeq.training.loop import Trainer, describe
 from streamdeq.training.plain import differences, from_plain, to_plain
@@ -50,6 +50,7 @@ def start(trainer: Trainer, say: Callable[[str], None] = lambda line: None) -> l
     folder = ensure_folder(trainer.run.folder)
     if trainer.path.exists():
         raise StreamdeqError(f"{folder} holds a run already; continue it with --resume {folder}, or choose --out")
+    sweep(folder)
     header = {**_header(trainer), **_surroundings(trainer)}
     account = trainer.initialise()
     if account:
@@ -70,6 +71,7 @@ def resume(trainer: Trainer) -> log.RunLog:
     trainer.restore()
     if not trainer.run.ranks.leads:
         return log.RunLog.silent()
+    sweep(trainer.run.folder)
     path = trainer.run.folder / log.NAME
     return log.RunLog.resume(path, trainer.state.step, _surroundings(trainer))
 
