@@ -34,7 +34,8 @@ def read_index_map(path: Path) -> np.ndarray:
 
 
 def first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0] or type(error).__name__
+    """What an error says, without a file's name where the system said it: that stands in ours."""
+    return getattr(error, "strerror", None) or (str(error).splitlines() or [""])[0] or type(error).__name__
 
 
 @dataclass(frozen=True)
