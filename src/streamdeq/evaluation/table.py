@@ -50,13 +50,13 @@ def make_rows(evaluation: Evaluation) -> tuple[Row, ...]:
 def text(rows: Sequence[Row], ms: Mapping[int, float] | None = None) -> str:
     """For a terminal. `ms`: milliseconds per streamed frame by iteration count, where measured."""
     single = _single_line(rows, "{}*") + "  (* the best)"
-    return "\n".join([*_aligned(_streaming(rows, ms)), "", single] if _streams(rows) else [single])
+    return "\n".join([*aligned(_streaming(rows, ms)), "", single] if _streams(rows) else [single])
 
 
 def markdown(rows: Sequence[Row], ms: Mapping[int, float] | None = None) -> str:
     """For a README; the best single-frame count is bold."""
     single = _single_line(rows, "**{}**")
-    return "\n".join([*_piped(_streaming(rows, ms)), "", single] if _streams(rows) else [single])
+    return "\n".join([*piped(_streaming(rows, ms)), "", single] if _streams(rows) else [single])
 
 
 def best_single(rows: Sequence[Row]) -> Row | None:
@@ -104,11 +104,13 @@ def _gain(streaming: float | None, scratch: float | None) -> str:
     return NOTHING if streaming is None or scratch is None else f"{streaming - scratch:+.1f}"
 
 
-def _aligned(lines: Sequence[Cells]) -> list[str]:
+def aligned(lines: Sequence[Cells]) -> list[str]:
+    """Columns of text, to the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
 
 
-def _piped(lines: Sequence[Cells]) -> list[str]:
+def piped(lines: Sequence[Cells]) -> list[str]:
+    """A Markdown table; the first line is the heading."""
     heading, *rest = lines
     return [f"| {' | '.join(line)} |" for line in (heading, ["---:"] * len(heading), *rest)]
