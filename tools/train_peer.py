@@ -29,7 +29,7 @@ from streamdeq.training.optimizers import build_optimizer, set_learning_rate
 from streamdeq.training.randomness import torch_seed
 from streamdeq.training.recipe import Recipe
 from streamdeq.training.recipes import RECIPES
-from streamdeq.training.work import normalised
+from streamdeq.training.work import Work, normalised
 from streamdeq.training.works.segmentation import SegmentationWork
 
 
@@ -54,7 +54,7 @@ def main() -> None:
     print(f"{steps} steps in {options.seconds:.0f} s: {options.out}")
 
 
-def train(network: nn.Module, recipe: Recipe, work: SegmentationWork, seconds: float) -> int:
+def train(network: nn.Module, recipe: Recipe, work: Work, seconds: float) -> int:
     """Optimiser steps until the time is over; returns their number."""
     optimizer = build_optimizer(network, recipe.optimizer)
     device = torch.device("cpu")

@@ -14,7 +14,6 @@ from streamdeq.overrides import override
 from streamdeq.training.plan import Plan, Start, plan_step, start_of
 from streamdeq.training.recipe import Pretrain, Streaming, Uniform
 from streamdeq.training.recipes import RECIPES
-from streamdeq.training.work import Batch
 
 EVERYTHING = Streaming(warm=0.4, cut=0.2, noise=0.2, before=Uniform(2, 3), decay=0.5, distil=0.1, settle=3)
 STREAMED = replace(TINY, grad_last=2, streaming=EVERYTHING)
@@ -119,7 +118,7 @@ def test_batchnorm_learns_nothing_from_pictures_before(tmp_path):
         running = trainer(tmp_path, STREAMED)
         running.state.step = step
         batch = running.batch(step)
-        running.step(Batch(batch.images, batch.targets, change(batch.before)))
+        running.step(replace(batch, before=change(batch.before)))
         buffers = running.network.backbone.downsample[1]
         statistics.append((buffers.running_mean.clone(), int(buffers.num_batches_tracked)))
     assert torch.equal(statistics[0][0], statistics[1][0])
