@@ -56,9 +56,9 @@ def correlated(count: int, phi: float, rng: np.random.Generator) -> np.ndarray:
 
 def test_for_independent_frames_the_interval_is_that_of_the_normal_distribution():
     rng = np.random.default_rng(0)
-    values = rng.normal(50, 4, 400)
-    found = interval(resample(stills(400), 4000).figures(pieces(stills(400), values)))
-    half = 1.96 * values.std() / np.sqrt(400)
+    values = rng.normal(50, 4, 100)
+    found = interval(resample(stills(100), 2000).figures(pieces(stills(100), values)))
+    half = 1.96 * values.std() / np.sqrt(100)
     assert found is not None
     assert found.low == pytest.approx(values.mean() - half, abs=0.1 * half)
     assert found.high == pytest.approx(values.mean() + half, abs=0.1 * half)
@@ -69,17 +69,18 @@ def test_blocks_find_the_spread_of_a_correlated_clip_where_single_frames_find_a_
     count, phi, rng = 400, 0.8, np.random.default_rng(1)
     truth = np.sqrt((1 + phi) / (1 - phi) / count)
     spreads: dict[int | None, list[float]] = {None: [], 1: []}
-    for _ in range(20):
+    for _ in range(8):
         values = pieces(film(count), correlated(count, phi, rng))
         for length, found in spreads.items():
-            found.append(resample(film(count), 300, length).figures(values).std())
+            found.append(resample(film(count), 200, length).figures(values).std())
     assert 0.75 * truth < np.mean(spreads[None]) < 1.05 * truth
     assert np.mean(spreads[1]) < 0.4 * truth
 
 
 def test_the_interval_leaves_two_and_a_half_in_a_hundred_outside_on_either_side():
-    assert interval(np.arange(1001.0)) == Interval(25.0, 975.0)
-    assert interval(np.arange(101.0), level=0.8) == Interval(10.0, 90.0)
+    found = interval(np.arange(1001.0))
+    assert found is not None
+    assert (found.low, found.high) == (pytest.approx(25), pytest.approx(975))
 
 
 def test_resamples_without_a_figure_are_left_out_and_none_at_all_is_no_interval():
@@ -130,12 +131,12 @@ def test_a_block_is_as_long_as_the_root_of_the_longest_clip():
 
 def test_every_frame_is_drawn_once_a_resample_on_average_however_long_its_clip_is():
     samples = film(20) + film(3, clip=1) + film(1, clip=2)
-    drawn = resample(samples, resamples=20_000, length=5)
+    drawn = resample(samples, resamples=10_000, length=5)
     counts = dict.fromkeys(samples, 0)
     for number, times in enumerate(np.bincount(drawn.draws.ravel(), minlength=len(drawn.blocks))):
         for sample in drawn.blocks[number]:
             counts[sample] += int(times)
-    assert np.array(list(counts.values())) / 20_000 == pytest.approx(np.ones(24), abs=0.05)
+    assert np.array(list(counts.values())) / 10_000 == pytest.approx(np.ones(24), abs=0.05)
 
 
 def test_the_same_seed_draws_the_same_and_another_one_does_not():
