@@ -1,7 +1,7 @@
 """Milliseconds of one application of f, and of the injection, for the published and the lite cell at several widths.
 
-One thread, batch 1, bfloat16 where the processor computes in it; the cells take turns, so that whatever else the machine
-does falls on all alike. Processor time, not wall time.
+One thread, batch 1, bfloat16 where the processor computes in it; the cells take turns, so that whatever else the
+machine does falls on all alike. Processor time, not wall time.
 
     OMP_NUM_THREADS=1 python tools/time_cells.py
 """
