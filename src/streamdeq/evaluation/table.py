@@ -81,13 +81,13 @@ def text(rows: Sequence[Row], ms: Mapping[int, float] | None = None, show: Show 
         show: how a figure is written.
     """
     single = _single_line(rows, "{}*", show) + "  (* the best)"
-    return "\n".join([*_aligned(_streaming(rows, ms, show)), "", single] if _streams(rows) else [single])
+    return "\n".join([*aligned(_streaming(rows, ms, show)), "", single] if _streams(rows) else [single])
 
 
 def markdown(rows: Sequence[Row], ms: Mapping[int, float] | None = None, show: Show = figure_alone) -> str:
     """For a README; the best single-frame count is bold. Arguments as for `text`."""
     single = _single_line(rows, "**{}**", show)
-    return "\n".join([*_piped(_streaming(rows, ms, show)), "", single] if _streams(rows) else [single])
+    return "\n".join([*piped(_streaming(rows, ms, show)), "", single] if _streams(rows) else [single])
 
 
 def best_single(rows: Sequence[Row]) -> Row | None:
@@ -130,11 +130,13 @@ def _gain(streaming: Row | None, scratch: Row | None) -> str:
     return f"{streaming.value - scratch.value:+.1f}"
 
 
-def _aligned(lines: Sequence[Cells]) -> list[str]:
+def aligned(lines: Sequence[Cells]) -> list[str]:
+    """Columns of text, to the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
 
 
-def _piped(lines: Sequence[Cells]) -> list[str]:
+def piped(lines: Sequence[Cells]) -> list[str]:
+    """A Markdown table; the first line is the heading."""
     heading, *rest = lines
     return [f"| {' | '.join(line)} |" for line in (heading, ["---:"] * len(heading), *rest)]
