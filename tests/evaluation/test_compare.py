@@ -58,7 +58,7 @@ def test_the_command_compares_two_models_and_a_peer(tmp_path, peer, capsys):
     line = f"compare {' '.join(ours)} --data {VIDEO} --iterations 1,2 --offset 10 --device cpu --precision fp32"
     assert guarded(APP, [*line.split(), "--peer", f"{LRASPP}={peer}", "--out", str(out), "--markdown"]) == 0
     shown, errors = capsys.readouterr()
-    rows = [[cell.strip() for cell in row.strip("| ").split(" | ")] for row in shown.splitlines() if row[:1] == "|"]
+    rows = [[cell.strip() for cell in row[1:-1].split("|")] for row in shown.splitlines() if row[:1] == "|"]
     assert [row[0].split(" ")[0] for row in rows[2:]] == ["tiny", "", "broyden", "", LRASPP]
     assert rows[2][1] == "2 min, 90 steps"
     assert rows[6][1] == "1 min, 7 steps"
