@@ -17,14 +17,14 @@ def eval(
     split: Annotated[str, typer.Option("--split", metavar="NAME", help="The part of it to score.")] = "val",
     iterations: options.IterationCounts = (1, 2, 4, 8),
     offsets: Annotated[
-        Sequence[int],
+        Sequence[int] | None,
         typer.Option(
             "--offsets",
             metavar="N,N,…",
             parser=counts(0, "--offsets"),
-            help="Frames between the start from zeros and the scored frame.",
+            help="Frames between the start from zeros and the scored frame; default 0,1,2,5,10,20 or what there is.",
         ),
-    ] = (0, 1, 2, 5, 10, 20),
+    ] = None,
     solver: options.Solver = None,
     size: options.Size = None,
     precision: options.Precision = "auto",
@@ -55,6 +55,7 @@ def eval(
     from streamdeq.cli.progress import track
     from streamdeq.data.open import open_dataset
     from streamdeq.evaluation.latency import measure, some_images
+    from streamdeq.evaluation.plan import usual_offsets
     from streamdeq.evaluation.protocol import Settings, count_steps, evaluate
     from streamdeq.evaluation.report import Report, check_writable, make_notes, write
     from streamdeq.evaluation.table import figure_alone, make_rows, with_interval
@@ -62,8 +63,8 @@ def eval(
     if out is not None:
         check_writable(out)
     began = time.monotonic()
-    settings = Settings(tuple(iterations), tuple(offsets), solver, size, batch)
     dataset = open_dataset(data, split)
+    settings = Settings(tuple(iterations), tuple(offsets or usual_offsets(dataset)), solver, size, batch)
     loaded = streamdeq.load(model, device, precision)
     with track("eval", count_steps(loaded, dataset, settings), unit="steps", quiet=quiet) as advance:
         evaluation = evaluate(loaded, dataset, settings, advance)
