@@ -209,8 +209,7 @@ def _peer_entry(
     figure = _figure(score, draws)
     restless = flicker(masks, (one.peer.answer(film.image(t)) for t in range(LEAD, len(film))))
     line = Line(1, None, None, figure, times.median(1), restless)
-    parameters = sum(p.numel() for p in one.peer.network.parameters())
-    return Entry(one.name, parameters, figure, 1, restless, one.training.steps, one.training.seconds, (line,))
+    return Entry(one.name, one.peer.parameters, figure, 1, restless, one.training.steps, one.training.seconds, (line,))
 
 
 def _figure(score: Score, draws: Resamples) -> Figure:
