@@ -7,7 +7,20 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import TINY, command, lines, process, resume, settings, steps, tensors, train, trainer, wait_for_step
+from small_runs import (
+    TINY,
+    command,
+    data,
+    lines,
+    process,
+    resume,
+    settings,
+    steps,
+    tensors,
+    train,
+    trainer,
+    wait_for_step,
+)
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.checkpoint import read_weights
@@ -73,6 +86,19 @@ def test_the_log_of_a_resumed_run_has_every_step_once_and_no_line_cut_by_a_kill(
     resume(tmp_path)
     assert [line["step"] for line in lines(tmp_path) if "loss" in line] == list(range(1, 13))
     assert [line["step"] for line in lines(tmp_path) if line.get("event") == "resumed"] == [6]
+
+
+def test_every_validation_stands_in_the_log_once_wherever_the_run_was_taken_up(tmp_path):
+    def validations() -> list[int]:
+        return [line["step"] for line in lines(tmp_path) if line.get("event") == "validation"]
+
+    calls = []
+    scored = {"validation": data("val"), "validate_every": 5}
+    train(tmp_path, **scored, stop=lambda: len(calls) == 4 or calls.append(0))  # behind the validation of step 5
+    assert validations() == [5]
+    for _ in range(2):  # killed between the last checkpoint and the weights, the run is taken up at its end
+        resume(tmp_path, **scored)
+        assert validations() == [5, 10, 12]
 
 
 def test_a_finished_run_resumed_is_left_as_it_is(tmp_path, whole):

@@ -40,9 +40,14 @@ class RunLog:
         return RunLog(Path(os.devnull))
 
     @staticmethod
-    def resume(path: Path, step: int, header: dict[str, Any]) -> "RunLog":
-        """The log as it was at `step`, with a line that says who goes on."""
+    def resume(path: Path, step: int, header: dict[str, Any], last: bool) -> "RunLog":
+        """The log as it was at `step`, with a line that says who goes on.
+
+        The validation of the `last` step comes after its checkpoint: whoever goes on from there makes it again.
+        """
         kept = [line for line in _lines(path) if line.get("step", 0) <= step]
+        if last:
+            kept = [line for line in kept if (line.get("event"), line["step"]) != ("validation", step)]
         kept.append({"event": "resumed", "step": step, **header})
         with atomic_path(path) as part:
             part.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
