@@ -34,6 +34,18 @@ def eval(
         typer.Option("--batch", metavar="N", parser=at_least(1, "--batch"), help="Rows computed together."),
     ] = 8,
     latency: Annotated[bool, typer.Option("--latency", help="Measure milliseconds per frame as well.")] = False,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Show each figure's 95 % bootstrap interval in the table.")
+    ] = False,
+    resamples: Annotated[
+        int,
+        typer.Option(
+            "--resamples",
+            metavar="N",
+            parser=at_least(0, "--resamples"),
+            help="Resamples the intervals are drawn from; 0 for no intervals.",
+        ),
+    ] = 1000,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write JSON as well.")] = None,
     quiet: options.Quiet = False,
@@ -46,7 +58,7 @@ def eval(
     from streamdeq.evaluation.plan import usual_offsets
     from streamdeq.evaluation.protocol import Settings, count_steps, evaluate
     from streamdeq.evaluation.report import Report, check_writable, make_notes, write
-    from streamdeq.evaluation.table import make_rows
+    from streamdeq.evaluation.table import figure_alone, make_rows, with_interval
 
     if out is not None:
         check_writable(out)
@@ -61,10 +73,11 @@ def eval(
         images = some_images(dataset)
         times = tuple(measure(loaded, images, count, settings) for count in settings.iterations)
     header = _header(loaded, model, data, split, size, time.monotonic() - began)
-    report = Report(header, make_rows(evaluation), times, make_notes(evaluation))
+    report = Report(header, make_rows(evaluation, resamples), times, make_notes(evaluation))
     if out is not None:
         write(report, out)
-    typer.echo(report.markdown() if markdown else report.text())
+    show = with_interval if intervals else figure_alone
+    typer.echo(report.markdown(show) if markdown else report.text(show))
 
 
 def _header(loaded: Any, model: str, data: str, split: str, size: int | str | None, seconds: float) -> Any:
