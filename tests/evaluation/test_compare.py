@@ -18,7 +18,7 @@ from streamdeq.data.open import open_dataset
 from streamdeq.data.synthetic.street import CLASSES, PALETTE
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.compared import markdown, text
-from streamdeq.evaluation.comparison import Ours
+from streamdeq.evaluation.comparison import Ours, Theirs
 from streamdeq.evaluation.comparison import compare as judge
 from streamdeq.evaluation.peers import load_peer
 from streamdeq.evaluation.protocol import Cell, Mode, Settings, evaluate
@@ -113,10 +113,22 @@ def test_a_model_without_a_known_training_shows_a_dash(tmp_path):
     assert "| tiny (0.0 M) | – |" in markdown(comparison)
 
 
+def test_single_pictures_are_compared_without_streaming(tmp_path, peer):
+    dataset = open_dataset("synthetic:clips=2,frames=1,size=32x64", "val")
+    model = streamdeq.load(weights(tmp_path), "cpu", "fp32")
+    network, training = load_peer(LRASPP, peer, SPEC, torch.device("cpu"), "fp32")
+    comparison = judge([Ours(model, 1000)], [Theirs(LRASPP, network, training)], dataset, Settings((1,), (10,)))
+    assert comparison.frames == 2
+    for entry in comparison.entries:
+        [line] = entry.lines
+        assert (line.streaming, line.flicker, entry.flicker) == (None, None, None)
+        assert line.scratch.value is not None
+    assert comparison.entries[0].lines[0].nfe == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--data synthetic:clips=2,frames=1,size=32x64", "a comparison is of streams, and split 'val'"),
         (f"--data {VIDEO} --peer resnet=x.safetensors", "unknown peer 'resnet'"),
         (f"--data {VIDEO} --peer {LRASPP}", f"--peer: expected NAME=FILE, got '{LRASPP}'"),
         (f"--data {VIDEO} --peer {LRASPP}=nowhere.safetensors", "no weights at nowhere.safetensors"),

@@ -109,7 +109,9 @@ def test_data_that_overflow_from_some_step_on_end_the_run_with_the_checkpoint_be
     running = overflowing(tmp_path, range(7, 12))
     running.run = replace(running.run, checkpoint_every_s=0.0)
     log = session.start(running)
-    with pytest.raises(StreamdeqError, match=r"not finite \(the first was .*\) for 5 steps; the last good checkpoint"):
+    with pytest.raises(
+        StreamdeqError, match=r"not finite \(untrained it was .*\) for 5 steps; the last good checkpoint"
+    ):
         running.train(log)
     log.close()
     assert assert_kept(tmp_path) == 7
@@ -172,7 +174,7 @@ def test_the_guard_lets_noise_pass_and_stops_a_run_that_lost_its_progress():
     for step in range(200):
         guard.usable(2.0 * 0.98**step + 0.5 + 0.3 * (step % 3), 1.0)
     assert guard.healthy
-    with pytest.raises(StreamdeqError, match=r"a loss around .* \(the first was 2\.5\) for 20 steps"):
+    with pytest.raises(StreamdeqError, match=r"a loss around .* \(untrained it was 2\.5\) for 20 steps"):
         watch(guard, 2.4, steps=60)
 
 

@@ -11,6 +11,7 @@ from streamdeq.models.checkpoint import read_weights, save_weights
 from streamdeq.models.spec import ModelSpec
 from streamdeq.tasks import build_network
 from streamdeq.training import session
+from streamdeq.training.loop import WEIGHTS
 
 
 @pytest.fixture
@@ -86,3 +87,12 @@ def test_other_weights_to_begin_with_are_another_run(tmp_path, classifier, capsy
     train(folder, replace(TINY, steps=3))
     assert command("--resume", str(folder), "--init", str(classifier)) == 2
     assert f"the recipe differs in 'init': the run has None, now {classifier}" in capsys.readouterr().err
+
+
+def test_good_weights_to_begin_with_are_not_taken_for_a_level_to_fall_back_to(tmp_path):
+    # One application from zeros costs several times what a dozen do: the first loss says nothing of the next.
+    train(tmp_path / "base", replace(TINY, steps=60, ema=0.0))
+    further = replace(TINY, steps=30, ema=0.0, init=str(tmp_path / "base" / WEIGHTS))
+    running = train(tmp_path / "further", further)
+    assert running.guard.level == steps(tmp_path / "base")[0]["loss"]
+    assert running.guard.healthy

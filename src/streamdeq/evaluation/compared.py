@@ -44,8 +44,8 @@ def _cells(comparison: Comparison) -> list[Cells]:
 
 def _entry(entry: Entry) -> list[Cells]:
     trained = f"{entry.seconds / 60:.0f} min, {entry.steps} steps" if entry.seconds else NOTHING
-    streams = any(line.streaming for line in entry.lines)
-    single = f"{_figure(entry.single)} at {entry.best}" if streams else _figure(entry.single)
+    counted = any(line.nfe is not None for line in entry.lines)
+    single = f"{_figure(entry.single)} at {entry.best}" if counted else _figure(entry.single)
     first = [f"{entry.name} ({entry.parameters / 1e6:.1f} M)", trained, single]
     return [[*(first if n == 0 else ["", "", ""]), *_line(line)] for n, line in enumerate(entry.lines)]
 

@@ -43,7 +43,8 @@ class Line:
 
     Args:
         nfe: applications of `f` per frame; None for a peer, which has none.
-        streaming: after `offset` further frames. scratch: the frame alone, as many iterations from zeros.
+        streaming: after `offset` further frames; None without video.
+        scratch: the frame alone, as many iterations from zeros.
         ms: median milliseconds per frame, from the uint8 picture to the answer.
         flicker: percent of still pixels whose label flips, while streaming; of a peer, frame by frame.
     """
@@ -124,21 +125,20 @@ def compare(
     settings: Settings,
     report: Callable[[str], None] = lambda what: None,
 ) -> Comparison:
-    """Judge all on the frames of `dataset` that have as many predecessors as the settings' one offset.
+    """Judge all on the frames of `dataset` that have as many predecessors as the settings' one offset; on all frames,
+    and without streaming, where it has single pictures only.
 
     Args:
         report: told what is done next.
 
     Raises:
-        StreamdeqError: models of other classes than the data's, no model, several offsets, or nothing to stream.
+        StreamdeqError: models of other classes than the data's, no model, several offsets, or nothing to score.
     """
     if not ours or len(settings.offsets) != 1:
         raise StreamdeqError("a comparison needs at least one model and exactly one offset")
     for one in ours:
         check_classes(one.model.spec, dataset)
     plan, [offset] = make_plan(dataset, settings.offsets), settings.offsets
-    if not plan.chains:
-        raise StreamdeqError(f"a comparison is of streams, and {plan.note}; `streamdeq eval` scores single pictures")
     draws = resample(plan.samples)
     film = max(dataset.clips, key=len)
     masks = still_masks([film.image(t) for t in range(len(film))])[LEAD:]
@@ -171,8 +171,8 @@ def _entry(
     lines = [
         Line(
             count,
-            scores[Mode.STREAMING, count].nfe,
-            _figure(scores[Mode.STREAMING, count], draws),
+            scores[Mode.SINGLE, count].nfe,
+            _figure(scores[Mode.STREAMING, count], draws) if evaluation.plan.chains else None,
             _figure(scores[Mode.SINGLE, count], draws),
             times.median(count),
             _restless(one.model.task, masks, _stream(one.model, film, count, settings, keep=True)),
@@ -213,8 +213,8 @@ def _peer_entry(
 
 
 def _restless(task: Task, masks: Sequence[np.ndarray], answers: Iterator[Result]) -> float | None:
-    """The flicker of tasks whose answers are label maps; None of others."""
-    return flicker(masks, answers) if "png" in task.writes else None
+    """The flicker of tasks whose answers are label maps; None of others, and where there is no video."""
+    return flicker(masks, answers) if masks and "png" in task.writes else None
 
 
 def _figure(score: Score, draws: Resamples) -> Figure:

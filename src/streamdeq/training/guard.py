@@ -16,7 +16,8 @@ class Limits:
     """A step is bad when loss or gradient is not finite, when the smoothed loss is above `explosion` times the
     untrained level, or when `lost` of the progress from that level to the best is gone again.
 
-    `patience` bad steps in a row are a divergence; the level is the first loss, before any update.
+    `patience` bad steps in a row are a divergence; the level is the first loss, before any update, or what `begin`
+    says.
     """
 
     explosion: float = 1.25
@@ -36,6 +37,10 @@ class Guard:
     smoothed: float = 0.0
     best: float = math.inf
     finite: bool = True
+
+    def begin(self, level: float) -> None:
+        """Tell the untrained network's loss: for weights that begin with others, whose first loss is not it."""
+        self._follow(level, Limits())
 
     def usable(self, loss: float, grad_norm: float, limits: Limits = Limits()) -> bool:
         """Record a step; False when its update must not be made.
@@ -77,9 +82,9 @@ class Guard:
 
     def _diverged(self) -> StreamdeqError:
         what = f"a loss around {self.smoothed:.3g}" if self.finite else "a loss or gradient that is not finite"
-        first = f" (the first was {self.level:.3g})" if self.seen else ""
+        level = f" (untrained it was {self.level:.3g})" if self.seen else ""
         return StreamdeqError(
-            f"training diverged: {what}{first} for {self.bad} steps; the last good checkpoint is kept; "
+            f"training diverged: {what}{level} for {self.bad} steps; the last good checkpoint is kept; "
             "try a smaller optimizer.lr"
         )
 

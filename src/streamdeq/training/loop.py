@@ -155,10 +155,19 @@ class Trainer:
         if origin is None:
             return None
         source, tensors = read_weights(zoo.find(origin))
+        self.guard.begin(self._untrained())
         account = transfer(self.network, self.spec, tensors, source, origin)
         if self.state.average:
             self.state.average = WeightAverage(self.network, self.recipe.ema)
         return account
+
+    @torch.no_grad()
+    def _untrained(self) -> float:
+        """The loss that the network has now, on the first part of the run, the same for all ranks."""
+        self.network.train()
+        torch.manual_seed(torch_seed(self.recipe.seed, "dropout", 0))
+        with kept_statistics(self.network):
+            return self._loss(self.batch(0), plan_step(self.recipe, 0)).task.item()
 
     def restore(self) -> None:
         """Go back to the checkpoint in the run's folder."""
