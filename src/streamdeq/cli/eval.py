@@ -33,6 +33,12 @@ def eval(
         int,
         typer.Option("--batch", metavar="N", parser=at_least(1, "--batch"), help="Rows computed together."),
     ] = 8,
+    continuous: Annotated[
+        bool, typer.Option("--continuous", help="Also stream through whole clips, never starting from zeros again.")
+    ] = False,
+    figure: Annotated[
+        str | None, typer.Option("--figure", metavar="NAME", help="Which of the task's figures to show.")
+    ] = None,
     latency: Annotated[bool, typer.Option("--latency", help="Measure milliseconds per frame as well.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write JSON as well.")] = None,
@@ -50,7 +56,7 @@ def eval(
     if out is not None:
         check_writable(out)
     began = time.monotonic()
-    settings = Settings(tuple(iterations), tuple(offsets), solver, size, batch)
+    settings = Settings(tuple(iterations), tuple(offsets), solver, size, batch, continuous)
     dataset = open_dataset(data, split)
     loaded = streamdeq.load(model, device, precision)
     with track("eval", count_steps(loaded, dataset, settings), unit="steps", quiet=quiet) as advance:
@@ -60,7 +66,7 @@ def eval(
         images = some_images(dataset)
         times = tuple(measure(loaded, images, count, settings) for count in settings.iterations)
     header = _header(loaded, model, data, split, size, time.monotonic() - began)
-    report = Report(header, make_rows(evaluation), times, make_notes(evaluation))
+    report = Report(header, make_rows(evaluation, figure), times, make_notes(evaluation))
     if out is not None:
         write(report, out)
     typer.echo(report.markdown() if markdown else report.text())

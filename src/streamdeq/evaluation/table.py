@@ -5,9 +5,11 @@ Knows no model and no data set. A figure that does not exist shows as "–".
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol import Evaluation, Mode
+from streamdeq.registry import unknown
 
 Cells = list[str]
 NOTHING = "–"
@@ -19,10 +21,11 @@ class Row:
 
     Args:
         iterations: solver iterations per frame, in the paper's sense.
-        offset: frames between the start from zeros and the scored frame; None for a single frame.
+        offset: frames between the start from zeros and the scored frame while streaming; else None.
         value: of `metric`, in points 0–100; None if nothing could be counted.
         frames: scored frames; the same ones in every row of a table.
         nfe: applications of `f` per frame.
+        figures: everything the task's metric says, by name; `value` is one of them.
     """
 
     mode: Mode
@@ -33,17 +36,26 @@ class Row:
     value: float | None
     frames: int
     nfe: int
+    figures: Mapping[str, float | None] = field(default_factory=dict)
 
 
-def make_rows(evaluation: Evaluation) -> tuple[Row, ...]:
-    """The task's figure for every cell: single frames first, then by iterations and offset as they were asked for."""
+def make_rows(evaluation: Evaluation, figure: str | None = None) -> tuple[Row, ...]:
+    """A figure for every cell: single frames first, then by iterations and offset as they were asked for.
+
+    Args:
+        figure: which of the task's, by name; None for the one that stands for it.
+
+    Raises:
+        StreamdeqError: the task has no figure of that name.
+    """
     rows = []
     for cell, score in evaluation.scores.items():
-        name = score.total.name
-        value = score.total.compute()[name]
-        figure = None if math.isnan(value) else value
-        frames = len(score.pieces)
-        rows.append(Row(cell.mode, evaluation.solver, cell.iterations, cell.offset, name, figure, frames, score.nfe))
+        figures = {k: None if math.isnan(value) else value for k, value in score.total.compute().items()}
+        name = figure or score.total.name
+        if name not in figures:
+            raise StreamdeqError(unknown("figure", name, list(figures)))
+        about = (cell.mode, evaluation.solver, cell.iterations, cell.offset)
+        rows.append(Row(*about, name, figures[name], len(score.pieces), score.nfe, figures))
     return tuple(rows)
 
 
@@ -70,19 +82,23 @@ def _streams(rows: Sequence[Row]) -> bool:
 
 
 def _streaming(rows: Sequence[Row], ms: Mapping[int, float] | None) -> list[Cells]:
-    """Heading and a line per iteration count: from scratch, streaming at every offset, what that gains, NFE."""
+    """Heading and a line per iteration count: from scratch, streaming at every offset, what that gains, NFE; then
+    streaming through whole clips, where that was scored."""
     streaming = [row for row in rows if row.mode is Mode.STREAMING]
     scratch = {row.iterations: row.value for row in rows if row.mode is Mode.SINGLE}
     values = {(row.iterations, row.offset): row.value for row in streaming}
     offsets = list(dict.fromkeys(row.offset for row in streaming if row.offset is not None))
     last = max(offsets)
+    continuous = {row.iterations: row.value for row in rows if row.mode is Mode.CONTINUOUS}
     heading = ["iterations", "NFE", "from scratch", *(f"+{offset}" for offset in offsets), f"gain at +{last}"]
+    heading += ["continuous"] * bool(continuous)
     lines = [heading + ["ms per frame"] * (ms is not None)]
     for count, nfe in dict.fromkeys((row.iterations, row.nfe) for row in streaming):
         gain = _gain(values.get((count, last)), scratch.get(count))
         figures = [_points(scratch.get(count)), *(_points(values.get((count, offset))) for offset in offsets), gain]
         time = [f"{ms[count]:.1f}" if count in ms else NOTHING] if ms is not None else []
-        lines.append([str(count), str(nfe), *figures, *time])
+        through = [_points(continuous[count])] if continuous else []
+        lines.append([str(count), str(nfe), *figures, *through, *time])
     return lines
 
 
