@@ -87,7 +87,7 @@ def check(folder: Path, sample: int = 50, watch: Callable[[], None] = lambda: No
         splits=tuple(_split(dataset) for dataset in datasets),
         classes=_shares(first, counts),
         sampled=sampled,
-        unit=unit,
+        unit=unit or "labels",
         ignored=ignored / max(1, ignored + counts.total()),
         missing=_missing(layout, folder, datasets),
         problems=tuple(dict.fromkeys(problems)),
