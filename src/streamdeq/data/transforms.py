@@ -14,6 +14,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
 from streamdeq.data.base import IGNORE_INDEX
+from streamdeq.errors import StreamdeqError
 
 IMAGENET_MEAN_RGB = (124, 116, 104)
 """What normalisation turns into (almost) zero, as inference pads."""
@@ -27,6 +28,11 @@ class Jitter:
     contrast: float = 0.3
     saturation: float = 0.3
     hue: float = 0.02
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 <= value <= 1:
+                raise StreamdeqError(f"jitter: {name} must be in [0, 1]; got {value}")
 
     def __call__(self, image: Tensor, rng: np.random.Generator) -> Tensor:
         """`image` (3, H, W) uint8 with its colours changed."""
@@ -54,9 +60,9 @@ class Augmentation:
     """Scale, crop, flip and colour.
 
     At scale 1 the picture's shorter side becomes `size` pixels; the scale is drawn log-uniformly from
-    `scale_range`, and a window of `crop_hw` is cut at a uniform place. Where the scaled picture is smaller
-    than the window it sits top left, as at inference, and the rest is `fill` in the image and 255 in the
-    target. `flip` is the probability of a mirrored sample.
+    `scale_range`, or uniformly from its steps of `scale_step`, and a window of `crop_hw` is cut at a uniform
+    place. Where the scaled picture is smaller than the window it sits top left, as at inference, and the rest
+    is `fill` in the image and 255 in the target. `flip` is the probability of a mirrored sample.
     """
 
     crop_hw: tuple[int, int]
@@ -65,24 +71,26 @@ class Augmentation:
     flip: float = 0.5
     jitter: Jitter = Jitter()
     fill: tuple[int, int, int] = IMAGENET_MEAN_RGB
+    scale_step: float | None = None
 
     def __call__(self, image: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """From (H, W, 3) and (H, W) uint8 arrays of any size to (3, h, w) and (h, w) uint8 tensors."""
-        low, high = np.log(self.scale_range)
-        factor = self.size * float(np.exp(rng.uniform(low, high))) / min(target.shape)
+        factor = self.size * self._scale(rng) / min(target.shape)
         rows, height = _window(target.shape[0], factor, self.crop_hw[0], rng.uniform())
         columns, width = _window(target.shape[1], factor, self.crop_hw[1], rng.uniform())
         mirrored = rng.uniform() < self.flip
 
-        # The window is cut before it is resized: the rest of the picture would be resized for nothing.
-        pixels = torch.from_numpy(image[rows, columns].copy()).permute(2, 0, 1)
-        labels = torch.from_numpy(target[rows, columns].copy())[None]
-        pixels = tv.resize(pixels, [height, width], InterpolationMode.BILINEAR, antialias=True)
-        labels = tv.resize(labels, [height, width], InterpolationMode.NEAREST_EXACT)
+        pixels, labels = _resized(image[rows, columns], target[rows, columns], (height, width))
         pixels = self.jitter(pixels, rng)
         if mirrored:
             pixels, labels = pixels.flip(-1), labels.flip(-1)
         return self._pad(pixels, labels)
+
+    def _scale(self, rng: np.random.Generator) -> float:
+        low, high = self.scale_range
+        if self.scale_step is None:
+            return float(np.exp(rng.uniform(*np.log(self.scale_range))))
+        return low + self.scale_step * int(rng.integers(round((high - low) / self.scale_step) + 1))
 
     def _pad(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         height, width = labels.shape[-2:]
@@ -93,6 +101,50 @@ class Augmentation:
         image[:, :height, :width] = pixels
         target[:height, :width] = labels[0]
         return image, target
+
+
+@dataclass(frozen=True)
+class AreaCrop:
+    """A window of random area and aspect, stretched to `crop_hw`; flip and colour (Szegedy et al. 2015).
+
+    Its area is a share of the picture's drawn uniformly from `area_range`, its aspect (width / height) log-uniformly
+    from `aspect_range`; after ten draws that do not fit, it is the largest square in the middle.
+    """
+
+    crop_hw: tuple[int, int]
+    area_range: tuple[float, float] = (0.08, 1.0)
+    aspect_range: tuple[float, float] = (3 / 4, 4 / 3)
+    flip: float = 0.5
+    jitter: Jitter = Jitter()
+
+    def __call__(self, image: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """From (H, W, 3) and (H, W) uint8 arrays of any size to (3, h, w) and (h, w) uint8 tensors."""
+        rows, columns = self._place(target.shape[0], target.shape[1], rng)
+        pixels, labels = _resized(image[rows, columns], target[rows, columns], self.crop_hw)
+        pixels = self.jitter(pixels, rng)
+        if rng.uniform() < self.flip:
+            pixels, labels = pixels.flip(-1), labels.flip(-1)
+        return pixels.contiguous(), labels[0].contiguous()
+
+    def _place(self, height: int, width: int, rng: np.random.Generator) -> tuple[slice, slice]:
+        for _ in range(10):
+            area = height * width * rng.uniform(*self.area_range)
+            aspect = float(np.exp(rng.uniform(*np.log(self.aspect_range))))
+            h, w = round(math.sqrt(area / aspect)), round(math.sqrt(area * aspect))
+            if 0 < h <= height and 0 < w <= width:
+                top, left = int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1))
+                return slice(top, top + h), slice(left, left + w)
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        return slice(top, top + side), slice(left, left + side)
+
+
+def _resized(image: np.ndarray, target: np.ndarray, size_hw: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """A window, cut before it is resized (the rest would be resized for nothing): (3, h, w) and (1, h, w)."""
+    pixels = torch.from_numpy(image.copy()).permute(2, 0, 1)
+    labels = torch.from_numpy(target.copy())[None]
+    pixels = tv.resize(pixels, list(size_hw), InterpolationMode.BILINEAR, antialias=True)
+    return pixels, tv.resize(labels, list(size_hw), InterpolationMode.NEAREST_EXACT)
 
 
 def _window(length: int, factor: float, crop: int, place: float) -> tuple[slice, int]:
