@@ -109,7 +109,7 @@ def measure(name: str, recipe: Recipe, data: str) -> dict[str, Any]:
         model = streamdeq.load(Path(folder) / WEIGHTS)
     films = wandering_clips(open_dataset(data, "train-holdout"), OFFSET + 1)
     evaluation = evaluate(model, films, Settings((1, 2, 4), (OFFSET,)))
-    rows = make_rows(evaluation)
+    rows = make_rows(evaluation, resamples=0)
     return {
         "variant": name,
         "seconds": round(trainer.state.elapsed_s),

@@ -4,6 +4,7 @@
 
 Prints the tables of docs/cuts.md, writes them as JSON and draws the figures. One thread; about 15 minutes on a core.
 `--only detection|recovery` does one half, `--every N` makes a cut at every N-th frame of CamVid's sequence.
+`--only jump` prints one figure and writes nothing: in which frame after a cut one step a frame is enough again.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from streamdeq.evaluation.chart import COLOURS, Chart, Line, draw
 from streamdeq.evaluation.detection import Detection, Watched, look, margins, score, watch
 from streamdeq.evaluation.films import Film, fast_street, street_film, wandering_film
 from streamdeq.evaluation.jumps import EVERY, jumps_between, jumps_in
-from streamdeq.evaluation.recovery import Curve, Jump, frames_to_recover, lost, recover
+from streamdeq.evaluation.recovery import WITHIN, Curve, Jump, frames_to_recover, lost, recover
 from streamdeq.files import atomic_path
 from streamdeq.frame import Frame
 from streamdeq.streaming.cut import FromZeros, KeepGoing, PictureCut, ResidualCut, Response
@@ -46,7 +47,11 @@ SHOWN = {NO_CUT: 0, "keep going": 1, "keep going + 1": 6, "keep going + 3": 3, "
 def main() -> None:
     asked = _arguments()
     torch.set_num_threads(1)
-    model, street = streamdeq.load(asked.model), streamdeq.load(asked.street)
+    model = streamdeq.load(asked.model)
+    if asked.only == "jump":
+        jump(model, asked.data, asked.every)
+        return
+    street = streamdeq.load(asked.street)
     header = {"model": model.spec.name, "surroundings": surroundings(model.functions.device)}
     if asked.only != "recovery":
         _write(asked.out / "detection.json", header | {"rows": detection(model, street, asked.data, asked.out)})
@@ -148,14 +153,25 @@ def _draw_residuals(film: Film, seen: Watched, iterations: int, out: Path) -> No
 
 def recovery(model: Model, street: Model, data: str, every: int) -> list[dict[str, Any]]:
     """Prints a row for every group of cuts and response."""
-    # CamVid's val is of another drive than both of its test split.
-    sequence = jumps_between(open_dataset(data, "test"), open_dataset(data, "val"), every=every)
-    rows = _recover("CamVid val", model, sequence)
+    rows = _recover("CamVid val", model, _sequence(data, every))
     rows += _recover(
         "streets", street, jumps_between(open_dataset(OTHER_STREETS, "test"), open_dataset(STREETS, "val"))
     )
     film = demo_film()
     return rows + _recover("demo clip", model, jumps_in(film.images, film.cuts))
+
+
+def jump(model: Model, data: str, every: int) -> None:
+    """Prints the row of a stream that goes on through a cut with one step a frame, and what it says."""
+    jumps = _sequence(data, every)
+    [_, row] = _recovery_rows("CamVid val", len(jumps), recover(model, jumps, 1, (KeepGoing(),)))
+    frames = "not within the frames scored" if row["recovered"] is None else f"in frame {row['recovered'] + 1}"
+    print(f"\nafter a jump from another clip's latent, one step a frame: back within {WITHIN} points {frames}")
+
+
+def _sequence(data: str, every: int) -> list[Jump]:
+    """CamVid's val is of another drive than both of its test split."""
+    return jumps_between(open_dataset(data, "test"), open_dataset(data, "val"), every=every)
 
 
 def _recover(name: str, model: Model, jumps: Sequence[Jump]) -> list[dict[str, Any]]:
@@ -229,11 +245,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("model", help="a packaged model, or a weights file")
     parser.add_argument("--data", required=True, help="CamVid's folder")
     parser.add_argument("--street", default="street-s", help="a model of the rendered street's classes")
-    parser.add_argument("--out", type=Path, required=True, help="folder for figures and JSON")
+    parser.add_argument("--out", type=Path, help="folder for figures and JSON")
     parser.add_argument("--every", type=int, default=EVERY)
-    parser.add_argument("--only", choices=("detection", "recovery"))
+    parser.add_argument("--only", choices=("detection", "recovery", "jump"))
     asked = parser.parse_args()
-    asked.out.mkdir(parents=True, exist_ok=True)
+    if asked.only != "jump":
+        if asked.out is None:
+            parser.error("--out is needed, but for --only jump")
+        asked.out.mkdir(parents=True, exist_ok=True)
     return asked
 
 

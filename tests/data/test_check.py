@@ -96,6 +96,18 @@ def test_a_split_that_cannot_be_opened_is_a_problem_and_the_others_are_told(tmp_
     assert "0016E5_07959.png" in report.problems[0]
 
 
+def test_what_a_whole_split_lacks_is_told_once_and_not_of_its_parts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_cityscapes(tmp_path)
+    code, out, _ = run(capsys, "check", root, "--quiet")
+    assert code == 2
+    problems = [line for line in out.splitlines() if line.startswith("    problem: ")]
+    assert [line.partition(" of '")[2].partition("'")[0] for line in problems] == ["train", "val"]
+    assert out.count("https://www.cityscapes-dataset.com") == 1
+    assert out.splitlines()[-1].startswith("    how to get it: ")
+
+
 def test_class_folders_are_told_with_the_share_of_their_pictures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -120,6 +132,30 @@ def test_what_is_no_data_set_ends_with_2_and_one_line(
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
     assert str(folder) in err
+
+
+@pytest.mark.parametrize(
+    ("removed", "lacks"),
+    [
+        ("classes.txt", "lacks classes.txt or classes.json (a class per line, the first is index 0)"),
+        ("images", "lacks images/"),
+        ("labels", "lacks labels/"),
+    ],
+)
+def test_ones_own_pictures_are_told_what_they_lack(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], removed: str, lacks: str
+) -> None:
+    root = write_own(tmp_path, ["a"])
+    shutil.rmtree(root / removed) if (root / removed).is_dir() else (root / removed).unlink()
+    assert run(capsys, "check", root) == (2, "", f"streamdeq: {root} looks like own pictures, but {lacks}\n")
+
+
+def test_a_picture_that_is_gone_is_told_by_its_name_once(tmp_path: Path) -> None:
+    root = write_own(tmp_path, ["a", "b"])
+    (root / "images/a.jpg").unlink()
+    (root / "images/a.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    wanted = f"expected a picture in {root / 'images/a.jpg'}, got: No such file or directory; replace it"
+    assert check(root).problems == (wanted,)
 
 
 def test_an_unknown_action_lists_the_choices(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """`streamdeq eval` in a process of its own, and the one line for what cannot be evaluated."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -62,6 +63,7 @@ def test_the_command_prints_the_table_and_writes_json(tmp_path: Path):
     assert {row["frames"] for row in found["rows"]} == {2}
     assert {row["metric"] for row in found["rows"]} == {"mIoU"}
     assert all(0 <= row["value"] <= 100 for row in found["rows"])
+    assert all(0 <= row["low"] <= row["high"] <= 100 for row in found["rows"])
     assert [one["iterations"] for one in found["latency"]] == [1, 2]
 
 
@@ -82,6 +84,19 @@ def test_markdown_goes_into_a_readme(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert shown[2].startswith("| 1 | 1 | ")
 
 
+def test_intervals_are_shown_where_they_are_asked_for_and_drawn_as_often(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    line = f"eval {weights(tmp_path)} --data {VIDEO} --iterations 1 --offsets 1 --quiet --intervals"
+    figures = []
+    for resamples, interval in (("20", r" \(\d+\.\d–\d+\.\d\)"), ("0", "")):
+        assert guarded(APP, [*line.split(), "--resamples", resamples]) == 0
+        found = re.search(rf"^ +1 +1 +(\d+\.\d){interval} +(\d+\.\d){interval} +[+-]", capsys.readouterr().out, re.M)
+        assert found is not None
+        figures.append(found.groups())
+    assert figures[0] == figures[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -91,6 +106,7 @@ def test_markdown_goes_into_a_readme(tmp_path: Path, capsys: pytest.CaptureFixtu
         (f"--data {VIDEO} --split trian", "did you mean 'train'?"),
         (f"--data {VIDEO} --offsets 0 --solver newton", "unknown solver 'newton'"),
         (f"--data {VIDEO} --batch 0", "--batch: expected a whole number of at least 1, got '0'"),
+        (f"--data {VIDEO} --resamples -1", "--resamples: expected a whole number of at least 0, got '-1'"),
         ("--data nowhere", "nowhere"),
         ("", "Missing option '--data'"),
     ],

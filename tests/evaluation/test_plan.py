@@ -10,7 +10,7 @@ from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.footage import Footage
-from streamdeq.evaluation.plan import Chain, Read, Sample, continuous_chains, make_plan
+from streamdeq.evaluation.plan import USUAL_OFFSETS, Chain, Read, Sample, continuous_chains, make_plan, usual_offsets
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,16 @@ def test_one_stream_serves_every_offset_on_its_way():
     assert plan.samples == (Sample(0, 2), Sample(0, 3))
     at_0, at_2 = (Read(0, 0),), (Read(2, 2),)
     assert plan.chains == (Chain(0, 0, at_2), Chain(0, 1, at_2), Chain(0, 2, at_0), Chain(0, 3, at_0))
+
+
+def test_the_usual_offsets_are_those_that_the_films_have():
+    assert usual_offsets(dataset(clip(30, (20,)), clip(3, (0,)))) == USUAL_OFFSETS
+    films = dataset(clip(30, (19,)), clip(30, (19,)), clip(23, (12,)))  # Cityscapes
+    assert usual_offsets(films) == (0, 1, 2, 5, 10, 19)
+    assert [sample.clip for sample in make_plan(films, usual_offsets(films)).samples] == [0, 1]
+    assert usual_offsets(dataset(clip(6, (5,)))) == (0, 1, 2, 5)
+    assert usual_offsets(dataset(clip(1, (0,)))) == (0,)
+    assert usual_offsets(dataset(clip(5, ()))) == USUAL_OFFSETS
 
 
 def test_a_stream_ends_at_the_last_frame_that_is_scored():

@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -11,7 +11,7 @@ from streamdeq.evaluation.latency import Latency, Percentiles
 from streamdeq.evaluation.plan import Plan, Sample
 from streamdeq.evaluation.protocol import Cell, Evaluation, Mode, Score
 from streamdeq.evaluation.report import Header, Report, check_writable, write
-from streamdeq.evaluation.table import Row, best_single, make_rows, markdown, text
+from streamdeq.evaluation.table import Row, best_single, make_rows, markdown, text, with_interval
 
 
 def single(iterations: int, value: float | None) -> Row:
@@ -65,13 +65,16 @@ def test_without_video_there_is_the_single_frame_line_alone():
 
 @dataclass
 class Known:
-    """A metric that has its figure already."""
+    """A metric that has its figure already; of several the largest counts."""
 
     figure: float
     name: str = "mIoU"
 
     def update(self, result: object, target: object) -> None:
         raise NotImplementedError
+
+    def merge(self, other: "Known") -> None:
+        self.figure = max(self.figure, other.figure)
 
     def compute(self) -> dict[str, float]:
         return {"mIoU": self.figure, "IoU/car": 1.0}
@@ -83,19 +86,44 @@ def test_rows_hold_the_tasks_figure_and_none_where_nothing_was_counted():
         Cell(Mode.SINGLE, 4): Score(Known(54.0), pieces, nfe=5),
         Cell(Mode.STREAMING, 1, 10): Score(Known(math.nan), pieces, nfe=2),
     }
-    rows = make_rows(Evaluation("broyden", Plan(tuple(pieces), ()), scores))
-    assert rows == (
-        Row(Mode.SINGLE, "broyden", 4, None, "mIoU", 54.0, 2, 5, {"mIoU": 54.0, "IoU/car": 1.0}),
-        Row(Mode.STREAMING, "broyden", 1, 10, "mIoU", None, 2, 2, {"mIoU": None, "IoU/car": 1.0}),
+    evaluation = Evaluation("broyden", Plan(tuple(pieces), ()), scores)
+    assert make_rows(evaluation, resamples=0) == (
+        Row(Mode.SINGLE, "broyden", 4, None, "mIoU", 54.0, 2, 5, figures={"mIoU": 54.0, "IoU/car": 1.0}),
+        Row(Mode.STREAMING, "broyden", 1, 10, "mIoU", None, 2, 2, figures={"mIoU": None, "IoU/car": 1.0}),
     )
+
+
+def test_intervals_are_those_of_the_pieces_and_the_same_frames_are_drawn_for_every_row():
+    samples = [Sample(clip, 0) for clip in range(5)]
+    pieces = {sample: Known(float(number)) for number, sample in enumerate(samples)}
+    nothing = {sample: Known(math.nan) for sample in samples}
+    scores = {
+        Cell(Mode.SINGLE, 4): Score(Known(4.0), pieces, nfe=4),
+        Cell(Mode.STREAMING, 1, 0): Score(Known(4.0), pieces, nfe=1),
+        Cell(Mode.STREAMING, 2, 0): Score(Known(math.nan), nothing, nfe=2),
+    }
+    first, second, empty = make_rows(Evaluation("picard", Plan(tuple(samples), ()), scores))
+    assert (first.low, first.high) == (second.low, second.high) == (2.0, 4.0)  # (3/5)⁵ is 8 %, (2/5)⁵ is 1 %
+    assert (empty.low, empty.high) == (None, None)
+
+
+def test_an_interval_stands_behind_its_figure_where_there_is_one():
+    rows = (replace(ROWS[0], low=37.06, high=41.94), replace(ROWS[5], low=50.0, high=55.55), ROWS[7])
+    assert markdown(rows, show=with_interval).splitlines()[2:] == [
+        "| 1 | 2 | 39.8 (37.1–41.9) | 53.4 (50.0–55.5) | +13.5 |",
+        "| 2 | 3 | – | – | – |",
+        "",
+        "single frame, by iterations: 1: **39.8 (37.1–41.9)**",
+    ]
+    assert "39.8 (37.1–41.9)* " in Report(HEADER, rows).text(with_interval)
 
 
 def test_another_figure_of_the_task_can_be_shown():
     evaluation = Evaluation("broyden", Plan((), ()), {Cell(Mode.SINGLE, 4): Score(Known(54.0))})
-    [row] = make_rows(evaluation, "IoU/car")
+    [row] = make_rows(evaluation, 0, "IoU/car")
     assert (row.metric, row.value) == ("IoU/car", 1.0)
     with pytest.raises(StreamdeqError, match="unknown figure 'IoU/cat'; did you mean 'IoU/car'"):
-        make_rows(evaluation, "IoU/cat")
+        make_rows(evaluation, 0, "IoU/cat")
 
 
 def test_streaming_through_whole_clips_has_a_column_of_its_own():
@@ -116,7 +144,7 @@ def test_the_json_file_has_a_header_and_rows_with_the_promised_names(tmp_path):
     }  # fmt: skip
     assert found["rows"][5] == {
         "mode": "streaming", "solver": "broyden", "iterations": 1, "offset": 10, "metric": "mIoU", "value": 53.38,
-        "frames": 81, "nfe": 2, "figures": {},
+        "frames": 81, "nfe": 2, "low": None, "high": None, "figures": {},
     }  # fmt: skip
     assert (found["rows"][0]["mode"], found["rows"][0]["offset"]) == ("single", None)
     assert found["rows"][7]["value"] is None

@@ -16,6 +16,7 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.models.checkpoint import read_weights
 from streamdeq.tasks.segmentation.loss import Ohem
 from streamdeq.training import checkpoint
+from streamdeq.training.average import batchnorms
 from streamdeq.training.loop import WEIGHTS
 from streamdeq.training.parallel import Division, Ranks, joined
 from streamdeq.training.plan import plan_step
@@ -90,6 +91,17 @@ def test_the_samples_of_the_parts_are_those_of_the_batch(tmp_path):
     parts = [part for r in range(2) for part in trainer(tmp_path, EXACT, ranks=Ranks(r, 2), accumulate=2)._parts(3)]
     assert torch.equal(torch.cat([part.images for part in parts]), undivided.images)
     assert torch.equal(torch.cat([part.targets for part in parts]), undivided.targets)
+
+
+def test_norms_that_are_synchronised_are_stored_and_used_as_plain_ones(tmp_path):
+    running = trainer(tmp_path, replace(EXACT, ema=0.0))
+    plain = len(batchnorms(running.network))
+    torch.nn.SyncBatchNorm.convert_sync_batchnorm(running.network)
+    assert [type(norm) for norm in batchnorms(running.network)] == [torch.nn.SyncBatchNorm] * plain
+    usable = running._usable()
+    assert [type(norm) for norm in batchnorms(usable)] == [torch.nn.BatchNorm2d] * plain
+    for name, tensor in running.network.state_dict().items():
+        assert torch.equal(usable.state_dict()[name], tensor)
 
 
 def test_parts_have_shares_by_what_they_weigh():

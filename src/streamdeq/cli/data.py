@@ -59,11 +59,11 @@ def _lines(folder: Path, report: "Report") -> list[str]:
         lines.append(f"    {split.name:14}{split.clips:8}{split.frames:9}{split.labelled:10}   {before}")
     lines += _classes(report)
     lines += [f"    missing: {missing}" for missing in report.missing]
-    if report.missing:
-        lines.append(f"    how to get it: {report.source}")
     lines += [f"    problem: {problem}" for problem in report.problems[:_PROBLEMS_SHOWN]]
     if len(report.problems) > _PROBLEMS_SHOWN:
         lines.append(f"    … and {len(report.problems) - _PROBLEMS_SHOWN} problems more")
+    if report.missing or report.problems:
+        lines.append(f"    how to get it: {report.source}")
     return lines
 
 

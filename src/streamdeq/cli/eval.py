@@ -17,14 +17,14 @@ def eval(
     split: Annotated[str, typer.Option("--split", metavar="NAME", help="The part of it to score.")] = "val",
     iterations: options.IterationCounts = (1, 2, 4, 8),
     offsets: Annotated[
-        Sequence[int],
+        Sequence[int] | None,
         typer.Option(
             "--offsets",
             metavar="N,N,…",
             parser=counts(0, "--offsets"),
-            help="Frames between the start from zeros and the scored frame.",
+            help="Frames between the start from zeros and the scored frame; default 0,1,2,5,10,20 or what there is.",
         ),
-    ] = (0, 1, 2, 5, 10, 20),
+    ] = None,
     solver: options.Solver = None,
     size: options.Size = None,
     precision: options.Precision = "auto",
@@ -40,6 +40,18 @@ def eval(
         str | None, typer.Option("--figure", metavar="NAME", help="Which of the task's figures to show.")
     ] = None,
     latency: Annotated[bool, typer.Option("--latency", help="Measure milliseconds per frame as well.")] = False,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Show each figure's 95 % bootstrap interval in the table.")
+    ] = False,
+    resamples: Annotated[
+        int,
+        typer.Option(
+            "--resamples",
+            metavar="N",
+            parser=at_least(0, "--resamples"),
+            help="Resamples the intervals are drawn from; 0 for no intervals.",
+        ),
+    ] = 1000,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write JSON as well.")] = None,
     quiet: options.Quiet = False,
@@ -49,15 +61,16 @@ def eval(
     from streamdeq.cli.progress import track
     from streamdeq.data.open import open_dataset
     from streamdeq.evaluation.latency import measure, some_images
+    from streamdeq.evaluation.plan import usual_offsets
     from streamdeq.evaluation.protocol import Settings, count_steps, evaluate
     from streamdeq.evaluation.report import Report, check_writable, make_notes, write
-    from streamdeq.evaluation.table import make_rows
+    from streamdeq.evaluation.table import figure_alone, make_rows, with_interval
 
     if out is not None:
         check_writable(out)
     began = time.monotonic()
-    settings = Settings(tuple(iterations), tuple(offsets), solver, size, batch, continuous)
     dataset = open_dataset(data, split)
+    settings = Settings(tuple(iterations), tuple(offsets or usual_offsets(dataset)), solver, size, batch, continuous)
     loaded = streamdeq.load(model, device, precision)
     with track("eval", count_steps(loaded, dataset, settings), unit="steps", quiet=quiet) as advance:
         evaluation = evaluate(loaded, dataset, settings, advance)
@@ -66,10 +79,11 @@ def eval(
         images = some_images(dataset)
         times = tuple(measure(loaded, images, count, settings) for count in settings.iterations)
     header = _header(loaded, model, data, split, size, time.monotonic() - began)
-    report = Report(header, make_rows(evaluation, figure), times, make_notes(evaluation))
+    report = Report(header, make_rows(evaluation, resamples, figure), times, make_notes(evaluation))
     if out is not None:
         write(report, out)
-    typer.echo(report.markdown() if markdown else report.text())
+    show = with_interval if intervals else figure_alone
+    typer.echo(report.markdown(show) if markdown else report.text(show))
 
 
 def _header(loaded: Any, model: str, data: str, split: str, size: int | str | None, seconds: float) -> Any:

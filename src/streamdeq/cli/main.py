@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from streamdeq import __version__
-from streamdeq.cli import data, demo, doctor, eval, import_, models, run, train
+from streamdeq.cli import compare, data, demo, doctor, eval, import_, models, run, train
 from streamdeq.errors import StreamdeqError
 
 # One function per command, named as the command: `from streamdeq.cli import run`, then `run.run` here. (A name that
@@ -21,6 +21,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     run.run,
     demo.demo,
     eval.eval,
+    compare.compare,
     models.models,
     train.train,
     data.data,

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from streamdeq.data.base import Dataset
-from streamdeq.data.files import FileClip
+from streamdeq.data.base import IGNORE_INDEX, Dataset
+from streamdeq.data.labelled import Coding, Label, LabelledClip
 from streamdeq.data.layout import Layout
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
@@ -44,6 +44,9 @@ SPLITS = ("train", "train-fit", "train-holdout", "val", "test")
 COMPLETE = {"train": 367, "val": 101, "test": 233}
 
 _VOID = len(CLASSES)
+CODING = Coding.of(
+    {value: value for value in range(_VOID)} | {_VOID: IGNORE_INDEX}, f"class indices 0..{_VOID - 1} or {_VOID} (void)"
+)
 _VIDEO_HZ = 30.0
 _LARGEST_STEP = 3
 _HOLDOUT_DRIVE, _HOLDOUT_FRAMES = "0006R0", 40
@@ -149,7 +152,7 @@ def _divide(pairs: list[_Pair], root: Path) -> dict[str, list[_Pair]]:
     }
 
 
-def _clips(pairs: list[_Pair]) -> tuple[FileClip, ...]:
+def _clips(pairs: list[_Pair]) -> tuple[LabelledClip, ...]:
     clips = []
     for _, group in groupby(pairs, key=lambda pair: pair.drive):
         clips += [_clip(run) for run in _runs(sorted(group, key=lambda pair: pair.number))]
@@ -169,11 +172,11 @@ def _runs(frames: list[_Pair]) -> list[list[_Pair]]:
     return runs
 
 
-def _clip(run: list[_Pair]) -> FileClip:
+def _clip(run: list[_Pair]) -> LabelledClip:
     name = run[0].image.stem if len(run) == 1 else f"{run[0].image.stem}-{run[-1].image.stem.rpartition('_')[2]}"
     fps = _VIDEO_HZ / (run[1].number - run[0].number) if len(run) > 1 else 1.0
-    images, labels = tuple(pair.image for pair in run), tuple(pair.label for pair in run)
-    return FileClip(name, fps, images, labels, classes=len(CLASSES), void=_VOID)
+    labels = {t: Label(pair.label, CODING) for t, pair in enumerate(run)}
+    return LabelledClip(name, fps, tuple(pair.image for pair in run), labels)
 
 
 LAYOUT = Layout("CamVid", is_camvid, open_camvid, EXPECTED, splits, SOURCE, COMPLETE)

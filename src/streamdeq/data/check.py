@@ -96,16 +96,21 @@ def check(folder: Path, sample: int = 50, watch: Callable[[], None] = lambda: No
 
 
 def _open_all(layout: Layout, folder: Path) -> tuple[list[Dataset], list[str]]:
-    datasets, problems = [], []
+    datasets: list[Dataset] = []
+    failed: dict[str, str] = {}
     for split in layout.splits(folder):
+        whole = split.partition("-")[0]
+        if whole in failed:
+            continue  # what is wrong with the whole is wrong with its parts
         try:
             datasets.append(layout.open(folder, split))
         except StreamdeqError as error:
-            problems.append(str(error))
+            failed[split] = str(error)
     if not datasets:
-        reason = problems[0] if problems else f"expected a split {' or '.join(USUAL)}, found none; {layout.source}"
-        raise StreamdeqError(f"{folder} looks like {layout.name}, but {reason}")
-    return datasets, problems
+        nothing = f"expected a split {' or '.join(USUAL)}, found none; {layout.source}"
+        raise StreamdeqError(f"{folder} looks like {layout.name}, but {next(iter(failed.values()), nothing)}")
+    # Where to get it is told once, below all problems.
+    return datasets, [problem.removesuffix(f"; {layout.source}") for problem in failed.values()]
 
 
 def _spaced(samples: tuple[tuple[Clip, int], ...], count: int) -> list[tuple[Clip, int]]:

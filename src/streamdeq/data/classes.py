@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from streamdeq.data.base import IGNORE_INDEX
-from streamdeq.data.labelled import distinct_colours
 from streamdeq.errors import StreamdeqError
+from streamdeq.models.palette import distinct_colours
 
 FILES = ("classes.txt", "classes.json")
 

@@ -24,10 +24,10 @@ from streamdeq.boxes import UNKNOWN, Boxes
 from streamdeq.data.base import Dataset
 from streamdeq.data.boxed import BoxClip, Labelled, box_in_frame, collect, numbers
 from streamdeq.data.classes import read_text
-from streamdeq.data.labelled import distinct_colours
 from streamdeq.data.layout import Layout
 from streamdeq.data.speed import with_motion
 from streamdeq.errors import StreamdeqError
+from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
 
 EXPECTED = "train.json and val.json in COCO's form, or annotations/instances_train.json, …"

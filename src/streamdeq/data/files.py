@@ -1,12 +1,10 @@
 """Pictures and label maps read from image files, with errors a user can act on. Knows no data set."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from streamdeq.data.base import IGNORE_INDEX, Clip
 from streamdeq.errors import StreamdeqError
 
 
@@ -34,41 +32,5 @@ def read_index_map(path: Path) -> np.ndarray:
 
 
 def first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0] or type(error).__name__
-
-
-@dataclass(frozen=True)
-class FileClip(Clip):
-    """A clip whose every frame is an image file with a label file beside it.
-
-    Stored indices below `classes` are classes; `void` is what the files use for pixels without one.
-    """
-
-    name: str
-    fps: float
-    images: tuple[Path, ...]
-    labels: tuple[Path, ...]
-    classes: int
-    void: int
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def image(self, t: int) -> np.ndarray:
-        return read_rgb(self.images[self.check(t)])
-
-    def target(self, t: int) -> np.ndarray:
-        path = self.labels[self.check(t)]
-        stored = read_index_map(path)
-        wrong = (stored >= self.classes) & (stored != self.void)
-        if wrong.any():
-            raise StreamdeqError(
-                f"expected class indices 0..{self.classes - 1} or {self.void} (void) in {path}, "
-                f"got {int(stored[wrong][0])}; is this the right data set?"
-            )
-        stored[stored == self.void] = IGNORE_INDEX
-        return stored
-
-    @property
-    def labelled(self) -> tuple[int, ...]:
-        return tuple(range(len(self)))
+    """What an error says, without a file's name where the system said it: that stands in ours."""
+    return getattr(error, "strerror", None) or (str(error).splitlines() or [""])[0] or type(error).__name__

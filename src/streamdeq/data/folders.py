@@ -73,6 +73,17 @@ def is_folders(folder: Path) -> bool:
     return (folder / "images").is_dir() and (folder / "labels").is_dir() and classes_file(folder) is not None
 
 
+def lacks(folder: Path) -> str:
+    """Of a folder with images/ or labels/: the rest."""
+    there = [name for name in ("images", "labels") if (folder / name).is_dir()]
+    if not there:
+        return ""
+    missing = [f"{name}/" for name in ("images", "labels") if name not in there]
+    if classes_file(folder) is None:
+        missing.append(f"{' or '.join(FILES)} (a class per line, the first is index 0)")
+    return " and ".join(missing)
+
+
 def splits(folder: Path) -> tuple[str, ...]:
     """By lists, by subfolders, or `train` alone."""
     lists = tuple(split for split in SPLITS if (folder / f"{split}.txt").is_file())
@@ -250,4 +261,4 @@ def _stills(tree: Tree, split: str, coding: Coding) -> Iterator[LabelledClip]:
             yield LabelledClip(key, FPS, (tree.images[key],), {0: Label(path, coding)})
 
 
-LAYOUT = Layout("own pictures", is_folders, open_folders, EXPECTED, splits, SOURCE, unused=unused)
+LAYOUT = Layout("own pictures", is_folders, open_folders, EXPECTED, splits, SOURCE, unused=unused, lacks=lacks)

@@ -13,9 +13,10 @@ import numpy as np
 
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.files import read_rgb
-from streamdeq.data.labelled import PICTURES, distinct_colours, subfolders
+from streamdeq.data.labelled import PICTURES, subfolders
 from streamdeq.data.layout import Layout
 from streamdeq.errors import StreamdeqError
+from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
 
 EXPECTED = "train/ and val/, each with one folder of pictures per class"

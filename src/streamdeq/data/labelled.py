@@ -1,6 +1,5 @@
 """Frames in picture files, some of which have a label file, and what readers of folders share. Knows no layout."""
 
-import colorsys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,17 +92,6 @@ class LabelledClip(Clip):
                 f"expected {path} to be as large as its picture {picture}, {width}x{height}, "
                 f"got {stored.shape[1]}x{stored.shape[0]}; replace one of them"
             )
-
-
-def distinct_colours(count: int) -> tuple[tuple[int, int, int], ...]:
-    """RGB colours for classes that come without: neighbours differ in hue by the golden section of the circle."""
-    turn = (5**0.5 - 1) / 2
-    return tuple(_colour(number * turn % 1.0, 0.95 if number % 2 else 0.7) for number in range(count))
-
-
-def _colour(hue: float, value: float) -> tuple[int, int, int]:
-    red, green, blue = colorsys.hsv_to_rgb(hue, 0.75, value)
-    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def subfolders(folder: Path) -> list[Path]:

@@ -11,6 +11,10 @@ def nothing(folder: Path) -> tuple[str, ...]:
     return ()
 
 
+def unlike(folder: Path) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Layout:
     """A kind of folder.
@@ -24,6 +28,7 @@ class Layout:
         source: how to get what a folder lacks, in words.
         complete: the number of labelled frames of a split, where it is known.
         unused: what is in a folder and used by no split, in words.
+        lacks: what a folder that is not recognised lacks to be one, in words; empty where it is nothing of the kind.
     """
 
     name: str
@@ -34,3 +39,4 @@ class Layout:
     source: str
     complete: Mapping[str, int] = field(default_factory=dict)
     unused: Callable[[Path], tuple[str, ...]] = nothing
+    lacks: Callable[[Path], str] = unlike

@@ -47,4 +47,7 @@ def find_layout(folder: Path) -> Layout:
     for layout in LAYOUTS:
         if layout.recognise(folder):
             return layout
+    for layout in LAYOUTS:
+        if lacks := layout.lacks(folder):
+            raise StreamdeqError(f"{folder} looks like {layout.name}, but lacks {lacks}")
     raise StreamdeqError(f"expected a data set in {folder} ({known}), found none of them; is it another folder?")

@@ -7,21 +7,16 @@ frame's own pixels. Reading the picture from a file or a camera and drawing are 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from streamdeq.data.base import Dataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol import Evaluated, Settings
 from streamdeq.frame import Frame
-from streamdeq.latent import Latent
-from streamdeq.models.cells import Injection
 from streamdeq.solvers import make_solver
-from streamdeq.streaming.engine import Engine, ModelFunctions, Row
-from streamdeq.streaming.geometry import HW
+from streamdeq.streaming.engine import Engine, Row
 
 #: Frames at the start that are not counted: memory is allocated and kernels are chosen there.
 WARM_UP = 5
@@ -87,9 +82,8 @@ def measure(
         raise StreamdeqError(f"expected more than {warm_up} frames to measure latency, got {len(images)}")
     solver = make_solver(settings.solver or model.spec.solver, iterations)
     engine, evaluations = model.engine(solver, settings.size), solver.evaluations(iterations)
-    head = engine.functions = _TimedHead(engine.functions)
     row = engine.open()
-    times = [_time(engine, head, row, Frame(image, n, 0.0), evaluations) for n, image in enumerate(images)][warm_up:]
+    times = [_time(engine, row, Frame(image, n, 0.0), evaluations) for n, image in enumerate(images)][warm_up:]
     parts = {part: _percentiles([getattr(t, part) for t in times]) for part in ("total", *_parts())}
     return Latency(iterations, evaluations, len(times), torch.get_num_threads(), **parts)
 
@@ -104,47 +98,23 @@ def some_images(dataset: Dataset, frames: int = FRAMES + WARM_UP) -> list[np.nda
     return [pictures[n % len(pictures)] for n in range(frames)]
 
 
-class _TimedHead:
-    """A model's functions that note how long the last `predict` took: the engine's `read` is that and decoding."""
-
-    def __init__(self, functions: ModelFunctions) -> None:
-        self._functions = functions
-        self.seconds = 0.0
-
-    def inject(self, pictures: Tensor, canvas_hw: HW) -> Injection:
-        return self._functions.inject(pictures, canvas_hw)
-
-    def zeros(self, injection: Injection) -> Latent:
-        return self._functions.zeros(injection)
-
-    def step(self, z: Latent, injection: Injection) -> Latent:
-        return self._functions.step(z, injection)
-
-    def predict(self, z: Latent) -> Any:
-        began = self.now()
-        outputs = self._functions.predict(z)
-        self.seconds = self.now() - began
-        return outputs
-
-    def wait(self) -> None:
-        self._functions.wait()
-
-    def now(self) -> float:
-        """The clock once the device has done all it was given: otherwise `read` would be charged for the solve."""
-        self.wait()
-        return perf_counter()
-
-
-def _time(engine: Engine, head: _TimedHead, row: Row, frame: Frame, evaluations: int) -> _Times:
-    clock = [head.now()]
+def _time(engine: Engine, row: Row, frame: Frame, evaluations: int) -> _Times:
+    clock = [_now(engine)]
     engine.observe([row], [frame])
-    clock.append(head.now())
+    clock.append(_now(engine))
     for _ in range(evaluations):
         engine.iterate([row])
-    clock.append(head.now())
+    clock.append(_now(engine))
     engine.read([row])
-    inject, solve, read = (after - before for before, after in zip(clock, [*clock[1:], head.now()], strict=True))
-    return _Times(inject, solve, head.seconds, read - head.seconds)
+    inject, solve, read = (after - before for before, after in zip(clock, [*clock[1:], _now(engine)], strict=True))
+    assert row.status is not None  # observed
+    return _Times(inject, solve, read - row.status.decode_s, row.status.decode_s)
+
+
+def _now(engine: Engine) -> float:
+    """The clock once the device has done all it was given: otherwise `read` would be charged for the solve."""
+    engine.functions.wait()
+    return perf_counter()
 
 
 def _parts() -> tuple[str, ...]:

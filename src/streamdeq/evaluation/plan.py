@@ -52,6 +52,19 @@ class Plan:
     note: str = ""
 
 
+USUAL_OFFSETS = (0, 1, 2, 5, 10, 20)
+
+
+def usual_offsets(dataset: Dataset) -> tuple[int, ...]:
+    """`USUAL_OFFSETS` where a labelled frame has that many before it; else those below what half of them have, and
+    that: 19 on Cityscapes, whose labelled frames are the 20th of their films."""
+    before = sorted(t for _, t in dataset.samples)
+    if not before or before[-1] >= USUAL_OFFSETS[-1]:
+        return USUAL_OFFSETS
+    most = before[len(before) // 2]
+    return (*(offset for offset in USUAL_OFFSETS if offset < most), most)
+
+
 def make_plan(dataset: Dataset, offsets: Sequence[int], *, early: bool = False) -> Plan:
     """The labelled frames with at least max(offsets) predecessors, and the fewest streams that reach all offsets.
 

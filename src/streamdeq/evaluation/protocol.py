@@ -14,7 +14,7 @@ from typing import Protocol
 from streamdeq.data.base import Dataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.footage import Footage
-from streamdeq.evaluation.plan import Chain, Plan, Sample, continuous_chains, make_plan
+from streamdeq.evaluation.plan import USUAL_OFFSETS, Chain, Plan, Sample, continuous_chains, make_plan
 from streamdeq.models.spec import ModelSpec
 from streamdeq.solvers import Solver, make_solver
 from streamdeq.streaming.engine import Engine, Row
@@ -56,7 +56,7 @@ class Settings:
     """
 
     iterations: tuple[int, ...] = (1, 2, 4, 8)
-    offsets: tuple[int, ...] = (0, 1, 2, 5, 10, 20)
+    offsets: tuple[int, ...] = USUAL_OFFSETS
     solver: str | None = None
     size: int | str | None = None
     batch: int = 8

@@ -14,7 +14,7 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation import table
 from streamdeq.evaluation.latency import Latency
 from streamdeq.evaluation.protocol import Evaluation
-from streamdeq.evaluation.table import Row
+from streamdeq.evaluation.table import Row, Show, figure_alone
 from streamdeq.files import atomic_path, ensure_folder
 
 FORMAT = "streamdeq-eval-1"
@@ -68,15 +68,16 @@ class Report:
         }
         return json.dumps(parts, indent=1, allow_nan=False) + "\n"
 
-    def text(self) -> str:
-        """For a terminal."""
+    def text(self, show: Show = figure_alone) -> str:
+        """For a terminal. `show`: how a figure is written."""
         below = self._below()
-        return "\n".join([self._title(), "", table.text(self.rows, self._ms()), *([""] if below else []), *below])
+        shown = table.text(self.rows, self._ms(), show)
+        return "\n".join([self._title(), "", shown, *([""] if below else []), *below])
 
-    def markdown(self) -> str:
-        """For a README."""
+    def markdown(self, show: Show = figure_alone) -> str:
+        """For a README. `show`: how a figure is written."""
         below = [line for note in self._below() for line in ("", note)]
-        return "\n".join([table.markdown(self.rows, self._ms()), "", self._title(), *below])
+        return "\n".join([table.markdown(self.rows, self._ms(), show), "", self._title(), *below])
 
     def _title(self) -> str:
         head, row = self.header, self.rows[0]

@@ -4,10 +4,11 @@ Knows no model and no data set. A figure that does not exist shows as "–".
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.evaluation.bootstrap import RESAMPLES, interval, resample
 from streamdeq.evaluation.protocol import Evaluation, Mode
 from streamdeq.registry import unknown
 
@@ -25,6 +26,7 @@ class Row:
         value: of `metric`, in points 0–100; None if nothing could be counted.
         frames: scored frames; the same ones in every row of a table.
         nfe: applications of `f` per frame.
+        low, high: of the bootstrap interval, in points; None where none was drawn.
         figures: everything the task's metric says, by name; `value` is one of them.
     """
 
@@ -36,18 +38,37 @@ class Row:
     value: float | None
     frames: int
     nfe: int
+    low: float | None = None
+    high: float | None = None
     figures: Mapping[str, float | None] = field(default_factory=dict)
 
 
-def make_rows(evaluation: Evaluation, figure: str | None = None) -> tuple[Row, ...]:
+Show = Callable[[Row | None], str]
+
+
+def figure_alone(row: Row | None) -> str:
+    """`58.4`."""
+    return NOTHING if row is None or row.value is None else f"{row.value:.1f}"
+
+
+def with_interval(row: Row | None) -> str:
+    """`58.4 (55.9–60.6)`, where there is an interval."""
+    if row is None or row.low is None or row.high is None:
+        return figure_alone(row)
+    return f"{figure_alone(row)} ({row.low:.1f}–{row.high:.1f})"
+
+
+def make_rows(evaluation: Evaluation, resamples: int = RESAMPLES, figure: str | None = None) -> tuple[Row, ...]:
     """A figure for every cell: single frames first, then by iterations and offset as they were asked for.
 
     Args:
+        resamples: to draw intervals from, the same ones for every cell; 0 for no intervals.
         figure: which of the task's, by name; None for the one that stands for it.
 
     Raises:
         StreamdeqError: the task has no figure of that name.
     """
+    drawn = resample(evaluation.plan.samples, resamples) if resamples else None
     rows = []
     for cell, score in evaluation.scores.items():
         figures = {k: None if math.isnan(value) else value for k, value in score.total.compute().items()}
@@ -55,20 +76,27 @@ def make_rows(evaluation: Evaluation, figure: str | None = None) -> tuple[Row, .
         if name not in figures:
             raise StreamdeqError(unknown("figure", name, list(figures)))
         about = (cell.mode, evaluation.solver, cell.iterations, cell.offset)
-        rows.append(Row(*about, name, figures[name], len(score.pieces), score.nfe, figures))
+        row = Row(*about, name, figures[name], len(score.pieces), score.nfe, figures=figures)
+        within = interval(drawn.figures(score.pieces, name)) if drawn else None
+        rows.append(replace(row, low=within.low, high=within.high) if within else row)
     return tuple(rows)
 
 
-def text(rows: Sequence[Row], ms: Mapping[int, float] | None = None) -> str:
-    """For a terminal. `ms`: milliseconds per streamed frame by iteration count, where measured."""
-    single = _single_line(rows, "{}*") + "  (* the best)"
-    return "\n".join([*_aligned(_streaming(rows, ms)), "", single] if _streams(rows) else [single])
+def text(rows: Sequence[Row], ms: Mapping[int, float] | None = None, show: Show = figure_alone) -> str:
+    """For a terminal.
+
+    Args:
+        ms: milliseconds per streamed frame by iteration count, where measured.
+        show: how a figure is written.
+    """
+    single = _single_line(rows, "{}*", show) + "  (* the best)"
+    return "\n".join([*aligned(_streaming(rows, ms, show)), "", single] if _streams(rows) else [single])
 
 
-def markdown(rows: Sequence[Row], ms: Mapping[int, float] | None = None) -> str:
-    """For a README; the best single-frame count is bold."""
-    single = _single_line(rows, "**{}**")
-    return "\n".join([*_piped(_streaming(rows, ms)), "", single] if _streams(rows) else [single])
+def markdown(rows: Sequence[Row], ms: Mapping[int, float] | None = None, show: Show = figure_alone) -> str:
+    """For a README; the best single-frame count is bold. Arguments as for `text`."""
+    single = _single_line(rows, "**{}**", show)
+    return "\n".join([*piped(_streaming(rows, ms, show)), "", single] if _streams(rows) else [single])
 
 
 def best_single(rows: Sequence[Row]) -> Row | None:
@@ -81,50 +109,48 @@ def _streams(rows: Sequence[Row]) -> bool:
     return any(row.mode is Mode.STREAMING for row in rows)
 
 
-def _streaming(rows: Sequence[Row], ms: Mapping[int, float] | None) -> list[Cells]:
+def _streaming(rows: Sequence[Row], ms: Mapping[int, float] | None, show: Show) -> list[Cells]:
     """Heading and a line per iteration count: from scratch, streaming at every offset, what that gains, NFE; then
     streaming through whole clips, where that was scored."""
-    streaming = [row for row in rows if row.mode is Mode.STREAMING]
-    scratch = {row.iterations: row.value for row in rows if row.mode is Mode.SINGLE}
-    values = {(row.iterations, row.offset): row.value for row in streaming}
-    offsets = list(dict.fromkeys(row.offset for row in streaming if row.offset is not None))
+    streaming = {(row.iterations, row.offset): row for row in rows if row.mode is Mode.STREAMING}
+    scratch = {row.iterations: row for row in rows if row.mode is Mode.SINGLE}
+    offsets = list(dict.fromkeys(row.offset for row in streaming.values() if row.offset is not None))
     last = max(offsets)
-    continuous = {row.iterations: row.value for row in rows if row.mode is Mode.CONTINUOUS}
+    continuous = {row.iterations: row for row in rows if row.mode is Mode.CONTINUOUS}
     heading = ["iterations", "NFE", "from scratch", *(f"+{offset}" for offset in offsets), f"gain at +{last}"]
     heading += ["continuous"] * bool(continuous)
     lines = [heading + ["ms per frame"] * (ms is not None)]
-    for count, nfe in dict.fromkeys((row.iterations, row.nfe) for row in streaming):
-        gain = _gain(values.get((count, last)), scratch.get(count))
-        figures = [_points(scratch.get(count)), *(_points(values.get((count, offset))) for offset in offsets), gain]
+    for count, nfe in dict.fromkeys((row.iterations, row.nfe) for row in streaming.values()):
+        along = [scratch.get(count), *(streaming.get((count, offset)) for offset in offsets)]
         time = [f"{ms[count]:.1f}" if count in ms else NOTHING] if ms is not None else []
-        through = [_points(continuous[count])] if continuous else []
-        lines.append([str(count), str(nfe), *figures, *through, *time])
+        through = [show(continuous[count])] if continuous else []
+        gain = _gain(streaming.get((count, last)), along[0])
+        lines.append([str(count), str(nfe), *map(show, along), gain, *through, *time])
     return lines
 
 
-def _single_line(rows: Sequence[Row], mark: str) -> str:
+def _single_line(rows: Sequence[Row], mark: str, show: Show) -> str:
     best = best_single(rows)
     parts = []
     for row in rows:
         if row.mode is Mode.SINGLE:
-            figure = _points(row.value)
-            parts.append(f"{row.iterations}: {mark.format(figure) if row is best else figure}")
+            parts.append(f"{row.iterations}: {mark.format(show(row)) if row is best else show(row)}")
     return f"single frame, by iterations: {', '.join(parts)}"
 
 
-def _points(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:.1f}"
+def _gain(streaming: Row | None, scratch: Row | None) -> str:
+    if streaming is None or scratch is None or streaming.value is None or scratch.value is None:
+        return NOTHING
+    return f"{streaming.value - scratch.value:+.1f}"
 
 
-def _gain(streaming: float | None, scratch: float | None) -> str:
-    return NOTHING if streaming is None or scratch is None else f"{streaming - scratch:+.1f}"
-
-
-def _aligned(lines: Sequence[Cells]) -> list[str]:
+def aligned(lines: Sequence[Cells]) -> list[str]:
+    """Columns of text, to the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
 
 
-def _piped(lines: Sequence[Cells]) -> list[str]:
+def piped(lines: Sequence[Cells]) -> list[str]:
+    """A Markdown table; the first line is the heading."""
     heading, *rest = lines
     return [f"| {' | '.join(line)} |" for line in (heading, ["---:"] * len(heading), *rest)]

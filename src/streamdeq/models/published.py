@@ -5,7 +5,6 @@ scale and shift. What they cannot show is assumed: groups (8 in every published 
 dropout, the picture size and the solver's iterations of the paper.
 """
 
-import colorsys
 import hashlib
 import os
 import pickle
@@ -21,7 +20,8 @@ from torch import Tensor
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
-from streamdeq.models.spec import RGB, ModelSpec, Provenance
+from streamdeq.models.palette import distinct_colours
+from streamdeq.models.spec import ModelSpec, Provenance
 from streamdeq.registry import unknown
 
 Tensors = dict[str, Tensor]
@@ -104,7 +104,7 @@ def read_published(
         task=task,
         architecture=architecture,
         classes=_names(classes, count, path),
-        palette=_palette(count),
+        palette=distinct_colours(count),
         size=HEADS[task].size,
         solver="broyden",
         iterations=HEADS[task].iterations,
@@ -231,9 +231,3 @@ def _names(given: tuple[str, ...] | None, count: int, path: Path) -> tuple[str, 
     if len(given) != count:
         raise StreamdeqError(f"expected the names of the {count} classes of {path}, got {len(given)}; one per line")
     return given
-
-
-def _palette(count: int) -> tuple[RGB, ...]:
-    """Neighbouring indices far apart in hue (steps of the golden ratio), in 0–255."""
-    colours = (colorsys.hsv_to_rgb(0.618034 * k % 1, 0.65, 0.9) for k in range(count))
-    return tuple((round(255 * r), round(255 * g), round(255 * b)) for r, g, b in colours)

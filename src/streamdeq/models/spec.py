@@ -14,13 +14,21 @@ RGB = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where weights come from. `recipe`: the training recipe as JSON values; `metrics`: named figures in points."""
+    """Where weights come from.
+
+    Args:
+        recipe: the training recipe as JSON values.
+        metrics: named figures in points.
+        steps, seconds: optimiser steps and wall time of the training; 0 where unknown.
+    """
 
     recipe: dict[str, Any] = field(default_factory=dict)
     data: str = ""
     licence: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
     trained_with: str = ""
+    steps: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ class Recorder(Sink[Entry]):
             "decode": frame.decode_s,
             "inject": status.inject_s,
             "solve": status.solve_s,
-            "head": status.head_s,
+            "head": status.read_s,
             "draw": draw_s,
             "encode": encode_s,
         }

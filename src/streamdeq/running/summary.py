@@ -68,9 +68,9 @@ class Summary:
     def count(self, decode_s: float, status: Status) -> None:
         """Add a processed frame; what drawing and encoding took is added by who does it."""
         self.processed += 1
-        for stage, seconds in zip(STAGES, (decode_s, status.inject_s, status.solve_s, status.head_s), strict=False):
+        for stage, seconds in zip(STAGES, (decode_s, status.inject_s, status.solve_s, status.read_s), strict=False):
             self.stages_s[stage].add(seconds)
-        self.answer_s.add(status.inject_s + status.solve_s + status.head_s)
+        self.answer_s.add(status.inject_s + status.solve_s + status.read_s)
         self.nfe.add(status.nfe)
         self.residual.add(status.residual)
 

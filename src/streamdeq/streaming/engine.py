@@ -174,7 +174,7 @@ class Engine:
                 )
                 one = pytree.tree_map_only(Tensor, lambda t, n=n: t[n : n + 1], outputs)
                 answer = self._decode(one, row.geometry, status)  # type: ignore[arg-type]
-                row.status = replace(status, head_s=share + perf_counter() - decoding)
+                row.status = replace(status, head_s=share, decode_s=perf_counter() - decoding)
                 row.poisoned = row.poisoned or failed[n]
                 answers[id(row)] = replace(answer, status=row.status)
         return [answers[id(row)] for row in rows]

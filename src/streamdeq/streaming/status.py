@@ -35,7 +35,8 @@ class Status:
         failed: the solve met a non-finite value; the answer is the last finite one and the next frame starts cold.
         cut: the frame was taken for the first of a new shot.
         gap_s: seconds the source was away before this frame.
-        inject_s, solve_s, head_s: seconds spent on this frame so far.
+        inject_s, solve_s: seconds spent on this frame so far.
+        head_s, decode_s: seconds the answer took, until the task's outputs and from them to it.
     """
 
     frame_index: int
@@ -51,3 +52,9 @@ class Status:
     inject_s: float = 0.0
     solve_s: float = 0.0
     head_s: float = 0.0
+    decode_s: float = 0.0
+
+    @property
+    def read_s(self) -> float:
+        """Seconds the answer took."""
+        return self.head_s + self.decode_s

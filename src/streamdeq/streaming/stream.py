@@ -95,7 +95,7 @@ class _FrameSolve:
         """The answer that stays."""
         began = self._clock()
         result = self._current()
-        self._head_s = max(self._clock() - began, result.status.head_s)
+        self._head_s = max(self._clock() - began, result.status.read_s)
         self._row.status = replace(result.status, stopped=stopped)
         return replace(result, status=self._row.status)
 

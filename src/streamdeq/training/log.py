@@ -5,6 +5,7 @@ a kill), so that the log is that of one run.
 """
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -48,11 +49,16 @@ class RunLog:
         return RunLog(path)
 
     def write(self, line: dict[str, Any]) -> None:
-        self.file.write(json.dumps(line) + "\n")
+        self.file.write(json.dumps({name: _valid(value) for name, value in line.items()}) + "\n")
         self.file.flush()
 
     def close(self) -> None:
         self.file.close()
+
+
+def _valid(value: Any) -> Any:
+    """JSON has neither NaN nor infinity: the loss of a step that was skipped is null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

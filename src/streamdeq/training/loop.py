@@ -199,7 +199,8 @@ class Trainer:
             estimate_statistics(network, (lambda i=i: self._pass(network, i) for i in passes))
         metrics = self._validate(log, network)
         about = f"streamdeq {__version__}, {self.state.step} steps, {self.state.elapsed_s:.0f} s"
-        spec = self.spec.with_provenance(metrics=metrics, trained_with=about)
+        spent = {"steps": self.state.step, "seconds": round(self.state.elapsed_s)}
+        spec = self.spec.with_provenance(metrics=metrics, trained_with=about, **spent)
         save_weights(self.run.folder / WEIGHTS, network, spec)
 
     def _steps(self, log: RunLog) -> bool:

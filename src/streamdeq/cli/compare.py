@@ -1,0 +1,95 @@
+"""`streamdeq compare`: several models on the same frames, as one table. A thin caller of `streamdeq.evaluation`."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from streamdeq.cli import options
+from streamdeq.cli.options import at_least
+from streamdeq.errors import StreamdeqError
+
+
+def compare(
+    models: Annotated[list[str], typer.Argument(metavar="NAME|FILE...", help="Packaged models, or weights files.")],
+    data: Annotated[str, typer.Option("--data", metavar="DIR|synthetic", help="The data set.")],
+    split: Annotated[str, typer.Option("--split", metavar="NAME", help="The part of it to score.")] = "val",
+    iterations: options.IterationCounts = (1, 2, 4, 8),
+    offset: Annotated[
+        int,
+        typer.Option(
+            "--offset",
+            metavar="N",
+            parser=at_least(0, "--offset"),
+            help="Frames between the start from zeros and the scored frame.",
+        ),
+    ] = 10,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option("--peer", metavar="NAME=FILE", help="A torchvision network to judge frame by frame; repeatable."),
+    ] = None,
+    precision: options.Precision = "auto",
+    device: options.Device = "auto",
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write JSON as well.")] = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Compare models as they stream: streamdeq compare camvid-s camvid-s-sur --data DIR."""
+    import streamdeq
+    from streamdeq.data.open import open_dataset
+    from streamdeq.evaluation import compared
+    from streamdeq.evaluation.comparison import Ours, Theirs
+    from streamdeq.evaluation.comparison import compare as judge
+    from streamdeq.evaluation.peers import load_peer
+    from streamdeq.evaluation.protocol import Settings
+    from streamdeq.evaluation.report import check_writable
+    from streamdeq.tasks import build_network
+
+    if out is not None:
+        check_writable(out)
+    began = time.monotonic()
+    dataset = open_dataset(data, split)
+    loaded = [streamdeq.load(model, device, precision) for model in models]
+    ours = [Ours(one, sum(p.numel() for p in build_network(one.spec).parameters())) for one in loaded]
+    theirs = []
+    for name, path in map(_named_file, peer or []):
+        network, training = load_peer(name, path, loaded[0].spec, loaded[0].functions.device, precision)
+        theirs.append(Theirs(name, network, training))
+
+    def say(what: str) -> None:
+        if not quiet:
+            typer.echo(f"compare: {what}", err=True)
+
+    comparison = judge(ours, theirs, dataset, Settings(tuple(iterations), (offset,)), say)
+    if out is not None:
+        header = {
+            "models": _hashes(models),
+            "peers": list(peer or []),
+            "data": data,
+            "split": split,
+            "seconds": round(time.monotonic() - began),
+            **_place(loaded[0]),
+        }
+        compared.write(comparison, header, out)
+    typer.echo(compared.markdown(comparison) if markdown else compared.text(comparison))
+
+
+def _named_file(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise StreamdeqError(f"--peer: expected NAME=FILE, got '{text}'")
+    return name, Path(path)
+
+
+def _hashes(models: list[str]) -> dict[str, str]:
+    from streamdeq.models import zoo
+    from streamdeq.models.checkpoint import digest, read_weights
+
+    return {model: digest(read_weights(zoo.find(model))[1]) for model in models}
+
+
+def _place(model: Any) -> dict[str, Any]:
+    from streamdeq.training.log import surroundings
+
+    return {"precision": str(model.functions.dtype).removeprefix("torch."), **surroundings(model.functions.device)}

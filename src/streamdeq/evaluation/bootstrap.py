@@ -1,0 +1,117 @@
+"""How sure a figure is: percentile bootstrap intervals over the scored frames. Knows frames and merging, no task.
+
+A resample is put together from *blocks* of neighbouring frames (moving blocks, Künsch 1989; taken around the end of a
+clip, so that its first and last frames are drawn as often as the others, Politis & Romano 1992). Neighbours in a video
+show nearly the same picture and are wrong in the same places: drawn one by one they would count as independent
+evidence and the interval would be far too narrow. Blocks never reach into another clip; where every clip has one
+scored frame, blocks are frames and this is Efron's bootstrap.
+
+A block is as long as the square root of the number of frames of the longest clip (9 of CamVid's 81): it has to grow
+with the clip and to stay short against it. The third root is best where correlation dies out within a few frames
+(Hall, Horowitz & Jing 1995); an error lasts as long as its object is in view, so we take longer blocks, which err
+towards wider intervals. A fixed rule gives all figures over the same frames the same resamples: two figures can be
+compared resample by resample.
+
+What no resampling of one clip can tell is how another drive would have gone.
+"""
+
+import copy
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.evaluation.plan import Sample
+from streamdeq.tasks import Metric
+
+RESAMPLES = 1000
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Where the figure lies in `LEVEL` of the resamples."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class Resamples:
+    """The resamples of a set of frames.
+
+    Args:
+        blocks: frames that are drawn together.
+        draws: (resamples, drawn) numbers of blocks.
+        length: frames of a block; fewer in a clip that has fewer.
+    """
+
+    blocks: tuple[tuple[Sample, ...], ...]
+    draws: np.ndarray
+    length: int
+
+    def figures(self, pieces: Mapping[Sample, Metric], name: str | None = None) -> np.ndarray:
+        """(resamples,): a figure over the frames of every resample, given the metric of each frame.
+
+        Args:
+            name: which of the metric's; None for the one that stands for the task.
+        """
+        # A block is merged once however often it is drawn.
+        merged = [_merge(pieces[sample] for sample in block) for block in self.blocks]
+        figures = np.empty(len(self.draws))
+        for n, numbers in enumerate(self.draws):
+            total = _merge(merged[number] for number in numbers)
+            figures[n] = total.compute().get(name or total.name, math.nan)
+        return figures
+
+
+def resample(
+    samples: Sequence[Sample], resamples: int = RESAMPLES, length: int | None = None, seed: int = 0
+) -> Resamples:
+    """Draw resamples of `samples`: the same for the same arguments.
+
+    A resample holds as many frames as there are, on average over resamples where clips are shorter than a block. Each
+    frame is drawn equally often: from n frames of a clip come n blocks of min(length, n), drawn with a probability
+    that is inverse to their length.
+
+    Args:
+        length: frames of a block; by default as the module says.
+    """
+    if resamples < 1 or (length is not None and length < 1):
+        raise StreamdeqError(
+            f"bootstrap: expected at least 1 resample and blocks of at least 1 frame, got {resamples} and {length}"
+        )
+    clips = [tuple(clip) for _, clip in groupby(sorted(samples), key=lambda sample: sample.clip)]
+    length = length or round(math.sqrt(max(map(len, clips))))
+    blocks = [block for clip in clips for block in _around(clip, length)]
+    weights = np.array([1 / len(block) for block in blocks])
+    drawn = max(1, round(weights.sum()))
+    rng = np.random.default_rng(seed)
+    draws = rng.choice(len(blocks), (resamples, drawn), p=weights / weights.sum())
+    return Resamples(tuple(blocks), draws, length)
+
+
+def interval(figures: np.ndarray, level: float = LEVEL) -> Interval | None:
+    """The percentiles that leave (1 − level) / 2 outside on either side; None where nothing could be counted."""
+    counted = figures[~np.isnan(figures)]
+    if not len(counted):
+        return None
+    low, high = np.quantile(counted, ((1 - level) / 2, (1 + level) / 2))
+    return Interval(float(low), float(high))
+
+
+def _around(clip: tuple[Sample, ...], length: int) -> list[tuple[Sample, ...]]:
+    """A block from every frame on, as if the clip were a ring."""
+    ring = clip + clip
+    return [ring[begin : begin + min(length, len(clip))] for begin in range(len(clip))]
+
+
+def _merge(metrics: Iterable[Metric]) -> Metric:
+    first, *others = metrics
+    total = copy.deepcopy(first)
+    for other in others:
+        total.merge(other)
+    return total

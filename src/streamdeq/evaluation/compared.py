@@ -1,0 +1,74 @@
+"""A comparison as it is shown and kept: text for a terminal, Markdown for a README, JSON. Knows no network.
+
+The JSON file: `format`, `header` (models with their hashes, data, surroundings) and `comparison` as it is in memory.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from streamdeq.evaluation.comparison import Comparison, Entry, Figure, Line
+from streamdeq.evaluation.table import NOTHING, Cells, aligned, piped
+from streamdeq.files import atomic_path
+
+FORMAT = "streamdeq-compare-1"
+
+
+def text(comparison: Comparison) -> str:
+    """For a terminal."""
+    return "\n".join([*aligned(_cells(comparison)), "", *_below(comparison)])
+
+
+def markdown(comparison: Comparison) -> str:
+    """For a README."""
+    return "\n".join([*piped(_cells(comparison)), "", " ".join(_below(comparison))])
+
+
+def write(comparison: Comparison, header: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """The JSON file, whole or not at all."""
+    parts = {"format": FORMAT, "header": dict(header), "comparison": asdict(comparison)}
+    with atomic_path(path) as part:
+        part.write_text(json.dumps(parts, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _cells(comparison: Comparison) -> list[Cells]:
+    """Heading, and a line per model and iteration count; what is of the model stands in its first line."""
+    heading = [
+        "model", "trained", "single frame", "iterations", "NFE", "ms",
+        f"streaming, +{comparison.offset}", "from scratch", "flicker",
+    ]  # fmt: skip
+    return [heading, *(cells for entry in comparison.entries for cells in _entry(entry))]
+
+
+def _entry(entry: Entry) -> list[Cells]:
+    trained = f"{entry.seconds / 60:.0f} min, {entry.steps} steps" if entry.seconds else NOTHING
+    streams = any(line.streaming for line in entry.lines)
+    single = f"{_figure(entry.single)} at {entry.best}" if streams else _figure(entry.single)
+    first = [f"{entry.name} ({entry.parameters / 1e6:.1f} M)", trained, single]
+    return [[*(first if n == 0 else ["", "", ""]), *_line(line)] for n, line in enumerate(entry.lines)]
+
+
+def _line(line: Line) -> Cells:
+    nfe = NOTHING if line.nfe is None else str(line.nfe)
+    restless = NOTHING if line.flicker is None else f"{line.flicker:.2f} %"
+    scratch = _figure(line.scratch)
+    return [str(line.iterations), nfe, f"{line.ms:.1f}", _figure(line.streaming), scratch, restless]
+
+
+def _figure(figure: Figure | None) -> str:
+    if figure is None or figure.value is None:
+        return NOTHING
+    if figure.interval is None:
+        return f"{figure.value:.1f}"
+    return f"{figure.value:.1f} ({figure.interval.low:.1f}–{figure.interval.high:.1f})"
+
+
+def _below(comparison: Comparison) -> list[str]:
+    where = f"in brackets where it lies in 95 of 100 resamples of blocks of {comparison.block} frames"
+    return [
+        f"{comparison.metric} in points over the same {comparison.frames} frames; {where}.",
+        "ms: median per frame, picture to answer, measured in turns.",
+        "flicker: of the pixels that stand still between two frames, those whose label flips (a peer: frame by frame).",
+    ]

@@ -1,0 +1,264 @@
+"""Several models on the same frames, as one table: streaming, from scratch and alone, with intervals, times, flicker.
+
+Ours stream by the protocol; a peer (`peers`) answers every frame alone. Times are measured in turns, so that whatever
+else the machine does falls on all alike. Knows no file.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import numpy as np
+
+from streamdeq.data.base import Clip, Dataset
+from streamdeq.errors import StreamdeqError
+from streamdeq.evaluation.bootstrap import Interval, Resamples, interval, resample
+from streamdeq.evaluation.flicker import flicker, still_masks
+from streamdeq.evaluation.footage import Footage
+from streamdeq.evaluation.latency import measure, some_images
+from streamdeq.evaluation.peers import Peer, Training
+from streamdeq.evaluation.plan import make_plan
+from streamdeq.evaluation.protocol import Evaluated, Evaluation, Mode, Score, Settings, check_classes, evaluate
+from streamdeq.frame import Frame
+from streamdeq.solvers import make_solver
+from streamdeq.tasks import Result
+
+#: Turns of timing, and frames of each (the first are not counted).
+TURNS, FRAMES, UNCOUNTED = 5, 25, 5
+#: Frames at the start of the flicker's film that are streamed and not counted.
+LEAD = 10
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A metric in points, and where it lies in 95 of 100 resamples of the frames; None where nothing was counted."""
+
+    value: float | None
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One model at one number of iterations per frame.
+
+    Args:
+        nfe: applications of `f` per frame; None for a peer, which has none.
+        streaming: after `offset` further frames. scratch: the frame alone, as many iterations from zeros.
+        ms: median milliseconds per frame, from the uint8 picture to the answer.
+        flicker: percent of still pixels whose label flips, while streaming; of a peer, frame by frame.
+    """
+
+    iterations: int
+    nfe: int | None
+    streaming: Figure | None
+    scratch: Figure
+    ms: float
+    flicker: float | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model of the table.
+
+    Args:
+        single: the frame alone at the iterations that suit the model best; `best` says how many.
+        flicker: frame by frame at `best` iterations.
+        steps, seconds: of its training; 0 where unknown.
+    """
+
+    name: str
+    parameters: int
+    single: Figure
+    best: int
+    flicker: float | None
+    steps: int
+    seconds: float
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared, on the same frames."""
+
+    metric: str
+    frames: int
+    offset: int
+    block: int
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Ours:
+    """A model that streams."""
+
+    model: Evaluated
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Theirs:
+    """A peer."""
+
+    name: str
+    peer: Peer
+    training: Training
+
+
+@dataclass(eq=False)
+class _Times:
+    """Milliseconds of a contestant by iterations, a median per turn."""
+
+    turns: dict[int, list[float]] = field(default_factory=dict)
+
+    def note(self, iterations: int, ms: float) -> None:
+        self.turns.setdefault(iterations, []).append(ms)
+
+    def median(self, iterations: int) -> float:
+        return float(np.median(self.turns[iterations]))
+
+
+def compare(
+    ours: Sequence[Ours],
+    theirs: Sequence[Theirs],
+    dataset: Dataset,
+    settings: Settings,
+    report: Callable[[str], None] = lambda what: None,
+) -> Comparison:
+    """Judge all on the frames of `dataset` that have as many predecessors as the settings' one offset.
+
+    Args:
+        report: told what is done next.
+
+    Raises:
+        StreamdeqError: models of other classes than the data's, no model, several offsets, or nothing to stream.
+    """
+    if not ours or len(settings.offsets) != 1:
+        raise StreamdeqError("a comparison needs at least one model and exactly one offset")
+    for one in ours:
+        check_classes(one.model.spec, dataset)
+    plan, [offset] = make_plan(dataset, settings.offsets), settings.offsets
+    if not plan.chains:
+        raise StreamdeqError(f"a comparison is of streams, and {plan.note}; `streamdeq eval` scores single pictures")
+    draws = resample(plan.samples)
+    film = max(dataset.clips, key=len)
+    masks = still_masks([film.image(t) for t in range(len(film))])[LEAD:]
+    times = _time(ours, theirs, dataset, settings, report)
+    entries = []
+    for one, clock in zip(ours, times, strict=False):
+        report(f"scoring {one.model.spec.name}")
+        evaluation = evaluate(one.model, dataset, settings)
+        entries.append(_entry(one, evaluation, offset, draws, clock, film, masks, settings))
+    for one, clock in zip(theirs, times[len(ours) :], strict=True):
+        report(f"scoring {one.name}")
+        entries.append(_peer_entry(one, dataset, plan.samples, draws, clock, film, masks))
+    metric = ours[0].model.task.metric().name
+    return Comparison(metric, len(plan.samples), offset, draws.length, tuple(entries))
+
+
+def _entry(
+    one: Ours,
+    evaluation: Evaluation,
+    offset: int,
+    draws: Resamples,
+    times: _Times,
+    film: Clip,
+    masks: Sequence[np.ndarray],
+    settings: Settings,
+) -> Entry:
+    scores = {(cell.mode, cell.iterations): score for cell, score in evaluation.scores.items()}
+    single = {count: _value(score) for (mode, count), score in scores.items() if mode is Mode.SINGLE}
+    best = max(single, key=lambda count: (single[count], -count))
+    lines = [
+        Line(
+            count,
+            scores[Mode.STREAMING, count].nfe,
+            _figure(scores[Mode.STREAMING, count], draws),
+            _figure(scores[Mode.SINGLE, count], draws),
+            times.median(count),
+            flicker(masks, _stream(one.model, film, count, settings, keep=True)),
+        )
+        for count in settings.iterations
+    ]
+    trained = one.model.spec.provenance
+    return Entry(
+        one.model.spec.name,
+        one.parameters,
+        _figure(scores[Mode.SINGLE, best], draws),
+        best,
+        flicker(masks, _stream(one.model, film, best, settings, keep=False)),
+        trained.steps,
+        trained.seconds,
+        tuple(lines),
+    )
+
+
+def _peer_entry(
+    one: Theirs,
+    dataset: Dataset,
+    samples: Sequence,
+    draws: Resamples,
+    times: _Times,
+    film: Clip,
+    masks: Sequence[np.ndarray],
+) -> Entry:
+    footage, score = Footage(dataset.clips), Score(one.peer.task.metric())
+    for sample in samples:
+        piece = score.pieces[sample] = one.peer.task.metric()
+        piece.update(one.peer.answer(footage.frame(sample).image), footage.target(sample))
+        score.total.merge(piece)
+    figure = _figure(score, draws)
+    restless = flicker(masks, (one.peer.answer(film.image(t)) for t in range(LEAD, len(film))))
+    line = Line(1, None, None, figure, times.median(1), restless)
+    parameters = sum(p.numel() for p in one.peer.network.parameters())
+    return Entry(one.name, parameters, figure, 1, restless, one.training.steps, one.training.seconds, (line,))
+
+
+def _figure(score: Score, draws: Resamples) -> Figure:
+    value = _value(score)
+    return Figure(None if np.isnan(value) else value, interval(draws.figures(score.pieces)))
+
+
+def _value(score: Score) -> float:
+    return score.total.compute()[score.total.name]
+
+
+def _stream(model: Evaluated, film: Clip, iterations: int, settings: Settings, keep: bool) -> Iterator[Result]:
+    """The answers for the film's frames from `LEAD` on, each started from the last one's or (not `keep`) from zeros."""
+    solver = make_solver(settings.solver or model.spec.solver, iterations)
+    engine = model.engine(solver, settings.size)
+    row = engine.open()
+    for t in range(0 if keep else LEAD, len(film)):
+        engine.observe([row], [Frame(film.image(t), t, t / film.fps)], keep=keep)
+        for _ in range(solver.evaluations(iterations)):
+            engine.iterate([row])
+        if t >= LEAD:
+            yield from engine.read([row])
+
+
+def _time(
+    ours: Sequence[Ours],
+    theirs: Sequence[Theirs],
+    dataset: Dataset,
+    settings: Settings,
+    report: Callable[[str], None],
+) -> list[_Times]:
+    """Every contestant's times, ours first, in turns."""
+    images = some_images(dataset, FRAMES)
+    times = [_Times() for _ in (*ours, *theirs)]
+    for turn in range(TURNS):
+        report(f"timing, turn {turn + 1} of {TURNS}")
+        for one, clock in zip(ours, times, strict=False):
+            for count in settings.iterations:
+                clock.note(count, measure(one.model, images, count, settings, UNCOUNTED).total.p50)
+        for one, clock in zip(theirs, times[len(ours) :], strict=True):
+            clock.note(1, _time_peer(one.peer, images))
+    return times
+
+
+def _time_peer(peer: Peer, images: Sequence[np.ndarray]) -> float:
+    seconds = []
+    for image in images:
+        began = perf_counter()
+        peer.answer(image)
+        seconds.append(perf_counter() - began)
+    return 1000 * float(np.median(seconds[UNCOUNTED:]))

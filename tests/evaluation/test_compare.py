@@ -1,0 +1,133 @@
+"""Several models and a peer on the same frames: figures as of single evaluations, and the table that tells them."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torchvision.models.segmentation import lraspp_mobilenet_v3_large
+
+import streamdeq
+from streamdeq.cli import compare
+from streamdeq.cli.main import build, guarded
+from streamdeq.data.open import open_dataset
+from streamdeq.data.synthetic.labels import PALETTE
+from streamdeq.data.synthetic.scene import CLASSES
+from streamdeq.errors import StreamdeqError
+from streamdeq.evaluation.compared import markdown, text
+from streamdeq.evaluation.comparison import Ours
+from streamdeq.evaluation.comparison import compare as judge
+from streamdeq.evaluation.peers import load_peer
+from streamdeq.evaluation.protocol import Cell, Mode, Settings, evaluate
+from streamdeq.models.architecture import Architecture
+from streamdeq.models.checkpoint import save_weights
+from streamdeq.models.spec import ModelSpec, Provenance
+from streamdeq.tasks import build_network
+
+APP = build([compare.compare])
+VIDEO = "synthetic:clips=1,frames=13,size=32x64"
+TRAINED = Provenance(steps=90, seconds=120)
+SPEC = ModelSpec(
+    "tiny", "segmentation", Architecture((4, 4), groups=2, expansion=1), CLASSES, PALETTE, size=32, provenance=TRAINED
+)
+LRASPP = "lraspp_mobilenet_v3_large"
+
+
+def weights(folder: Path, spec: ModelSpec = SPEC, seed: int = 0) -> str:
+    torch.manual_seed(seed)
+    save_weights(folder / f"{spec.name}.safetensors", build_network(spec), spec)
+    return str(folder / f"{spec.name}.safetensors")
+
+
+@pytest.fixture(scope="module")
+def peer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of an untrained peer."""
+    torch.manual_seed(0)
+    network = lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=len(CLASSES))
+    path = tmp_path_factory.mktemp("peer") / "peer.safetensors"
+    tensors = {name: t.contiguous() for name, t in network.state_dict().items()}
+    save_file(tensors, path, metadata={"steps": "7", "seconds": "60"})
+    return path
+
+
+def test_the_command_compares_two_models_and_a_peer(tmp_path, peer, capsys):
+    ours = [weights(tmp_path), weights(tmp_path, replace(SPEC, name="broyden", solver="broyden"), seed=1)]
+    out = tmp_path / "table.json"
+    line = f"compare {' '.join(ours)} --data {VIDEO} --iterations 1,2 --offset 10 --device cpu --precision fp32"
+    assert guarded(APP, [*line.split(), "--peer", f"{LRASPP}={peer}", "--out", str(out), "--markdown"]) == 0
+    shown, errors = capsys.readouterr()
+    rows = [[cell.strip() for cell in row[1:-1].split("|")] for row in shown.splitlines() if row[:1] == "|"]
+    assert [row[0].split(" ")[0] for row in rows[2:]] == ["tiny", "", "broyden", "", LRASPP]
+    assert rows[2][1] == "2 min, 90 steps"
+    assert rows[6][1] == "1 min, 7 steps"
+    assert [row[3:5] for row in rows[2:]] == [["1", "1"], ["2", "2"], ["1", "2"], ["2", "3"], ["1", "–"]]
+    assert "timing, turn 1" in errors
+
+    found = json.loads(out.read_text())
+    assert set(found["header"]["models"]) == set(ours)
+    entries = found["comparison"]["entries"]
+    assert found["comparison"]["frames"] == 3
+    dataset = open_dataset(VIDEO, "val")
+    expected = evaluate(streamdeq.load(ours[0], "cpu", "fp32"), dataset, Settings((1, 2), (10,)))
+    for n, count in enumerate((1, 2)):
+        for mode, offset, key in ((Mode.STREAMING, 10, "streaming"), (Mode.SINGLE, None, "scratch")):
+            figure = entries[0]["lines"][n][key]
+            assert figure["value"] == expected.scores[Cell(mode, count, offset)].total.compute()["mIoU"]
+            assert figure["interval"]["low"] <= figure["value"] <= figure["interval"]["high"]
+    assert all(0 <= line["flicker"] <= 100 and line["ms"] > 0 for entry in entries for line in entry["lines"])
+    assert entries[2]["lines"][0]["scratch"]["value"] == entries[2]["single"]["value"]
+
+
+@torch.no_grad()
+def test_a_peer_answers_as_torchvision_does(peer):
+    [clip] = open_dataset(VIDEO, "val").clips
+    image = clip.image(3)
+    ours, training = load_peer(LRASPP, peer, SPEC, torch.device("cpu"), "fp32")
+    network = ours.network
+    x = torch.from_numpy(image).permute(2, 0, 1).float() / 255
+    x = (x - torch.tensor(SPEC.mean)[:, None, None]) / torch.tensor(SPEC.std)[:, None, None]
+    expected = network(x[None])["out"].argmax(1)[0].numpy()
+    assert np.mean(ours.answer(image).labels != expected) == 0
+    assert (training.steps, training.seconds) == (7, 60.0)
+
+
+def test_a_model_without_a_known_training_shows_a_dash(tmp_path):
+    model = streamdeq.load(weights(tmp_path, replace(SPEC, provenance=Provenance())), "cpu", "fp32")
+    comparison = judge([Ours(model, 1000)], [], open_dataset(VIDEO, "val"), Settings((1,), (10,)))
+    assert text(comparison).splitlines()[1].split("  ")[0] == "tiny (0.0 M)"
+    assert "| tiny (0.0 M) | – |" in markdown(comparison)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--data synthetic:clips=2,frames=1,size=32x64", "a comparison is of streams, and split 'val'"),
+        (f"--data {VIDEO} --peer resnet=x.safetensors", "unknown peer 'resnet'"),
+        (f"--data {VIDEO} --peer {LRASPP}", f"--peer: expected NAME=FILE, got '{LRASPP}'"),
+        (f"--data {VIDEO} --peer {LRASPP}=nowhere.safetensors", "no weights at nowhere.safetensors"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line(tmp_path, capsys, arguments, message):
+    assert guarded(APP, ["compare", weights(tmp_path), "--device", "cpu", *arguments.split()]) == 2
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("streamdeq:")]
+    assert len(errors) == 1
+    assert message in errors[0]
+
+
+def test_weights_of_another_network_are_told_from_a_peers(tmp_path, peer):
+    with pytest.raises(
+        StreamdeqError, match=f"tiny.safetensors does not fit {LRASPP} with {len(CLASSES)} classes: Error"
+    ):
+        load_peer(LRASPP, Path(weights(tmp_path)), SPEC, torch.device("cpu"))
+    other = replace(SPEC, classes=CLASSES[:3], palette=PALETTE[:3])
+    with pytest.raises(StreamdeqError, match=f"does not fit {LRASPP} with 3 classes"):
+        load_peer(LRASPP, peer, other, torch.device("cpu"))
+
+
+def test_models_of_other_classes_are_refused(tmp_path):
+    other = streamdeq.load(weights(tmp_path, replace(SPEC, classes=tuple(f"c{i}" for i in range(len(CLASSES))))), "cpu")
+    with pytest.raises(StreamdeqError, match="differ in their classes"):
+        judge([Ours(other, 1)], [], open_dataset(VIDEO, "val"), Settings((1,), (10,)))
