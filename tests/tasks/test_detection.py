@@ -1,6 +1,7 @@
 """Detections as a user meets them: the result, what is chosen of it, its picture."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -103,12 +104,12 @@ def test_coco_gets_widths_and_its_own_numbers_of_classes():
     assert SOME[1].to_coco(5)[0]["category_id"] == 2
 
 
-def test_a_mot_file_has_a_line_for_whoever_has_an_id():
-    assert SOME.to_mot(4) == [
-        "4,7,10.00,20.00,20.00,60.00,0.9000,-1,-1,-1",
-        "4,8,0.00,0.00,12.00,40.00,0.2000,-1,-1,-1",
+def test_a_mot_file_has_a_line_for_whoever_has_an_id_and_without_tracking_for_all():
+    assert SOME.to_mot() == [
+        "4,8,10.00,20.00,20.00,60.00,0.9000,-1,-1,-1",
+        "4,9,0.00,0.00,12.00,40.00,0.2000,-1,-1,-1",
     ]
-    assert detections((1, 1, 2, 2, 0.9, 0)).to_mot(1) == []
+    assert detections((1, 1, 2, 3, 0.9, 0)).to_mot() == ["4,-1,1.00,1.00,1.00,2.00,0.9000,-1,-1,-1"]
 
 
 def test_the_record_is_json_with_boxes_in_pixels():
@@ -127,6 +128,23 @@ def test_a_user_sees_sure_ones_of_the_classes_they_want():
         TASK.chooser(Choice(conf=1.5))
     with pytest.raises(StreamdeqError, match="--classes: unknown class 'cat'; did you mean 'car'"):
         TASK.chooser(Choice(classes=("cat",)))
+
+
+def test_an_object_keeps_its_id_while_it_moves_and_one_that_crosses_it_gets_another():
+    chooser = TASK.chooser(Choice(track=True))
+    seen = []
+    for t in range(8):
+        walker, car = (10 + 3 * t, 20, 30 + 3 * t, 80, 0.9, 0), (100 - 5 * t, 50, 160 - 5 * t, 90, 0.8, 1)
+        unsure = (*walker[:4], 0.3, 0) if t == 5 else walker
+        found = replace(detections(unsure, car), status=replace(STATUS, frame_index=t, time_s=t / 25))
+        seen.append(chooser(found))
+    assert seen[0].ids.tolist() == [-1, -1]
+    for one in seen[2:5]:
+        assert dict(zip(one.names, one.ids.tolist(), strict=True)) == {"person": 0, "car": 1}
+    assert seen[5].names == ["car"]  # the walker is too unsure to be shown, and not forgotten
+    assert dict(zip(seen[7].names, seen[7].ids.tolist(), strict=True)) == {"person": 0, "car": 1}
+    empty = replace(detections(), status=replace(STATUS, time_s=1.0))
+    assert chooser(empty).ids.tolist() == []
 
 
 # -- decode ----------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from small_runs import TINY, command, data, lines
 
 import streamdeq
@@ -75,7 +76,8 @@ def test_the_weights_answer_through_the_facade_from_any_start(run):
 
 
 def test_eval_scores_every_frame_and_shows_other_figures(run, tmp_path, capsys):
-    arguments = ("--data", STREET, "--split", "val", "--iterations", "1", "--offsets", "0,5", "--continuous", "--quiet")
+    arguments = ("--data", STREET, "--split", "val", "--iterations", "1", "--offsets", "0,5", "--continuous")
+    arguments = (*arguments, "--resamples", "20", "--quiet")
     out = tmp_path / "table.json"
     assert guarded(build(COMMANDS), ["eval", str(run / WEIGHTS), *arguments, "--out", str(out)]) == 0
     assert "mAP@50 of" in capsys.readouterr().out
@@ -86,6 +88,33 @@ def test_eval_scores_every_frame_and_shows_other_figures(run, tmp_path, capsys):
     arguments = (*arguments, "--figure", "mAP@[.5:.95]")
     assert guarded(build(COMMANDS), ["eval", str(run / WEIGHTS), *arguments]) == 0
     assert capsys.readouterr().out.startswith("mAP@[.5:.95] of")
+
+
+def test_run_writes_what_was_chosen(run, tmp_path, capsys):
+    clip = open_dataset(STREET, "val").clips[0]
+    for t in range(4):
+        (tmp_path / "frames").mkdir(exist_ok=True)
+        Image.fromarray(clip.image(t)).save(tmp_path / f"frames/{t}.png")
+    common = [
+        "run",
+        str(tmp_path / "frames"),
+        "--model",
+        str(run / WEIGHTS),
+        "--quiet",
+        "--save",
+        str(tmp_path / "out"),
+    ]
+    chosen = ["--conf", "0.06", "--classes", "car", "--track", "--compare", "--write", "video,jsonl,mot"]
+    assert guarded(build(COMMANDS), [*common, *chosen]) == 0
+    records = [json.loads(line) for line in (tmp_path / "out/frames.jsonl").read_text().splitlines()]
+    assert len(records) == 4
+    objects = [one for record in records for one in record["objects"]]
+    assert all(one["class"] == "car" and one["score"] >= 0.06 and "id" in one for one in objects)
+    lines_of = (tmp_path / "out/frames.txt").read_text().splitlines()
+    assert len(lines_of) == sum(one["id"] >= 0 for one in objects)
+    capsys.readouterr()
+    assert guarded(build(COMMANDS), [*common, "--classes", "cart"]) == 2
+    assert "--classes: unknown class 'cart'; did you mean 'car'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

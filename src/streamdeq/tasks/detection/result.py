@@ -123,17 +123,17 @@ class Detections(Result):
             for label, box, score in zip(self.labels.tolist(), boxes, self.scores.tolist(), strict=True)
         ]
 
-    def to_mot(self, number: int) -> list[str]:
-        """As lines of a MOTChallenge file: frame (from 1), id, left, top, width, height, score, -1, -1, -1.
+    def to_mot(self) -> list[str]:
+        """As lines of a MOTChallenge file: frame (from 1), id (from 1), left, top, width, height, score, -1, -1, -1.
 
-        Only objects with an id have a line.
+        With tracking, those that have an id; without, all, with an id of -1, as MOTChallenge's detections are.
         """
         ids = np.full(len(self), UNKNOWN) if self.ids is None else self.ids
-        lines = []
+        number, lines = self.status.frame_index + 1, []
         for own, (left, top, right, bottom), score in zip(ids, self.boxes_xyxy.tolist(), self.scores, strict=True):
-            if own != UNKNOWN:
+            if self.ids is None or own != UNKNOWN:
                 box = f"{left:.2f},{top:.2f},{right - left:.2f},{bottom - top:.2f}"
-                lines.append(f"{number},{own},{box},{score:.4f},-1,-1,-1")
+                lines.append(f"{number},{own + 1 if own != UNKNOWN else own},{box},{score:.4f},-1,-1,-1")
         return lines
 
 

@@ -16,13 +16,17 @@ from streamdeq.tasks.detection.head import DetectionHead, Maps
 from streamdeq.tasks.detection.metric import MeanAveragePrecision
 from streamdeq.tasks.detection.result import Detections
 from streamdeq.tasks.detection.settings import DetectorSettings
+from streamdeq.tasks.detection.tracker import Tracker
 
 #: The least score a user is shown, where they name none. (The metric gets all from `DetectorSettings.least_score` on.)
 SHOWN = 0.5
+#: The least score that a tracker takes for the same object again.
+CARRIED = 0.1
 
 
 @TASKS.register("detection")
 class DetectionTask(Task):
+    writes = ("video", "jsonl", "mot")
     counts_early = True
 
     def build_head(self) -> DetectionHead:
@@ -56,7 +60,10 @@ class DetectionTask(Task):
         for name in names:
             if name not in self.spec.classes:
                 raise StreamdeqError(f"--classes: {unknown('class', name, list(self.spec.classes))}")
-        return lambda result: result.of(*names).above(conf)
+        if not choice.track:
+            return lambda result: result.of(*names).above(conf)
+        tracker = Tracker(begin=max(conf, CARRIED))
+        return lambda result: tracker(result.of(*names).above(CARRIED)).above(conf)
 
     def draw(self, image: np.ndarray, result: Detections) -> np.ndarray:
         return boxes_and_labels(image, result)
