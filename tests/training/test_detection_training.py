@@ -13,16 +13,21 @@ from small_runs import TINY, command, data, lines
 import streamdeq
 from streamdeq.boxes import Boxes
 from streamdeq.cli.main import COMMANDS, build, guarded
+from streamdeq.data.base import Dataset
 from streamdeq.data.cache import cached
+from streamdeq.data.imagenet_vid import CLASSES
 from streamdeq.data.open import open_dataset
 from streamdeq.data.transforms import View
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.checkpoint import read_weights
+from streamdeq.tasks import build_network
 from streamdeq.tasks.detection import Detections, DetectorSettings
 from streamdeq.training.loop import WEIGHTS, Run, Trainer
+from streamdeq.training.optimizers import learning_rate
 from streamdeq.training.plain import from_plain, to_plain
 from streamdeq.training.recipe import IL, Augment, Fixed, Pretrain, Recipe, Streaming
 from streamdeq.training.recipes import RECIPES
+from streamdeq.training.work import spec_of
 from streamdeq.training.works import WORKS
 from streamdeq.training.works.detection import cut
 
@@ -201,3 +206,15 @@ def test_the_recipes_of_people_differ_in_how_they_are_trained_alone():
         other = RECIPES[name]
         assert (other.head, other.architecture, other.steps) == (person.head, person.architecture, person.steps)
         assert from_plain(Recipe, json.loads(json.dumps(to_plain(other)))) == other
+
+
+def test_the_published_detector_has_its_parts_and_its_rates():
+    recipe = RECIPES["imagenet-vid-xl"]
+    dataset = Dataset("imagenet-vid", "detection", "train", CLASSES, ((0, 0, 0),) * 30, (), "")
+    with torch.device("meta"):
+        head = build_network(spec_of(recipe, dataset)).head
+    assert head.fpn.inner_blocks[3][0].weight.shape == (256, 704, 1, 1)
+    assert head.roi_heads.box_predictor.cls_score.weight.shape == (31, 1024)
+    epoch = recipe.steps // 7
+    rates = [learning_rate(recipe, step) for step in (0, 500, 2 * epoch, 5 * epoch)]
+    assert rates == pytest.approx([0.01 / 3, 0.01, 0.001, 0.0001])

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from streamdeq.data import camvid, cityscapes, coco, folders, imagefolder
+from streamdeq.data import camvid, cityscapes, coco, folders, imagefolder, imagenet_vid
 from streamdeq.data.base import Dataset
 from streamdeq.data.layout import Layout
 from streamdeq.data.synthetic.street import open_street
@@ -10,6 +10,7 @@ from streamdeq.errors import StreamdeqError
 
 SYNTHETIC = "synthetic"
 LAYOUTS: tuple[Layout, ...] = (
+    imagenet_vid.LAYOUT,
     cityscapes.LAYOUT,
     folders.LAYOUT,
     camvid.LAYOUT,

@@ -1,6 +1,6 @@
 """How much objects move: how well each covers itself in the frames around. Knows no file format."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -11,13 +11,14 @@ from streamdeq.boxes import UNKNOWN, Boxes, pairwise_iou
 REACH = 10
 
 
-def with_motion(frames: Mapping[int, Boxes]) -> dict[int, Boxes]:
-    """The frames of one clip, by number, with the motion IoU of every object that is known by an instance.
+def with_motion(frames: Mapping[int, Boxes], wanted: Iterable[int] | None = None) -> dict[int, Boxes]:
+    """The frames of one clip, by number (or those `wanted`), with the motion IoU of every object known by an instance.
 
     The motion IoU is the mean IoU of an object's box with its own boxes in the `REACH` frames before and after, those
     in which it is labelled; NaN where there is none.
     """
-    return {t: replace(boxes, motion=_motion(t, boxes, frames)) for t, boxes in frames.items()}
+    chosen = frames if wanted is None else wanted
+    return {t: replace(frames[t], motion=_motion(t, frames[t], frames)) for t in chosen}
 
 
 def _motion(t: int, boxes: Boxes, frames: Mapping[int, Boxes]) -> np.ndarray:

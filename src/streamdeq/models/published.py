@@ -1,4 +1,4 @@
-"""Reads the authors' MDEQ, DEQ and StreamDEQ checkpoints (`.pkl`, `.pth`). Knows their layout; runs nothing they contain.
+"""Reads the authors' MDEQ checkpoints of all tasks (`.pkl`, `.pth`). Knows their layout; runs nothing they contain.
 
 What the tensors show is read from their shapes: channels, expansion, classes, the head's widths, which norms have a
 scale and shift. What they cannot show is assumed: groups (8 in every published file), ImageNet's normalisation, no

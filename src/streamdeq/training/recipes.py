@@ -6,6 +6,7 @@ from streamdeq.models.architecture import Architecture
 from streamdeq.registry import Registry
 from streamdeq.tasks.detection import DetectorSettings
 from streamdeq.training.published import PUBLISHED
+from streamdeq.training.published_detector import IMAGENET_VID_XL
 from streamdeq.training.recipe import IL, Augment, Fixed, Optimizer, Pretrain, Recipe, Streaming, Uniform
 from streamdeq.training.schedules import Cosine
 
@@ -153,5 +154,6 @@ for _recipe in (
     SYNTHETIC_TINY_UR,
     SYNTHETIC_TINY_IL,
     *PUBLISHED,
+    IMAGENET_VID_XL,
 ):
     RECIPES.register(_recipe.name)(_recipe)
