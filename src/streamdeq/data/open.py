@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from streamdeq.data import camvid, cityscapes, coco, folders, imagefolder, imagenet_vid
+from streamdeq.data import camvid, cityscapes, coco, folders, imagefolder, imagenet_vid, yolo
 from streamdeq.data.base import Dataset
 from streamdeq.data.layout import Layout
 from streamdeq.data.synthetic.street import open_street
@@ -15,6 +15,7 @@ LAYOUTS: tuple[Layout, ...] = (
     folders.LAYOUT,
     camvid.LAYOUT,
     coco.LAYOUT,
+    yolo.LAYOUT,
     imagefolder.LAYOUT,
 )
 """Asked in this order: the first that recognises a folder reads it."""
