@@ -67,7 +67,7 @@ def test_a_file_that_names_no_classes_or_folders_is_refused(tmp_path: Path):
     with pytest.raises(StreamdeqError, match=r"different names of classes in .*data\.yaml, got none"):
         open_dataset(str(tmp_path), "train")
     (tmp_path / "data.yaml").write_text("names: [cat]\ntrain: pictures\n")
-    with pytest.raises(StreamdeqError, match="expected the folder .*pictures, train of"):
+    with pytest.raises(StreamdeqError, match=r"expected the folder .*pictures, train of"):
         open_dataset(str(tmp_path), "train")
 
 

@@ -69,4 +69,5 @@ class DetectorSettings:
         for name in given:
             if name not in names:
                 raise StreamdeqError(unknown("setting of the detection head", name, names))
-        return DetectorSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+        return DetectorSettings(**values)

@@ -51,7 +51,7 @@ class Tracker:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about times that are equal, where a source has none
                 found = tracker.update(given, timestamp=None if same else self._time_s)
-            for place, own in zip(found.data.get("place", ()), found.tracker_id, strict=True):
+            for place, own in zip(found.data.get("place", ()), found.tracker_id, strict=True):  # type: ignore[arg-type]
                 if own != UNKNOWN:
                     ids[place] = self._ids.setdefault((label, int(own)), len(self._ids))
         return replace(result, ids=ids)
