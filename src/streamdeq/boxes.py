@@ -66,7 +66,7 @@ class Boxes:
     @property
     def visible(self) -> np.ndarray:
         """(N,) bool: those with an area."""
-        return (self.xyxy[:, 2:] > self.xyxy[:, :2]).all(axis=1)
+        return np.all(self.xyxy[:, 2:] > self.xyxy[:, :2], axis=1)
 
 
 def pairwise_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:

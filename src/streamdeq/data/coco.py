@@ -187,7 +187,7 @@ def _picture(k: int, entry: Any, entries: _Entries) -> _Picture:
         )
     video, frame = entry.get("video_id"), entry.get("frame_id", 0)
     trained = bool(entry.get("is_vid_train_frame", True))
-    return _Picture(entry["id"], entry["file_name"], *size, video, frame, trained)
+    return _Picture(entry["id"], entry["file_name"], size[0], size[1], video, frame, trained)
 
 
 def _object(k: int, entry: Any, picture: _Picture, numbers_of: dict[int, int], entries: _Entries) -> Labelled:

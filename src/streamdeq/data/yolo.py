@@ -84,7 +84,7 @@ def _object(line: str, classes: int, width: int, height: int, where: str) -> Lab
         raise StreamdeqError(f"expected a class 0..{classes - 1} in {where}, got {label}; correct it")
     if max(map(abs, (x, y, w, h))) > 2 and all(map(math.isfinite, (x, y, w, h))):
         raise StreamdeqError(
-            f"expected shares 0..1 of the picture's sides in {where}, got pixels? '{line.strip()[:60]}'"
+            f"expected shares 0..1 of the picture's sides in {where}, got '{line.strip()[:60]}': pixels?"
         )
     corners = ((x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
     return Labelled(box_in_frame(corners, width, height, where), label)

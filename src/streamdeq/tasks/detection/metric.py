@@ -73,7 +73,7 @@ class MeanAveragePrecision:
 
     def _precision(self) -> np.ndarray:
         """(IoUs, recalls, classes, all and each speed), -1 where there is nothing to find."""
-        from faster_coco_eval import faster_eval_api_cpp as compiled
+        import faster_coco_eval.faster_eval_api_cpp as compiled  # type: ignore[import-not-found]
 
         fresh = list({id(frame): frame for frame in self.frames if frame.matches is None}.values())
         if fresh:
