@@ -1,7 +1,7 @@
 """Train what a user would pick instead, torchvision's LR-ASPP on MobileNetV3, from scratch for a given wall time.
 
-Data, order, augmentation, optimiser and precision are those of a recipe; only the network differs, and the schedule
-runs over the seconds instead of the steps. The weights are the network's plain state dict, in float16:
+Data, order, augmentation, optimiser, schedule and precision are those of a recipe; only the network differs, and the
+schedule goes through its steps with the seconds. The weights are the network's plain state dict, in float16:
 
     OMP_NUM_THREADS=1 python tools/train_peer.py --recipe camvid-s --data DIR --seconds 3400 --out peer.safetensors
 """
@@ -63,8 +63,8 @@ def train(network: nn.Module, recipe: Recipe, work: Work, seconds: float) -> int
         through = (time.monotonic() - began) / seconds
         if through >= 1:
             return step
-        warm = min(1.0, (step + 1) / recipe.schedule.warmup)
-        set_learning_rate(optimizer, recipe.optimizer.lr * warm * (1 + math.cos(math.pi * through)) / 2)
+        rate = recipe.schedule.rate(recipe.optimizer.lr, int(through * recipe.steps), recipe.steps)
+        set_learning_rate(optimizer, rate)
         with autocast(recipe.precision, device):
             logits = network(normalised(batch.images).contiguous(memory_format=LAYOUT))["out"]
         loss = F.cross_entropy(logits.float(), batch.targets.long(), ignore_index=IGNORE_INDEX)

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from torch import nn
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
 import streamdeq
@@ -44,9 +45,16 @@ def weights(folder: Path, spec: ModelSpec = SPEC, seed: int = 0) -> str:
 
 @pytest.fixture(scope="module")
 def peer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of an untrained peer."""
+    """The file of an untrained peer whose BatchNorm has seen something."""
     torch.manual_seed(0)
     network = lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=len(CLASSES))
+    for norm in (module for module in network.modules() if isinstance(module, nn.BatchNorm2d)):
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        nn.init.uniform_(norm.weight, 0.5, 1.5)
+        nn.init.normal_(norm.bias, std=0.1)
+        norm.running_mean.normal_(std=0.1)
+        norm.running_var.uniform_(0.5, 1.5)
     path = tmp_path_factory.mktemp("peer") / "peer.safetensors"
     tensors = {name: t.contiguous() for name, t in network.state_dict().items()}
     save_file(tensors, path, metadata={"steps": "7", "seconds": "60"})
@@ -86,10 +94,15 @@ def test_a_peer_answers_as_torchvision_does(peer):
     [clip] = open_dataset(VIDEO, "val").clips
     image = clip.image(3)
     ours, training = load_peer(LRASPP, peer, SPEC, torch.device("cpu"), "fp32")
-    network = ours.network
+    network = lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=len(CLASSES)).eval()
+    network.load_state_dict(load_file(peer))
+    assert ours.parameters == sum(p.numel() for p in network.parameters())
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in ours.network.modules())
     x = torch.from_numpy(image).permute(2, 0, 1).float() / 255
     x = (x - torch.tensor(SPEC.mean)[:, None, None]) / torch.tensor(SPEC.std)[:, None, None]
-    expected = network(x[None])["out"].argmax(1)[0].numpy()
+    logits = network(x[None])["out"]
+    torch.testing.assert_close(ours.network(x[None])["out"], logits, rtol=1e-4, atol=1e-4 * float(logits.abs().max()))
+    expected = logits.argmax(1)[0].numpy()
     assert np.mean(ours.answer(image).labels != expected) == 0
     assert (training.steps, training.seconds) == (7, 60.0)
 

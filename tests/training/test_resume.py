@@ -2,12 +2,27 @@
 
 import json
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from small_runs import TINY, command, lines, process, resume, settings, steps, tensors, train, trainer, wait_for_step
+from small_runs import (
+    TINY,
+    command,
+    data,
+    lines,
+    process,
+    resume,
+    settings,
+    steps,
+    tensors,
+    train,
+    trainer,
+    wait_for_step,
+)
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.checkpoint import read_weights
@@ -73,6 +88,47 @@ def test_the_log_of_a_resumed_run_has_every_step_once_and_no_line_cut_by_a_kill(
     resume(tmp_path)
     assert [line["step"] for line in lines(tmp_path) if "loss" in line] == list(range(1, 13))
     assert [line["step"] for line in lines(tmp_path) if line.get("event") == "resumed"] == [6]
+
+
+def test_every_validation_stands_in_the_log_once_wherever_the_run_was_taken_up(tmp_path):
+    def validations() -> list[int]:
+        return [line["step"] for line in lines(tmp_path) if line.get("event") == "validation"]
+
+    calls = []
+    scored = {"validation": data("val"), "validate_every": 5}
+    train(tmp_path, **scored, stop=lambda: len(calls) == 4 or calls.append(0))  # behind the validation of step 5
+    assert validations() == [5]
+    for _ in range(2):  # killed between the last checkpoint and the weights, the run is taken up at its end
+        resume(tmp_path, **scored)
+        assert validations() == [5, 10, 12]
+
+
+def test_a_disk_without_room_for_the_next_checkpoint_is_one_line_and_the_run_goes_on_later(tmp_path, whole, capsys):
+    folder = tmp_path / "run"
+    arguments = [*settings(), "--out", str(folder), "--checkpoint-every", "0", "--threads", "1", "--quiet"]
+    # The first checkpoint, without the optimiser's state, has room; the second has not.
+    limit = (len(first_checkpoint(tmp_path / "first")) + 1023) // 1024 + 4
+    command_line = ["bash", "-c", f'ulimit -f {limit}; exec "$@"', "-", sys.executable, "-m", "streamdeq.cli.train"]
+    full = subprocess.run([*command_line, *arguments], capture_output=True, text=True, timeout=120)
+    assert full.returncode == 2
+    assert full.stderr.count("\n") == 1
+    assert "File too large" in full.stderr
+    assert full.stderr.endswith(f"is kept: free some space and go on with --resume {folder}\n")
+    assert session.past(folder).step == 0
+    assert command("--resume", str(folder)) == 0
+    assert_same_run(folder, whole)
+
+
+def first_checkpoint(folder: Path) -> bytes:
+    running = trainer(folder)
+    session.start(running).close()
+    return running.path.read_bytes()
+
+
+@pytest.mark.parametrize("seconds", ["-1", "nan"])
+def test_checkpoints_need_a_time_between_them(tmp_path, capsys, seconds):
+    assert command(*settings(), "--out", str(tmp_path / "run"), "--checkpoint-every", seconds) == 2
+    assert capsys.readouterr().err.startswith("streamdeq: --checkpoint-every: expected seconds, 0 or more, got ")
 
 
 def test_a_finished_run_resumed_is_left_as_it_is(tmp_path, whole):

@@ -74,6 +74,8 @@ def train(
     from streamdeq.training.loop import WEIGHTS, Run, StepRecord, Trainer
     from streamdeq.training.parallel import joined
 
+    if not checkpoint_every >= 0:
+        raise StreamdeqError(f"--checkpoint-every: expected seconds, 0 or more, got {checkpoint_every}")
     if threads is not None:
         torch.set_num_threads(threads)
     past = session.past(resume) if resume else None

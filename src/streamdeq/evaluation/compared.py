@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from streamdeq.evaluation.comparison import Comparison, Entry, Figure, Line
-from streamdeq.evaluation.table import NOTHING, Cells, aligned, piped
+from streamdeq.evaluation.table import NOTHING, Cells, aligned, piped, points
 from streamdeq.files import atomic_path
 
 FORMAT = "streamdeq-compare-1"
@@ -58,11 +58,10 @@ def _line(line: Line) -> Cells:
 
 
 def _figure(figure: Figure | None) -> str:
-    if figure is None or figure.value is None:
+    if figure is None:
         return NOTHING
-    if figure.interval is None:
-        return f"{figure.value:.1f}"
-    return f"{figure.value:.1f} ({figure.interval.low:.1f}–{figure.interval.high:.1f})"
+    around = figure.interval
+    return points(figure.value) if around is None else points(figure.value, around.low, around.high)
 
 
 def _below(comparison: Comparison) -> list[str]:

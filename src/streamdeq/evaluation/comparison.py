@@ -21,7 +21,7 @@ from streamdeq.evaluation.plan import make_plan
 from streamdeq.evaluation.protocol import Evaluated, Evaluation, Mode, Score, Settings, check_classes, evaluate
 from streamdeq.frame import Frame
 from streamdeq.solvers import make_solver
-from streamdeq.tasks import Result
+from streamdeq.tasks import Result, Task
 
 #: Turns of timing, and frames of each (the first are not counted).
 TURNS, FRAMES, UNCOUNTED = 5, 25, 5
@@ -175,7 +175,7 @@ def _entry(
             _figure(scores[Mode.STREAMING, count], draws),
             _figure(scores[Mode.SINGLE, count], draws),
             times.median(count),
-            flicker(masks, _stream(one.model, film, count, settings, keep=True)),
+            _restless(one.model.task, masks, _stream(one.model, film, count, settings, keep=True)),
         )
         for count in settings.iterations
     ]
@@ -185,7 +185,7 @@ def _entry(
         one.parameters,
         _figure(scores[Mode.SINGLE, best], draws),
         best,
-        flicker(masks, _stream(one.model, film, best, settings, keep=False)),
+        _restless(one.model.task, masks, _stream(one.model, film, best, settings, keep=False)),
         trained.steps,
         trained.seconds,
         tuple(lines),
@@ -207,10 +207,14 @@ def _peer_entry(
         piece.update(one.peer.answer(footage.frame(sample).image), footage.target(sample))
         score.total.merge(piece)
     figure = _figure(score, draws)
-    restless = flicker(masks, (one.peer.answer(film.image(t)) for t in range(LEAD, len(film))))
+    restless = _restless(one.peer.task, masks, (one.peer.answer(film.image(t)) for t in range(LEAD, len(film))))
     line = Line(1, None, None, figure, times.median(1), restless)
-    parameters = sum(p.numel() for p in one.peer.network.parameters())
-    return Entry(one.name, parameters, figure, 1, restless, one.training.steps, one.training.seconds, (line,))
+    return Entry(one.name, one.peer.parameters, figure, 1, restless, one.training.steps, one.training.seconds, (line,))
+
+
+def _restless(task: Task, masks: Sequence[np.ndarray], answers: Iterator[Result]) -> float | None:
+    """The flicker of tasks whose answers are label maps; None of others."""
+    return flicker(masks, answers) if "png" in task.writes else None
 
 
 def _figure(score: Score, draws: Resamples) -> Figure:

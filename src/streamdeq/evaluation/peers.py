@@ -7,6 +7,7 @@ normalisation are those of the model it is compared with, which was trained on t
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import nn
 from torchvision.transforms.v2 import functional as tv
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.models.layers import fold_batchnorm
 from streamdeq.models.spec import ModelSpec
 from streamdeq.registry import Registry
 from streamdeq.runtime.precision import pick_dtype
@@ -42,7 +44,8 @@ class Peer(ABC):
         self.spec = spec
         self.task: Task = build_task(spec)
         self.device, self.dtype = device, dtype
-        network.eval().requires_grad_(False)
+        self.parameters = sum(p.numel() for p in network.parameters())  # as trained
+        _fold(network.eval().requires_grad_(False))  # as ours are: or its milliseconds would be too many
         self.network = network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._mean = torch.tensor(spec.mean).view(3, 1, 1).to(device)
         self._std = torch.tensor(spec.std).view(3, 1, 1).to(device)
@@ -117,6 +120,15 @@ def load_peer(
         raise StreamdeqError(f"{path} does not fit {name} with {len(spec.classes)} classes: {_first(error)}") from error
     training = Training(int(about.get("steps", 0)), float(about.get("seconds", 0)))
     return kind.read(network, spec, device, pick_dtype(precision, device)), training
+
+
+def _fold(network: nn.Module) -> None:
+    """Bake BatchNorm into the convolution it follows, wherever the two are neighbours in a sequence."""
+    for module in network.modules():
+        if isinstance(module, nn.Sequential):
+            for n, (conv, norm) in enumerate(pairwise(module)):
+                if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    module[n], module[n + 1] = fold_batchnorm(conv, norm), nn.Identity()
 
 
 def _first(error: RuntimeError) -> str:

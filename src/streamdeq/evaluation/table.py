@@ -46,16 +46,21 @@ class Row:
 Show = Callable[[Row | None], str]
 
 
+def points(value: float | None, low: float | None = None, high: float | None = None) -> str:
+    """`58.4`, or `58.4 (55.9–60.6)` where there is an interval."""
+    if value is None:
+        return NOTHING
+    return f"{value:.1f}" if low is None or high is None else f"{value:.1f} ({low:.1f}–{high:.1f})"
+
+
 def figure_alone(row: Row | None) -> str:
     """`58.4`."""
-    return NOTHING if row is None or row.value is None else f"{row.value:.1f}"
+    return NOTHING if row is None else points(row.value)
 
 
 def with_interval(row: Row | None) -> str:
     """`58.4 (55.9–60.6)`, where there is an interval."""
-    if row is None or row.low is None or row.high is None:
-        return figure_alone(row)
-    return f"{figure_alone(row)} ({row.low:.1f}–{row.high:.1f})"
+    return NOTHING if row is None else points(row.value, row.low, row.high)
 
 
 def make_rows(evaluation: Evaluation, resamples: int = RESAMPLES, figure: str | None = None) -> tuple[Row, ...]:

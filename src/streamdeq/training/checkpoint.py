@@ -39,7 +39,7 @@ def save(path: Path, state: State, about: dict[str, Any]) -> None:
 
     Raises:
         StreamdeqError: a value is not finite, or one of the network's too large for a weights file (float16): such
-            a state is never written.
+            a state is never written. Or the disk is full.
     """
     tensors = _tensors(state)
     for name, tensor in tensors.items():
@@ -58,10 +58,16 @@ def save(path: Path, state: State, about: dict[str, Any]) -> None:
         "average_updates": state.average.updates if state.average else 0,
         **about,
     }
-    with atomic_path(path) as part:
-        save_file(tensors, part, metadata={"streamdeq": json.dumps(header)})
-        part.chmod(0o644)  # safetensors makes it readable by its owner alone
-        _to_disk(part)
+    try:
+        with atomic_path(path) as part:
+            save_file(tensors, part, metadata={"streamdeq": json.dumps(header)})
+            part.chmod(0o644)  # safetensors makes it readable by its owner alone
+            _to_disk(part)
+    except (OSError, SafetensorError) as error:
+        raise StreamdeqError(
+            f"cannot write {path}: {getattr(error, 'strerror', None) or error}; the checkpoint before is kept: "
+            f"free some space and go on with --resume {path.parent}"
+        ) from error
 
 
 def read_header(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import math
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import torch
 
 import streamdeq
+from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path
 
 NAME = "log.jsonl"
@@ -40,20 +42,32 @@ class RunLog:
         return RunLog(Path(os.devnull))
 
     @staticmethod
-    def resume(path: Path, step: int, header: dict[str, Any]) -> "RunLog":
-        """The log as it was at `step`, with a line that says who goes on."""
+    def resume(path: Path, step: int, header: dict[str, Any], last: bool) -> "RunLog":
+        """The log as it was at `step`, with a line that says who goes on.
+
+        The validation of the `last` step comes after its checkpoint: whoever goes on from there makes it again.
+        """
         kept = [line for line in _lines(path) if line.get("step", 0) <= step]
+        if last:
+            kept = [line for line in kept if (line.get("event"), line["step"]) != ("validation", step)]
         kept.append({"event": "resumed", "step": step, **header})
         with atomic_path(path) as part:
             part.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
         return RunLog(path)
 
     def write(self, line: dict[str, Any]) -> None:
-        self.file.write(json.dumps({name: _valid(value) for name, value in line.items()}) + "\n")
-        self.file.flush()
+        try:
+            self.file.write(json.dumps({name: _valid(value) for name, value in line.items()}) + "\n")
+            self.file.flush()
+        except OSError as error:
+            raise StreamdeqError(
+                f"cannot write {self.file.name}: {error.strerror}; the last checkpoint is kept: free some space and "
+                "go on with --resume"
+            ) from error
 
     def close(self) -> None:
-        self.file.close()
+        with suppress(OSError):  # a line that the disk had no room for has been told of
+            self.file.close()
 
 
 def _valid(value: Any) -> Any:

@@ -48,6 +48,14 @@ CAMVID_S_WSU = replace(CAMVID_S_SUR, name="camvid-s-wsu", streaming=Streaming(wa
 #: The packaged model: as the last one, for longer.
 CAMVID_S = replace(CAMVID_S_WSU, name="camvid-s", steps=5000)
 
+#: The published cell, SUR, about an hour of one CPU core.
+CAMVID_S_PUBLISHED = replace(
+    CAMVID_S_SUR,
+    name="camvid-s-published",
+    architecture=Architecture((16, 32, 64, 128), groups=4, expansion=4),
+    steps=4000,
+)
+
 #: A small model of the rendered street, free of anybody's data: for pictures in the docs and for trying things out.
 STREET_S = replace(
     CAMVID_S_SUR,
@@ -145,6 +153,7 @@ for _recipe in (
     CAMVID_S_SUR,
     CAMVID_S_UR,
     CAMVID_S_IL,
+    CAMVID_S_PUBLISHED,
     STREET_S,
     PERSON_S,
     PERSON_S_UR,

@@ -73,7 +73,8 @@ def resume(trainer: Trainer) -> log.RunLog:
         return log.RunLog.silent()
     sweep(trainer.run.folder)
     path = trainer.run.folder / log.NAME
-    return log.RunLog.resume(path, trainer.state.step, _surroundings(trainer))
+    step = trainer.state.step
+    return log.RunLog.resume(path, step, _surroundings(trainer), last=step == trainer.recipe.steps)
 
 
 def _surroundings(trainer: Trainer) -> dict[str, Any]:
