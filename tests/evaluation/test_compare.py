@@ -15,7 +15,8 @@ import streamdeq
 from streamdeq.cli import compare
 from streamdeq.cli.main import build, guarded
 from streamdeq.data.open import open_dataset
-from streamdeq.data.synthetic.street import CLASSES, PALETTE
+from streamdeq.data.synthetic.labels import PALETTE
+from streamdeq.data.synthetic.scene import CLASSES
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.compared import markdown, text
 from streamdeq.evaluation.comparison import Ours, Theirs

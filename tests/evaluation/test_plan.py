@@ -10,7 +10,7 @@ from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.footage import Footage
-from streamdeq.evaluation.plan import USUAL_OFFSETS, Chain, Sample, make_plan, usual_offsets
+from streamdeq.evaluation.plan import USUAL_OFFSETS, Chain, Read, Sample, continuous_chains, make_plan, usual_offsets
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ def dataset(*clips: Clip) -> Dataset:
 def test_one_stream_serves_every_offset_on_its_way():
     plan = make_plan(dataset(clip(4, (0, 1, 2, 3))), (0, 2))
     assert plan.samples == (Sample(0, 2), Sample(0, 3))
-    assert plan.chains == (Chain(0, 0, (2,)), Chain(0, 1, (2,)), Chain(0, 2, (0,)), Chain(0, 3, (0,)))
+    at_0, at_2 = (Read(0, 0),), (Read(2, 2),)
+    assert plan.chains == (Chain(0, 0, at_2), Chain(0, 1, at_2), Chain(0, 2, at_0), Chain(0, 3, at_0))
 
 
 def test_the_usual_offsets_are_those_that_the_films_have():
@@ -71,6 +72,22 @@ def test_a_stream_ends_at_the_last_frame_that_is_scored():
 def test_labelled_frames_too_near_to_the_start_of_their_clip_are_left_out():
     plan = make_plan(dataset(clip(3, (0, 1, 2)), clip(9, (1, 5, 8))), (0, 5))
     assert plan.samples == (Sample(1, 5), Sample(1, 8))
+
+
+def test_where_early_frames_count_they_are_scored_at_every_offset_after_all_that_there_is():
+    plan = make_plan(dataset(clip(3, (1, 2))), (0, 1, 20), early=True)
+    assert plan.samples == (Sample(0, 1), Sample(0, 2))
+    assert plan.chains == (
+        Chain(0, 0, (Read(1, 1), Read(1, 20), Read(2, 20))),
+        Chain(0, 1, (Read(0, 0), Read(1, 1))),
+        Chain(0, 2, (Read(0, 0),)),
+    )
+
+
+def test_a_continuous_stream_runs_through_its_clip_from_the_first_frame():
+    chains = continuous_chains((Sample(0, 3), Sample(0, 8), Sample(2, 0)))
+    assert chains == (Chain(0, 0, (Read(3, None), Read(8, None))), Chain(2, 0, (Read(0, None),)))
+    assert [chain.frames for chain in chains] == [9, 1]
 
 
 def test_clips_too_short_for_the_offsets_say_how_long_they_are():
@@ -100,7 +117,7 @@ def test_camvids_validation_split_is_81_frames_with_20_before_them(shared_dir: P
     # One chain from every frame; the last of them end with the clip.
     assert len(plan.chains) == 101
     assert sum(chain.frames for chain in plan.chains) == 81 * 21 + 10 * 11 + 5 * 6 + 3 * 3 + 2 + 1
-    assert sum(len(chain.offsets) for chain in plan.chains) == 81 * 6
+    assert sum(len(chain.reads) for chain in plan.chains) == 81 * 6
 
 
 # -- pictures ----------------------------------------------------------------------------------------------

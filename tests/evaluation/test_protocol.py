@@ -27,11 +27,16 @@ from streamdeq.tasks import build_network
 
 class Reading:
     metric = staticmethod(Minutes)
+    counts_early = False
+
+
+class EarlyReading(Reading):
+    counts_early = True
 
 
 class HistorianModel:
     spec = SPEC
-    task = Reading()
+    task: Any = Reading()
 
     def engine(self, solver: Solver, size: Any = None) -> Engine:
         return Engine(Historian(), solver, Answer, None, 4)
@@ -85,6 +90,34 @@ def test_an_answer_at_offset_t_has_seen_its_frame_and_the_t_before_and_nothing_e
             digits = "".join(str(number) * iterations for number in frames)
             assert score.pieces[sample].seen == [(f"{clip.name}{sample.t}", digits)]
         assert score.nfe == iterations
+
+
+def test_where_early_frames_count_each_has_seen_what_there_is_before_it():
+    model = HistorianModel()
+    model.task = EarlyReading()
+    evaluation = evaluate(model, CLIPS, Settings((1,), (0, 3), batch=3))
+    score = evaluation.scores[Cell(Mode.STREAMING, 1, 3)]
+    assert [piece.seen[0][1] for piece in score.pieces.values()] == [
+        "12",
+        "1234",
+        "3456",
+        "7",
+        "78",
+        "789",
+        "7891",
+        "8912",
+    ]
+
+
+def test_a_continuous_stream_has_seen_its_whole_clip():
+    settings = Settings((2,), (0, 1), batch=3, continuous=True)
+    steps = []
+    evaluation = evaluate(HistorianModel(), CLIPS, settings, lambda: steps.append(1))
+    score = evaluation.scores[Cell(Mode.CONTINUOUS, 2)]
+    seen = {sample: piece.seen[0][1] for sample, piece in score.pieces.items()}
+    assert (seen[Sample(0, 5)], seen[Sample(1, 2)]) == ("112233445566", "778899")
+    assert list(seen) == list(evaluation.plan.samples)
+    assert len(steps) == count_steps(HistorianModel(), CLIPS, settings)
 
 
 def test_a_single_frame_is_solved_from_zeros_at_every_count():

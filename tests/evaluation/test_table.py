@@ -88,8 +88,8 @@ def test_rows_hold_the_tasks_figure_and_none_where_nothing_was_counted():
     }
     evaluation = Evaluation("broyden", Plan(tuple(pieces), ()), scores)
     assert make_rows(evaluation, resamples=0) == (
-        Row(Mode.SINGLE, "broyden", 4, None, "mIoU", 54.0, 2, 5),
-        Row(Mode.STREAMING, "broyden", 1, 10, "mIoU", None, 2, 2),
+        Row(Mode.SINGLE, "broyden", 4, None, "mIoU", 54.0, 2, 5, figures={"mIoU": 54.0, "IoU/car": 1.0}),
+        Row(Mode.STREAMING, "broyden", 1, 10, "mIoU", None, 2, 2, figures={"mIoU": None, "IoU/car": 1.0}),
     )
 
 
@@ -118,6 +118,22 @@ def test_an_interval_stands_behind_its_figure_where_there_is_one():
     assert "39.8 (37.1–41.9)* " in Report(HEADER, rows).text(with_interval)
 
 
+def test_another_figure_of_the_task_can_be_shown():
+    evaluation = Evaluation("broyden", Plan((), ()), {Cell(Mode.SINGLE, 4): Score(Known(54.0))})
+    [row] = make_rows(evaluation, 0, "IoU/car")
+    assert (row.metric, row.value) == ("IoU/car", 1.0)
+    with pytest.raises(StreamdeqError, match="unknown figure 'IoU/cat'; did you mean 'IoU/car'"):
+        make_rows(evaluation, 0, "IoU/cat")
+
+
+def test_streaming_through_whole_clips_has_a_column_of_its_own():
+    continuous = (Row(Mode.CONTINUOUS, "broyden", 1, None, "mIoU", 52.0, 81, 2),)
+    assert text(ROWS[:1] + ROWS[4:6] + continuous).splitlines()[:2] == [
+        "iterations  NFE  from scratch    +0   +10  gain at +10  continuous",
+        "         1    2          39.8  39.8  53.4        +13.5        52.0",
+    ]
+
+
 def test_the_json_file_has_a_header_and_rows_with_the_promised_names(tmp_path):
     write(Report(HEADER, ROWS, (LATENCY,), ("a note",)), tmp_path / "new" / "table.json")
     found = json.loads((tmp_path / "new" / "table.json").read_text())
@@ -128,7 +144,7 @@ def test_the_json_file_has_a_header_and_rows_with_the_promised_names(tmp_path):
     }  # fmt: skip
     assert found["rows"][5] == {
         "mode": "streaming", "solver": "broyden", "iterations": 1, "offset": 10, "metric": "mIoU", "value": 53.38,
-        "frames": 81, "nfe": 2, "low": None, "high": None,
+        "frames": 81, "nfe": 2, "low": None, "high": None, "figures": {},
     }  # fmt: skip
     assert (found["rows"][0]["mode"], found["rows"][0]["offset"]) == ("single", None)
     assert found["rows"][7]["value"] is None

@@ -71,7 +71,7 @@ def _classes(report: "Report") -> list[str]:
     if report.task == "classification":
         head = f"    classes, share of the pictures of '{report.splits[0].name}':"
     else:
-        head = f"    classes, share of the labelled pixels of {report.sampled} frames ({report.ignored:.1%} ignored):"
+        head = f"    classes, share of the {report.unit} of {report.sampled} frames ({report.ignored:.1%} ignored):"
     lines = [head]
     counted = any(one.share for one in report.classes)
     for number, one in enumerate(report.classes[:_CLASSES_SHOWN]):

@@ -33,6 +33,12 @@ def eval(
         int,
         typer.Option("--batch", metavar="N", parser=at_least(1, "--batch"), help="Rows computed together."),
     ] = 8,
+    continuous: Annotated[
+        bool, typer.Option("--continuous", help="Also stream through whole clips, never starting from zeros again.")
+    ] = False,
+    figure: Annotated[
+        str | None, typer.Option("--figure", metavar="NAME", help="Which of the task's figures to show.")
+    ] = None,
     latency: Annotated[bool, typer.Option("--latency", help="Measure milliseconds per frame as well.")] = False,
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Show each figure's 95 % bootstrap interval in the table.")
@@ -64,7 +70,7 @@ def eval(
         check_writable(out)
     began = time.monotonic()
     dataset = open_dataset(data, split)
-    settings = Settings(tuple(iterations), tuple(offsets or usual_offsets(dataset)), solver, size, batch)
+    settings = Settings(tuple(iterations), tuple(offsets or usual_offsets(dataset)), solver, size, batch, continuous)
     loaded = streamdeq.load(model, device, precision)
     with track("eval", count_steps(loaded, dataset, settings), unit="steps", quiet=quiet) as advance:
         evaluation = evaluate(loaded, dataset, settings, advance)
@@ -73,7 +79,7 @@ def eval(
         images = some_images(dataset)
         times = tuple(measure(loaded, images, count, settings) for count in settings.iterations)
     header = _header(loaded, model, data, split, size, time.monotonic() - began)
-    report = Report(header, make_rows(evaluation, resamples), times, make_notes(evaluation))
+    report = Report(header, make_rows(evaluation, resamples, figure), times, make_notes(evaluation))
     if out is not None:
         write(report, out)
     show = with_interval if intervals else figure_alone

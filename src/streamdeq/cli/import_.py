@@ -11,7 +11,9 @@ from streamdeq.errors import StreamdeqError
 
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The authors' .pkl or .pth file.")],
-    task: Annotated[str, typer.Option("--task", metavar="segmentation|classification", help="What its head is for.")],
+    task: Annotated[
+        str, typer.Option("--task", metavar="segmentation|classification|detection", help="What its head is for.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.safetensors", help="The weights file to write.")],
     groups: Annotated[
         int,

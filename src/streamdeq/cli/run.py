@@ -10,7 +10,7 @@ from streamdeq.cli.progress import track
 from streamdeq.cli.stopping import stop_signals
 from streamdeq.cli.view import View, ViewPort, viewing
 
-WRITE = ("video", "jsonl", "png")
+WRITE = ("video", "jsonl", "png", "mot")
 
 Source = Annotated[
     str,
@@ -22,9 +22,19 @@ Source = Annotated[
 Write = Annotated[
     Any,
     typer.Option(
-        "--write", metavar="video,jsonl,png", parser=options.choices("--write", WRITE), help="What goes into --save."
+        "--write",
+        metavar=",".join(WRITE),
+        parser=options.choices("--write", WRITE),
+        help="What goes into --save.",
     ),
 ]
+Conf = Annotated[
+    float | None, typer.Option("--conf", metavar="X", help="Detections: the least score, 0-1, to show; default 0.5.")
+]
+Classes = Annotated[
+    str | None, typer.Option("--classes", metavar="NAME,NAME,…", help="Detections: these classes alone.")
+]
+Track = Annotated[bool, typer.Option("--track", help="Detections: ids that last over frames; needs the extra 'track'.")]
 Compare = Annotated[
     bool, typer.Option("--compare", help="Side by side: from scratch with the same iterations | streaming.")
 ]
@@ -47,6 +57,9 @@ def run(
     policy: options.Policy = "latest",
     max_staleness: options.MaxStaleness = None,
     max_gap: options.MaxGap = 2.0,
+    conf: Conf = None,
+    classes: Classes = None,
+    track_: Track = False,
     save: options.Save = Path("runs/video"),
     write: Write = "video,jsonl",
     max_frames: options.MaxFrames = None,
@@ -61,6 +74,7 @@ def run(
     from streamdeq.api import load
     from streamdeq.running import RunOptions
     from streamdeq.streaming.options import StreamOptions
+    from streamdeq.tasks import Choice
     from streamdeq.video import LivePolicy
 
     stream = StreamOptions(
@@ -77,7 +91,8 @@ def run(
         on_cut,
         cut_iterations,
     )
-    chosen = RunOptions(stream, save, write, max_frames, compare, LivePolicy(policy, max_staleness))
+    choice = Choice(conf, tuple(name.strip() for name in classes.split(",")) if classes else (), track_)
+    chosen = RunOptions(stream, save, write, max_frames, compare, LivePolicy(policy, max_staleness), choice)
     with viewing(view, view_port) as board:
         report(load(model, device, precision), source, chosen, quiet=quiet, board=board)
 

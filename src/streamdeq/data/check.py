@@ -1,12 +1,14 @@
 """What a folder of data is, what it lacks, and whether a sample of it can be read. Downloads and prints nothing."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from streamdeq.data.base import IGNORE_INDEX, Clip, Dataset
+from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.contents import contents
 from streamdeq.data.layout import Layout
 from streamdeq.data.open import find_layout
 from streamdeq.errors import StreamdeqError
@@ -27,7 +29,7 @@ class SplitReport:
 
 @dataclass(frozen=True)
 class Share:
-    """A class and its share, 0..1, of the labelled pixels of the sample (classification: of all pictures)."""
+    """A class and its share, 0..1, of what is labelled in the sample (classification: of all pictures)."""
 
     name: str
     share: float
@@ -35,7 +37,10 @@ class Share:
 
 @dataclass(frozen=True)
 class Report:
-    """`missing` is what could be there and is not; `problems` is what is there and wrong."""
+    """`missing` is what could be there and is not; `problems` is what is there and wrong.
+
+    `unit` is what the shares are of; `ignored` the share of them that counts nowhere.
+    """
 
     layout: str
     name: str
@@ -44,6 +49,7 @@ class Report:
     splits: tuple[SplitReport, ...]
     classes: tuple[Share, ...]
     sampled: int
+    unit: str
     ignored: float
     missing: tuple[str, ...]
     problems: tuple[str, ...]
@@ -58,20 +64,21 @@ def check(folder: Path, sample: int = 50, watch: Callable[[], None] = lambda: No
     """
     layout = find_layout(folder)
     datasets, problems = _open_all(layout, folder)
-    counts, sampled = np.zeros(256, np.int64), 0
+    counts, ignored, unit, sampled = Counter[int](), 0, "", 0
     for dataset in datasets:
         if "-" in dataset.split:
             continue  # a part of a split that is sampled anyway
         for clip, t in _spaced(dataset.samples, sample):
             sampled += 1
             try:
-                counts += _counted(clip, t)
+                shown = contents(clip.target(t), clip.image(t), f"frame {t} of clip '{clip.name}'")
+                counts, ignored, unit = counts + shown.counts, ignored + shown.ignored, shown.unit or unit
             except StreamdeqError as error:
                 problems.append(str(error))
             watch()
     first = datasets[0]
     if first.task == "classification":
-        counts = np.bincount([clip.target(0) for clip in first.clips], minlength=len(first.classes))
+        counts, unit = Counter(clip.target(0) for clip in first.clips), "pictures"
     return Report(
         layout=layout.name,
         name=first.name,
@@ -80,7 +87,8 @@ def check(folder: Path, sample: int = 50, watch: Callable[[], None] = lambda: No
         splits=tuple(_split(dataset) for dataset in datasets),
         classes=_shares(first, counts),
         sampled=sampled,
-        ignored=float(counts[IGNORE_INDEX] / max(1, counts.sum())) if first.task == "segmentation" else 0.0,
+        unit=unit or "labels",
+        ignored=ignored / max(1, ignored + counts.total()),
         missing=_missing(layout, folder, datasets),
         problems=tuple(dict.fromkeys(problems)),
         source=layout.source,
@@ -111,19 +119,6 @@ def _spaced(samples: tuple[tuple[Clip, int], ...], count: int) -> list[tuple[Cli
     return [samples[place] for place in places]
 
 
-def _counted(clip: Clip, t: int) -> np.ndarray:
-    """How many pixels of each stored value frame `t` has; zeros where a target is no map. Reads the picture too."""
-    image, target = clip.image(t), clip.target(t)
-    if not isinstance(target, np.ndarray):
-        return np.zeros(256, np.int64)
-    if target.shape != image.shape[:2]:
-        raise StreamdeqError(
-            f"expected frame {t} of clip '{clip.name}' and its label map to be equally large, "
-            f"got {image.shape[1]}x{image.shape[0]} and {target.shape[1]}x{target.shape[0]}; replace one of them"
-        )
-    return np.bincount(target.ravel(), minlength=256)
-
-
 def _split(dataset: Dataset) -> SplitReport:
     labelled = dataset.samples
     before = [t for _, t in labelled] or [0]
@@ -131,10 +126,9 @@ def _split(dataset: Dataset) -> SplitReport:
     return SplitReport(dataset.split, len(dataset.clips), frames, len(labelled), (min(before), max(before)))
 
 
-def _shares(dataset: Dataset, counts: np.ndarray) -> tuple[Share, ...]:
-    counted = counts[: len(dataset.classes)]
-    shares = counted / max(1, counted.sum())
-    return tuple(Share(name, float(share)) for name, share in zip(dataset.classes, shares, strict=True))
+def _shares(dataset: Dataset, counts: Counter[int]) -> tuple[Share, ...]:
+    counted = [counts[index] for index in range(len(dataset.classes))]
+    return tuple(Share(name, n / max(1, sum(counted))) for name, n in zip(dataset.classes, counted, strict=True))
 
 
 def _missing(layout: Layout, folder: Path, datasets: list[Dataset]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from streamdeq.data import camvid, cityscapes, folders, imagefolder
+from streamdeq.data import camvid, cityscapes, coco, folders, imagefolder, imagenet_vid, yolo
 from streamdeq.data.base import Dataset
 from streamdeq.data.layout import Layout
 from streamdeq.data.synthetic.street import open_street
@@ -10,9 +10,12 @@ from streamdeq.errors import StreamdeqError
 
 SYNTHETIC = "synthetic"
 LAYOUTS: tuple[Layout, ...] = (
+    imagenet_vid.LAYOUT,
     cityscapes.LAYOUT,
     folders.LAYOUT,
     camvid.LAYOUT,
+    coco.LAYOUT,
+    yolo.LAYOUT,
     imagefolder.LAYOUT,
 )
 """Asked in this order: the first that recognises a folder reads it."""

@@ -53,14 +53,18 @@ class Resamples:
     draws: np.ndarray
     length: int
 
-    def figures(self, pieces: Mapping[Sample, Metric]) -> np.ndarray:
-        """(resamples,): the metric's figure over the frames of every resample, given the metric of each frame."""
+    def figures(self, pieces: Mapping[Sample, Metric], name: str | None = None) -> np.ndarray:
+        """(resamples,): a figure over the frames of every resample, given the metric of each frame.
+
+        Args:
+            name: which of the metric's; None for the one that stands for the task.
+        """
         # A block is merged once however often it is drawn.
         merged = [_merge(pieces[sample] for sample in block) for block in self.blocks]
         figures = np.empty(len(self.draws))
         for n, numbers in enumerate(self.draws):
             total = _merge(merged[number] for number in numbers)
-            figures[n] = total.compute()[total.name]
+            figures[n] = total.compute().get(name or total.name, math.nan)
         return figures
 
 

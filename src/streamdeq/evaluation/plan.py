@@ -2,11 +2,13 @@
 
 The labelled frame n is scored at offset t when streaming started at frame n − t from zeros. One stream that starts at
 frame s serves every offset: on its way it is the answer for frame s at offset 0, for s + 1 at offset 1, and so on.
+Where early frames count, one with n < t is scored at offset t when streaming started at frame 0.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from streamdeq.data.base import Dataset
 from streamdeq.errors import StreamdeqError
@@ -20,18 +22,25 @@ class Sample:
     t: int
 
 
+class Read(NamedTuple):
+    """A stream is read `after` frames more than its first, and that is scored at `offset`, None in a continuous one."""
+
+    after: int
+    offset: int | None
+
+
 @dataclass(frozen=True)
 class Chain:
-    """A stream from zeros at frame `start` of clip number `clip`, scored after `offsets` further frames (ascending)."""
+    """A stream from zeros at frame `start` of clip number `clip`, and its reads in the order of time."""
 
     clip: int
     start: int
-    offsets: tuple[int, ...]
+    reads: tuple[Read, ...]
 
     @property
     def frames(self) -> int:
         """How many frames it runs over."""
-        return self.offsets[-1] + 1
+        return self.reads[-1].after + 1
 
 
 @dataclass(frozen=True)
@@ -56,8 +65,12 @@ def usual_offsets(dataset: Dataset) -> tuple[int, ...]:
     return (*(offset for offset in USUAL_OFFSETS if offset < most), most)
 
 
-def make_plan(dataset: Dataset, offsets: Sequence[int]) -> Plan:
+def make_plan(dataset: Dataset, offsets: Sequence[int], *, early: bool = False) -> Plan:
     """The labelled frames with at least max(offsets) predecessors, and the fewest streams that reach all offsets.
+
+    Args:
+        early: labelled frames with fewer predecessors count too, at every offset that they do not reach after all of
+            their predecessors.
 
     Raises:
         StreamdeqError: nothing is labelled, or no labelled frame has that many predecessors.
@@ -68,7 +81,7 @@ def make_plan(dataset: Dataset, offsets: Sequence[int]) -> Plan:
     if all(len(clip) == 1 for clip in dataset.clips):
         note = f"split '{dataset.split}' of {dataset.name} has single pictures only, no video: nothing to stream"
         return Plan(tuple(labelled), (), note)
-    samples = tuple(sample for sample in labelled if sample.t >= max(offsets))
+    samples = tuple(sample for sample in labelled if early or sample.t >= max(offsets))
     if not samples:
         longest = max(len(clip) for clip in dataset.clips)
         most = max(sample.t for sample in labelled)
@@ -82,8 +95,17 @@ def make_plan(dataset: Dataset, offsets: Sequence[int]) -> Plan:
 
 def _chains(samples: Sequence[Sample], offsets: Sequence[int]) -> tuple[Chain, ...]:
     """In the order of their first frames, so that neighbours run over the same pictures."""
-    wanted: dict[Sample, set[int]] = defaultdict(set)
+    wanted: dict[Sample, list[Read]] = defaultdict(list)
     for sample in samples:
         for offset in offsets:
-            wanted[Sample(sample.clip, sample.t - offset)].add(offset)
+            after = min(offset, sample.t)
+            wanted[Sample(sample.clip, sample.t - after)].append(Read(after, offset))
     return tuple(Chain(first.clip, first.t, tuple(sorted(wanted[first]))) for first in sorted(wanted))
+
+
+def continuous_chains(samples: Sequence[Sample]) -> tuple[Chain, ...]:
+    """One stream per clip, from its first frame on and never from zeros again, read at every sample."""
+    wanted: dict[int, list[Read]] = defaultdict(list)
+    for sample in samples:
+        wanted[sample.clip].append(Read(sample.t, None))
+    return tuple(Chain(clip, 0, tuple(sorted(reads))) for clip, reads in wanted.items())

@@ -1,7 +1,8 @@
 """The streaming protocol of the paper: how good is an answer t frames after a start from zeros? Knows no task.
 
 `streaming`: labelled frame n, streaming since frame n − t with M iterations per frame, each frame started from the
-answer for the last one. `single`: frame n alone, M iterations from zeros. All scores are about the same frames.
+answer for the last one. `single`: frame n alone, M iterations from zeros. `continuous`: frame n, streaming since the
+first frame of its clip. All scores are about the same frames.
 """
 
 from collections import deque
@@ -13,7 +14,7 @@ from typing import Protocol
 from streamdeq.data.base import Dataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.footage import Footage
-from streamdeq.evaluation.plan import USUAL_OFFSETS, Chain, Plan, Sample, make_plan
+from streamdeq.evaluation.plan import USUAL_OFFSETS, Chain, Plan, Sample, continuous_chains, make_plan
 from streamdeq.models.spec import ModelSpec
 from streamdeq.solvers import Solver, make_solver
 from streamdeq.streaming.engine import Engine, Row
@@ -38,6 +39,7 @@ class Evaluated(Protocol):
 class Mode(StrEnum):
     SINGLE = "single"
     STREAMING = "streaming"
+    CONTINUOUS = "continuous"
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Settings:
         solver: by name; what the weights were trained for if None.
         size: working size, the shorter side in pixels, or "native"; the model's own if None.
         batch: rows computed together; no answer depends on it.
+        continuous: score streams that run through the whole clip as well.
     """
 
     iterations: tuple[int, ...] = (1, 2, 4, 8)
@@ -57,6 +60,7 @@ class Settings:
     solver: str | None = None
     size: int | str | None = None
     batch: int = 8
+    continuous: bool = False
 
     def __post_init__(self) -> None:
         for name, values, least in (("iterations", self.iterations, 1), ("offsets", self.offsets, 0)):
@@ -68,7 +72,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Cell:
-    """One figure of the table; `offset` is None for a single frame."""
+    """One figure of the table; `offset` is that of streaming, else None."""
 
     mode: Mode
     iterations: int
@@ -95,7 +99,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores by cell, single frames first, then as they were asked for; all over `plan.samples`."""
+    """Scores by cell, single frames first, then streaming, then continuous; all over `plan.samples`."""
 
     solver: str
     plan: Plan
@@ -114,7 +118,7 @@ def evaluate(
         StreamdeqError: the model answers other classes than the data asks for, or no frame can be scored.
     """
     check_classes(model.spec, dataset)
-    plan = make_plan(dataset, settings.offsets)
+    plan = _plan(model, dataset, settings)
     footage = Footage(dataset.clips)
     scores = {cell: Score(model.task.metric()) for cell in _cells(plan, settings)}
     for cell, sample, result in _answers(model, plan, footage, settings, report):
@@ -136,10 +140,10 @@ def single_counts(settings: Settings) -> tuple[int, ...]:
 
 def count_steps(model: Evaluated, dataset: Dataset, settings: Settings) -> int:
     """Applications of `f` to one row that `evaluate` will make."""
-    plan = make_plan(dataset, settings.offsets)
+    plan = _plan(model, dataset, settings)
     name, counts = settings.solver or model.spec.solver, single_counts(settings)
     single = make_solver(name, counts[-1]).evaluations(counts[-1]) * len(plan.samples)
-    frames = sum(chain.frames for chain in plan.chains)
+    frames = sum(chain.frames for chain in (*plan.chains, *_continuous(plan, settings)))
     return single + frames * sum(make_solver(name, count).evaluations(count) for count in settings.iterations)
 
 
@@ -160,13 +164,22 @@ def check_classes(spec: ModelSpec, dataset: Dataset) -> None:
         )
 
 
+def _plan(model: Evaluated, dataset: Dataset, settings: Settings) -> Plan:
+    return make_plan(dataset, settings.offsets, early=model.task.counts_early)
+
+
+def _continuous(plan: Plan, settings: Settings) -> tuple[Chain, ...]:
+    return continuous_chains(plan.samples) if settings.continuous and plan.chains else ()
+
+
 def _cells(plan: Plan, settings: Settings) -> list[Cell]:
-    single = [Cell(Mode.SINGLE, count) for count in single_counts(settings)]
-    if not plan.chains:
-        return single
-    return single + [
-        Cell(Mode.STREAMING, count, offset) for count in settings.iterations for offset in settings.offsets
-    ]
+    counts = settings.iterations
+    cells = [Cell(Mode.SINGLE, count) for count in single_counts(settings)]
+    if plan.chains:
+        cells += [Cell(Mode.STREAMING, count, offset) for count in counts for offset in settings.offsets]
+    if _continuous(plan, settings):
+        cells += [Cell(Mode.CONTINUOUS, count) for count in counts]
+    return cells
 
 
 def _answers(
@@ -180,8 +193,9 @@ def _answers(
         yield Cell(Mode.SINGLE, count), sample, result
     for count in settings.iterations:
         batch = _Batch(model.engine(make_solver(solver, count), settings.size), settings.batch, footage, report)
-        for offset, sample, result in batch.stream(plan.chains, count):
-            yield Cell(Mode.STREAMING, count, offset), sample, result
+        for offset, sample, result in batch.stream((*plan.chains, *_continuous(plan, settings)), count):
+            mode = Mode.CONTINUOUS if offset is None else Mode.STREAMING
+            yield Cell(mode, count, offset), sample, result
 
 
 @dataclass(frozen=True)
@@ -195,6 +209,11 @@ class _Lane:
     @property
     def sample(self) -> Sample:
         return Sample(self.chain.clip, self.chain.start + self.had)
+
+    @property
+    def due(self) -> list[int | None]:
+        """The offsets at which its answer is scored now."""
+        return [read.offset for read in self.chain.reads if read.after == self.had]
 
 
 @dataclass(frozen=True)
@@ -220,7 +239,7 @@ class _Batch:
                 for sample, result in zip(some, self.engine.read(active), strict=True):
                     yield count, sample, result
 
-    def stream(self, chains: Sequence[Chain], iterations: int) -> Iterator[tuple[int, Sample, Result]]:
+    def stream(self, chains: Sequence[Chain], iterations: int) -> Iterator[tuple[int | None, Sample, Result]]:
         """(offset, sample, answer) of all chains. A row whose chain has ended takes up the next one at once."""
         waiting = deque(chains)
         lanes = [_Lane(self.engine.open(), waiting.popleft()) for _ in range(min(self.size, len(chains)))]
@@ -228,9 +247,10 @@ class _Batch:
             rows = [lane.row for lane in lanes]
             self.engine.observe(rows, [self.footage.frame(lane.sample) for lane in lanes])
             self._iterate(rows, self.engine.solver.evaluations(iterations))
-            due = [lane for lane in lanes if lane.had in lane.chain.offsets]
-            for lane, result in zip(due, self.engine.read([lane.row for lane in due]), strict=True):
-                yield lane.had, lane.sample, result
+            due = [(lane, offsets) for lane in lanes if (offsets := lane.due)]
+            for (lane, offsets), result in zip(due, self.engine.read([lane.row for lane, _ in due]), strict=True):
+                for offset in offsets:
+                    yield offset, lane.sample, result
             # Lanes keep their order, so that rows stay behind one another in memory and are not copied.
             lanes = [after for lane in lanes if (after := self._after(lane, waiting)) is not None]
 

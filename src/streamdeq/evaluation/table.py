@@ -5,10 +5,12 @@ Knows no model and no data set. A figure that does not exist shows as "–".
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.bootstrap import RESAMPLES, interval, resample
 from streamdeq.evaluation.protocol import Evaluation, Mode
+from streamdeq.registry import unknown
 
 Cells = list[str]
 NOTHING = "–"
@@ -20,11 +22,12 @@ class Row:
 
     Args:
         iterations: solver iterations per frame, in the paper's sense.
-        offset: frames between the start from zeros and the scored frame; None for a single frame.
+        offset: frames between the start from zeros and the scored frame while streaming; else None.
         value: of `metric`, in points 0–100; None if nothing could be counted.
         frames: scored frames; the same ones in every row of a table.
         nfe: applications of `f` per frame.
         low, high: of the bootstrap interval, in points; None where none was drawn.
+        figures: everything the task's metric says, by name; `value` is one of them.
     """
 
     mode: Mode
@@ -37,6 +40,7 @@ class Row:
     nfe: int
     low: float | None = None
     high: float | None = None
+    figures: Mapping[str, float | None] = field(default_factory=dict)
 
 
 Show = Callable[[Row | None], str]
@@ -59,21 +63,26 @@ def with_interval(row: Row | None) -> str:
     return NOTHING if row is None else points(row.value, row.low, row.high)
 
 
-def make_rows(evaluation: Evaluation, resamples: int = RESAMPLES) -> tuple[Row, ...]:
-    """The task's figure for every cell: single frames first, then by iterations and offset as they were asked for.
+def make_rows(evaluation: Evaluation, resamples: int = RESAMPLES, figure: str | None = None) -> tuple[Row, ...]:
+    """A figure for every cell: single frames first, then by iterations and offset as they were asked for.
 
     Args:
         resamples: to draw intervals from, the same ones for every cell; 0 for no intervals.
+        figure: which of the task's, by name; None for the one that stands for it.
+
+    Raises:
+        StreamdeqError: the task has no figure of that name.
     """
     drawn = resample(evaluation.plan.samples, resamples) if resamples else None
     rows = []
     for cell, score in evaluation.scores.items():
-        name = score.total.name
-        value = score.total.compute()[name]
-        figure = None if math.isnan(value) else value
-        frames = len(score.pieces)
-        row = Row(cell.mode, evaluation.solver, cell.iterations, cell.offset, name, figure, frames, score.nfe)
-        within = interval(drawn.figures(score.pieces)) if drawn else None
+        figures = {k: None if math.isnan(value) else value for k, value in score.total.compute().items()}
+        name = figure or score.total.name
+        if name not in figures:
+            raise StreamdeqError(unknown("figure", name, list(figures)))
+        about = (cell.mode, evaluation.solver, cell.iterations, cell.offset)
+        row = Row(*about, name, figures[name], len(score.pieces), score.nfe, figures=figures)
+        within = interval(drawn.figures(score.pieces, name)) if drawn else None
         rows.append(replace(row, low=within.low, high=within.high) if within else row)
     return tuple(rows)
 
@@ -106,17 +115,22 @@ def _streams(rows: Sequence[Row]) -> bool:
 
 
 def _streaming(rows: Sequence[Row], ms: Mapping[int, float] | None, show: Show) -> list[Cells]:
-    """Heading and a line per iteration count: from scratch, streaming at every offset, what that gains, NFE."""
+    """Heading and a line per iteration count: from scratch, streaming at every offset, what that gains, NFE; then
+    streaming through whole clips, where that was scored."""
     streaming = {(row.iterations, row.offset): row for row in rows if row.mode is Mode.STREAMING}
     scratch = {row.iterations: row for row in rows if row.mode is Mode.SINGLE}
     offsets = list(dict.fromkeys(row.offset for row in streaming.values() if row.offset is not None))
     last = max(offsets)
+    continuous = {row.iterations: row for row in rows if row.mode is Mode.CONTINUOUS}
     heading = ["iterations", "NFE", "from scratch", *(f"+{offset}" for offset in offsets), f"gain at +{last}"]
+    heading += ["continuous"] * bool(continuous)
     lines = [heading + ["ms per frame"] * (ms is not None)]
     for count, nfe in dict.fromkeys((row.iterations, row.nfe) for row in streaming.values()):
         along = [scratch.get(count), *(streaming.get((count, offset)) for offset in offsets)]
         time = [f"{ms[count]:.1f}" if count in ms else NOTHING] if ms is not None else []
-        lines.append([str(count), str(nfe), *map(show, along), _gain(streaming.get((count, last)), along[0]), *time])
+        through = [show(continuous[count])] if continuous else []
+        gain = _gain(streaming.get((count, last)), along[0])
+        lines.append([str(count), str(nfe), *map(show, along), gain, *through, *time])
     return lines
 
 

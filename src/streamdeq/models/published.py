@@ -1,4 +1,4 @@
-"""Reads the authors' MDEQ and DEQ checkpoints (`.pkl`, `.pth`). Knows their layout; runs nothing they contain.
+"""Reads the authors' MDEQ checkpoints of all tasks (`.pkl`, `.pth`). Knows their layout; runs nothing they contain.
 
 What the tensors show is read from their shapes: channels, expansion, classes, the head's widths, which norms have a
 scale and shift. What they cannot show is assumed: groups (8 in every published file), ImageNet's normalisation, no
@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.models import mmdet
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.palette import distinct_colours
 from streamdeq.models.spec import ModelSpec, Provenance
@@ -26,8 +27,8 @@ from streamdeq.registry import unknown
 
 Tensors = dict[str, Tensor]
 
-#: Wrapped around the network by DataParallel and by the segmentation code's loss.
-PREFIXES = re.compile(r"^(?:(?:module|model)\.)+")
+#: Wrapped around the network by DataParallel, by the segmentation code's loss and by mmdet.
+PREFIXES = re.compile(r"^(?:(?:module|model|backbone)\.)+")
 #: Saved along but no part of the network: the copy for the backward pass, the class weights of the loss.
 STRAY = re.compile(r"^(?:fullstage_copy|loss)\.")
 #: All that is not the head.
@@ -51,12 +52,14 @@ class Published:
 
 @dataclass(frozen=True)
 class _Head:
-    """How a task's head is recognised and measured. `size` and `iterations` are the paper's."""
+    """How a task's head is recognised and measured. `size` and `iterations` are the paper's; `background` is how many
+    of the sign's outputs are no class."""
 
     sign: str
     size: int
     iterations: int
     settings: Callable[[Tensors], dict[str, Any]]
+    background: int = 0
 
 
 def _classifier_widths(tensors: Tensors) -> dict[str, Any]:
@@ -68,6 +71,7 @@ def _classifier_widths(tensors: Tensors) -> dict[str, Any]:
 HEADS: dict[str, _Head] = {
     "classification": _Head("classifier.weight", 224, 26, _classifier_widths),
     "segmentation": _Head("last_layer.3.weight", 1024, 8, lambda tensors: {}),
+    "detection": _Head(mmdet.SIGN, 600, 26, mmdet.head_settings, background=1),
 }
 
 
@@ -77,7 +81,7 @@ def read_published(
     """Read a checkpoint; whether every tensor is there and fits shows when a network loads it.
 
     Args:
-        task: `segmentation` or `classification`.
+        task: `segmentation`, `classification` or `detection`.
         groups: of every GroupNorm in the cell; a wrong number that divides the channels cannot be noticed.
         classes: their names in the order of the outputs; by number if None.
 
@@ -111,7 +115,8 @@ def read_published(
         head=head,
         provenance=Provenance(about, "not recorded in the imported file", "that of the imported file"),
     )
-    ours = {("backbone." if BACKBONE.match(name) else "head.") + name: value for name, value in tensors.items()}
+    named = dict(mmdet.renamed(name, value) for name, value in tensors.items())
+    ours = {("backbone." if BACKBONE.match(name) else "head.") + name: value for name, value in named.items()}
     return Published(spec, ours, dropped)
 
 
@@ -222,7 +227,7 @@ def _class_count(tensors: Tensors, task: str, path: Path) -> int:
         for other, head in HEADS.items():
             if head.sign in tensors:
                 raise StreamdeqError(f"{path} is of {other} (it has '{head.sign}'), not {task}; give --task {other}")
-    return tensors[sign].shape[0]
+    return tensors[sign].shape[0] - HEADS[task].background
 
 
 def _names(given: tuple[str, ...] | None, count: int, path: Path) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Draws and writes what a run yields: annotated video, JSON lines, label pictures. Runs on its own thread."""
+"""Draws and writes what a run yields: annotated video, JSON lines, label pictures, MOT text. Runs on its own thread."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -14,7 +14,16 @@ from streamdeq.frame import Failure, Frame, Gap, Item
 from streamdeq.running.summary import Summary
 from streamdeq.running.watching import Drawing, Watcher
 from streamdeq.tasks import Result, Task
-from streamdeq.video import JsonLinesSink, LabelMap, LabelPngSink, SegmentedVideoSink, Sink, SourceInfo, VideoSink
+from streamdeq.video import (
+    JsonLinesSink,
+    LabelMap,
+    LabelPngSink,
+    LinesSink,
+    SegmentedVideoSink,
+    Sink,
+    SourceInfo,
+    VideoSink,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +60,7 @@ class Recorder(Sink[Entry]):
         self._task = task
         self._summary = summary
         self._files = ExitStack()
-        self._video = self._lines = self._labels = None
+        self._video = self._lines = self._labels = self._mot = None
         self.paths: dict[str, Path] = {}
         with ExitStack() as undo:
             undo.enter_context(self._files)
@@ -66,6 +75,9 @@ class Recorder(Sink[Entry]):
             if "png" in write:
                 self.paths["png"] = folder / f"{name}-labels"
                 self._labels = self._files.enter_context(LabelPngSink(self.paths["png"], task.spec.palette))
+            if "mot" in write:
+                self.paths["mot"] = folder / f"{name}.txt"
+                self._mot = self._files.enter_context(LinesSink(self.paths["mot"]))
             self._files = undo.pop_all()
 
     def write(self, item: Entry) -> None:
@@ -86,6 +98,8 @@ class Recorder(Sink[Entry]):
             self._video.write(replace(frame, image=picture))
         if self._labels:
             self._labels.write(LabelMap(frame.index, item.result.labels))
+        if self._mot:
+            self._mot.write(item.result.to_mot())
         self._write_line(self._record(frame, item, drawn - began, perf_counter() - drawn))
 
     def close(self) -> None:

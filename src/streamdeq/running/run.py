@@ -17,6 +17,7 @@ from streamdeq.running.summary import Summary
 from streamdeq.running.watching import Watcher
 from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.streaming.stream import Stream
+from streamdeq.tasks import Choice
 from streamdeq.video import LivePolicy, Source, ThreadedSink, open_source, prefetch
 
 #: Frames decoded ahead, and frames waiting to be drawn and written: enough to even out, few enough to stay small.
@@ -30,10 +31,11 @@ class RunOptions:
     Args:
         stream: how every frame is solved.
         save: folder for what is written; None writes nothing.
-        write: which of video, jsonl, png.
+        write: which of video, jsonl, png, mot.
         max_frames: stop after so many frames.
         compare: beside the stream, solve every frame from scratch with the same number of iterations.
         live: which frames of a live source are taken, and how long it is waited for.
+        choice: what of the answers is shown and written, where they are of instances.
     """
 
     stream: StreamOptions = field(default_factory=StreamOptions)
@@ -42,6 +44,7 @@ class RunOptions:
     max_frames: int | None = None
     compare: bool = False
     live: LivePolicy = field(default_factory=LivePolicy)
+    choice: Choice = field(default_factory=Choice)
 
 
 class Run:
@@ -104,6 +107,7 @@ class Run:
             self.summary.note = self.source.stats.note
 
     def _process(self, stream: Stream, scratch: Stream, recorder: ThreadedSink[Entry]) -> Iterator[Any]:
+        choose, choose_scratch = (self._model.task.chooser(self._options.choice) for _ in range(2))
         for item in self._items():
             if self._watcher:
                 wish = self._watcher.wish()
@@ -111,6 +115,8 @@ class Run:
                 scratch.retune(wish.iterations)
             result = stream.take(item)
             compared = scratch.take(item) if self._options.compare else None
+            result = None if result is None else choose(result)
+            compared = None if compared is None else choose_scratch(compared)
             recorder.write(Entry(item, result, compared, monotonic()))
             if result is not None and isinstance(item, Frame):
                 self.summary.count(item.decode_s, result.status)

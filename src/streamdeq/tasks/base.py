@@ -67,10 +67,14 @@ class Metric(Protocol):
 class Task(ABC):
     """One folder's worth of knowledge: a head, how its outputs become an answer, how that is scored and drawn.
 
-    `writes` is what a run can write of it: `video`, `jsonl`, and `png` where a result has `labels`, a label map.
+    `writes` is what a run can write of it: `video`, `jsonl`, `png` where a result has `labels`, a label map, and `mot`
+    where it has `to_mot()`, lines of text.
+    `counts_early`: whether its protocol scores a frame at an offset that its clip begins too late for, after all the
+    frames there are, or leaves it out at every offset.
     """
 
     writes: ClassVar[tuple[str, ...]] = ("video", "jsonl")
+    counts_early: ClassVar[bool] = False
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec

@@ -11,6 +11,7 @@ from streamdeq.data.motion import Motion
 from streamdeq.data.transforms import AreaCrop, Augmentation, Jitter
 from streamdeq.models.architecture import Architecture
 from streamdeq.solvers import SOLVERS
+from streamdeq.tasks.detection import DetectorSettings
 from streamdeq.tasks.segmentation.loss import Ohem
 from streamdeq.training.checks import choice as _choice
 from streamdeq.training.checks import require as _require
@@ -214,7 +215,8 @@ class Recipe:
 
     Args:
         name: what the weights are called.
-        architecture: the backbone; its head follows from the task and the data's classes.
+        architecture: the backbone.
+        head: what the task's head leaves open; None for its own defaults, or where it leaves nothing.
         size: the working size, pixels of a picture's shorter side; inference scales to it.
         crop_hw: what a training sample is cut to, pixels, multiples of the architecture's stride.
         batch: samples per optimiser step, over all ranks.
@@ -238,6 +240,7 @@ class Recipe:
     name: str
     architecture: Architecture
     task: str = "segmentation"
+    head: DetectorSettings | None = None
     split: str = "train"
     size: int = 192
     crop_hw: tuple[int, int] = (192, 256)

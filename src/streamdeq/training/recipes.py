@@ -4,7 +4,9 @@ from dataclasses import replace
 
 from streamdeq.models.architecture import Architecture
 from streamdeq.registry import Registry
+from streamdeq.tasks.detection import DetectorSettings
 from streamdeq.training.published import PUBLISHED
+from streamdeq.training.published_detector import IMAGENET_VID_XL
 from streamdeq.training.recipe import IL, Augment, Fixed, Optimizer, Pretrain, Recipe, Streaming, Uniform
 from streamdeq.training.schedules import Cosine
 
@@ -64,6 +66,60 @@ STREET_S = replace(
     steps=1200,
 )
 
+#: A head for pictures of a quarter of the published size: a quarter of its width, anchors half as large and as tall as
+#: people stand, and as many samples as there are objects for.
+SMALL_DETECTOR = DetectorSettings(
+    channels=64,
+    hidden=256,
+    anchor_scales=(4.0, 5.66),
+    anchor_ratios=(2.75,),
+    finest=28.0,
+    candidates=300,
+    train_candidates=500,
+    proposals=150,
+    train_proposals=300,
+    anchor_samples=128,
+    region_samples=64,
+)
+
+#: People, on three films of mot15-mini: trained on still frames, for streaming.
+PERSON_S = replace(
+    CAMVID_S_WSU,
+    name="person-s",
+    task="detection",
+    head=SMALL_DETECTOR,
+    size=256,
+    crop_hw=(256, 352),
+    batch=4,
+    steps=6000,
+    augment=Augment(scale_range=(0.75, 1.5)),
+)
+
+#: The same unrolled (UR) and implicit (IL), as their CamVid siblings are.
+PERSON_S_UR = replace(PERSON_S, name="person-s-ur", streaming=None, unroll=Fixed(20))
+PERSON_S_IL = replace(
+    PERSON_S,
+    name="person-s-il",
+    streaming=None,
+    unroll=Fixed(14),
+    grad_last=None,
+    implicit=IL("broyden", backward=14),
+    pretrain=Pretrain(steps=2000, stacked=3),
+)
+
+#: Cars and people of the rendered street, free of anybody's data. (--data synthetic:labels=boxes,clips=40,…)
+STREET_BOXES_S = replace(
+    STREET_S,
+    name="street-boxes-s",
+    task="detection",
+    head=replace(SMALL_DETECTOR, anchor_ratios=(0.75, 2.75)),
+    size=192,
+    crop_hw=(192, 256),
+    batch=4,
+    streaming=Streaming(warm=0.5, cut=0.1),
+    augment=Augment(scale_range=(0.75, 1.5)),
+)
+
 #: Seconds on one core: for tests and for a first look at the program.
 SYNTHETIC_TINY = Recipe(
     name="synthetic-tiny",
@@ -99,9 +155,14 @@ for _recipe in (
     CAMVID_S_IL,
     CAMVID_S_PUBLISHED,
     STREET_S,
+    PERSON_S,
+    PERSON_S_UR,
+    PERSON_S_IL,
+    STREET_BOXES_S,
     SYNTHETIC_TINY,
     SYNTHETIC_TINY_UR,
     SYNTHETIC_TINY_IL,
     *PUBLISHED,
+    IMAGENET_VID_XL,
 ):
     RECIPES.register(_recipe.name)(_recipe)

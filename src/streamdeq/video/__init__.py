@@ -11,6 +11,7 @@ from streamdeq.video.opening import open_source
 from streamdeq.video.prefetch import prefetch
 from streamdeq.video.sinks.base import Sink
 from streamdeq.video.sinks.jsonl import JsonLinesSink
+from streamdeq.video.sinks.lines import LinesSink
 from streamdeq.video.sinks.mp4 import VideoSink
 from streamdeq.video.sinks.pngs import LabelMap, LabelPngSink
 from streamdeq.video.sinks.segments import SegmentedVideoSink
@@ -21,6 +22,7 @@ __all__ = [
     "JsonLinesSink",
     "LabelMap",
     "LabelPngSink",
+    "LinesSink",
     "LivePolicy",
     "LiveSource",
     "Patience",

@@ -1,0 +1,185 @@
+"""ImageNet-VID and DET, as ILSVRC2015 unpacks: films with boxes in XML. Knows no training.
+
+Layout, in the folder or in its `ILSVRC2015/`: `Data/VID/{train,val,test}/…/SNIPPET/000000.JPEG` and the same below
+`Annotations/VID` with `.xml`. `Data/DET/train` with `Annotations/DET/train`, where they are there, add to training.
+
+A snippet is a clip at 25 Hz (the files state no rate; most films have 25 or 30). Every frame of val is labelled; in
+training one of 15 is, as published (`train-all` has all). Of DET those pictures are taken that show one of the 30
+classes, and of their objects those classes alone. The frames are listed on opening; XML is read frame by frame.
+"""
+
+import os
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from streamdeq.boxes import UNKNOWN, Boxes
+from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.boxed import Labelled, box_in_frame, collect
+from streamdeq.data.files import read_rgb
+from streamdeq.data.layout import Layout
+from streamdeq.data.speed import REACH, with_motion
+from streamdeq.errors import StreamdeqError
+from streamdeq.models.palette import distinct_colours
+from streamdeq.registry import unknown
+
+#: WordNet's number and the name of every class, in the order of the authors' outputs.
+WORDNET = {
+    "n02691156": "airplane", "n02419796": "antelope", "n02131653": "bear", "n02834778": "bicycle", "n01503061": "bird",
+    "n02924116": "bus", "n02958343": "car", "n02402425": "cattle", "n02084071": "dog", "n02121808": "domestic cat",
+    "n02503517": "elephant", "n02118333": "fox", "n02510455": "giant panda", "n02342885": "hamster",
+    "n02374451": "horse", "n02129165": "lion", "n01674464": "lizard", "n02484322": "monkey", "n03790512": "motorcycle",
+    "n02324045": "rabbit", "n02509815": "red panda", "n02411705": "sheep", "n01726692": "snake",
+    "n02355227": "squirrel", "n02129604": "tiger", "n04468005": "train", "n01662784": "turtle",
+    "n04530566": "watercraft", "n02062744": "whale", "n02391049": "zebra",
+}  # fmt: skip
+CLASSES = tuple(WORDNET.values())
+EXPECTED = "Data/VID/ and Annotations/VID/ of ILSVRC2015"
+SOURCE = (
+    "register at https://www.image-net.org and get ILSVRC2015 VID (86 GB), and DET for training; or any COCO-VID JSON "
+    "of it as train.json and val.json"
+)
+LICENCE = "ImageNet's terms of access: non-commercial research and education"
+SPLITS = ("train", "train-all", "val", "test")
+FPS = 25.0
+#: In training one of so many frames is used.
+EVERY = 15
+
+_INDEX = {number: index for index, number in enumerate(WORDNET)}
+
+
+@dataclass(frozen=True)
+class Snippet(Clip):
+    """A folder of frames, `every`-th of them labelled; `annotations` mirrors it, None for the test split."""
+
+    name: str
+    images: Path
+    annotations: Path | None
+    stems: tuple[str, ...]
+    every: int = 1
+    fps: float = FPS
+
+    def __len__(self) -> int:
+        return len(self.stems)
+
+    def image(self, t: int) -> np.ndarray:
+        return read_rgb(self.images / f"{self.stems[self.check(t)]}.JPEG")
+
+    def target(self, t: int) -> Boxes | None:
+        """With the motion of every object where every frame is labelled; the files of the frames around tell it."""
+        if self.annotations is None or self.check(t) % self.every:
+            return None
+        if self.every > 1 or len(self) == 1:
+            return self._read(t)
+        around = range(max(0, t - REACH), min(len(self), t + REACH + 1))
+        return with_motion({u: self._read(u) for u in around}, (t,))[t]
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        return tuple(range(0, len(self), self.every)) if self.annotations else ()
+
+    def _read(self, t: int) -> Boxes:
+        assert self.annotations is not None
+        return read_xml(str(self.annotations / f"{self.stems[t]}.xml"))
+
+
+# Neighbouring frames ask for the same files.
+@lru_cache(maxsize=256)
+def read_xml(path: str) -> Boxes:
+    """The objects in an annotation file that are of one of the 30 classes.
+
+    Raises:
+        StreamdeqError: names the file and what is wrong with it.
+    """
+    try:
+        root = ElementTree.parse(path).getroot()
+    except OSError as error:
+        raise StreamdeqError(f"expected an annotation in {path}, got: {error.strerror}; fetch it again") from error
+    except ElementTree.ParseError as error:
+        line = error.position[0]
+        raise StreamdeqError(f"expected XML in {path}, line {line}, got: {error.msg}; fetch it again") from error
+    width, height = (_number(root, f"size/{side}", path) for side in ("width", "height"))
+    found = []
+    for number, entry in enumerate(root.iter("object"), start=1):
+        label = _INDEX.get((entry.findtext("name") or "").strip())
+        if label is None:
+            continue
+        where = f"{path}, object {number}"
+        corners = [_number(entry, f"bndbox/{side}", where) for side in ("xmin", "ymin", "xmax", "ymax")]
+        box = box_in_frame((corners[0], corners[1], corners[2], corners[3]), width, height, where)
+        track = (entry.findtext("trackid") or "").strip()
+        found.append(Labelled(box, label, instance=int(track) if track.isdecimal() else UNKNOWN))
+    return collect(found)
+
+
+def _number(entry: ElementTree.Element, name: str, where: str) -> float:
+    text = entry.findtext(name)
+    try:
+        return float(text or "")
+    except ValueError:
+        raise StreamdeqError(f"expected a number as {name} in {where}, got {text!r}; correct it") from None
+
+
+def is_imagenet_vid(folder: Path) -> bool:
+    return _root(folder) is not None
+
+
+def splits(folder: Path) -> tuple[str, ...]:
+    root = _root(folder)
+    return tuple(split for split in SPLITS if root and (root / "Data/VID" / split.partition("-")[0]).is_dir())
+
+
+def open_imagenet_vid(folder: Path, split: str) -> Dataset:
+    """One of `SPLITS` in `folder`. Lists folders only."""
+    root, known = _root(folder), splits(folder)
+    if root is None or split not in known:
+        raise StreamdeqError(unknown("split of ImageNet-VID", split, list(known)))
+    part = split.partition("-")[0]
+    clips = list(_snippets(root, part, EVERY if split == "train" else 1))
+    if part == "train" and (root / "Data/DET/train").is_dir():
+        clips += _stills(root)
+    if not clips:
+        raise StreamdeqError(f"expected folders of JPEG files in {root / 'Data/VID' / part}, found none; {SOURCE}")
+    return Dataset("imagenet-vid", "detection", split, CLASSES, distinct_colours(len(CLASSES)), tuple(clips), LICENCE)
+
+
+def _root(folder: Path) -> Path | None:
+    return next((root for root in (folder, folder / "ILSVRC2015") if (root / "Data/VID").is_dir()), None)
+
+
+def _snippets(root: Path, part: str, every: int) -> Iterator[Snippet]:
+    for place, stems in _pictures(root / "Data/VID" / part):
+        below = place.relative_to(root / "Data")
+        annotations = root / "Annotations" / below
+        if part != "test" and not annotations.is_dir():
+            raise StreamdeqError(f"expected the annotations of {place} in {annotations}, found none; {SOURCE}")
+        yield Snippet(place.name, place, annotations if annotations.is_dir() else None, stems, every)
+
+
+def _stills(root: Path) -> Iterator[Snippet]:
+    """The pictures of DET that show one of the classes; each is a clip of one frame."""
+    for place, stems in _pictures(root / "Data/DET/train"):
+        annotations = root / "Annotations" / place.relative_to(root / "Data")
+        for stem in stems:
+            if (annotations / f"{stem}.xml").is_file() and _shows_any(annotations / f"{stem}.xml"):
+                yield Snippet(stem, place, annotations, (stem,))
+
+
+def _shows_any(path: Path) -> bool:
+    text = path.read_bytes()
+    return any(number.encode() in text for number in WORDNET)
+
+
+def _pictures(folder: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Every folder that has JPEG files, with their names without suffix in order."""
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        if stems := tuple(sorted(name[:-5] for name in names if name.endswith(".JPEG"))):
+            yield Path(place), stems
+
+
+LAYOUT = Layout("ImageNet-VID", is_imagenet_vid, open_imagenet_vid, EXPECTED, splits, SOURCE, {"val": 176_126})

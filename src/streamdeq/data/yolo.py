@@ -1,0 +1,180 @@
+"""A user's own boxes in YOLO's layout. Knows no training.
+
+Layout: `data.yaml` with `names` (a list, or number: name) and `train`, `val`, `test`: a folder of pictures each,
+below the folder (or below `path` in it). For a picture `…/images/…/NAME.jpg` the boxes are in `…/labels/…/NAME.txt`,
+a line `class centre-x centre-y width height` each, 0…1 of the picture's sides; no file: nothing is there. A picture is
+a clip of one frame.
+
+Of YAML what such files use is read: `key: value`, lists with `-` or `[a, b]`, `number: name` below `names:`, comments.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from streamdeq.boxes import Boxes
+from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.boxed import Labelled, box_in_frame, collect
+from streamdeq.data.classes import read_text
+from streamdeq.data.files import first_line, read_rgb
+from streamdeq.data.labelled import pictures
+from streamdeq.data.layout import Layout
+from streamdeq.errors import StreamdeqError
+from streamdeq.models.palette import distinct_colours
+from streamdeq.registry import unknown
+
+FILES = ("data.yaml", "data.yml", "dataset.yaml")
+EXPECTED = "data.yaml with names, train and val, images/ and labels/ as YOLO has them"
+SOURCE = "export YOLO from your labelling tool: data.yaml, images/train/, labels/train/, …"
+LICENCE = "not stated by the data"
+SPLITS = ("train", "val", "test")
+FPS = 1.0
+
+
+@dataclass(frozen=True)
+class YoloPicture(Clip):
+    """A picture and its label file, which need not exist."""
+
+    name: str
+    path: Path
+    label: Path
+    classes: int
+    fps: float = FPS
+
+    def __len__(self) -> int:
+        return 1
+
+    def image(self, t: int) -> np.ndarray:
+        self.check(t)
+        return read_rgb(self.path)
+
+    def target(self, t: int) -> Boxes:
+        self.check(t)
+        if not self.label.is_file():
+            return Boxes.none()
+        try:
+            with Image.open(self.path) as opened:  # reads the header only
+                width, height = opened.size
+        except (OSError, ValueError, SyntaxError) as error:
+            raise StreamdeqError(f"expected a picture in {self.path}, got: {first_line(error)}; replace it") from error
+        lines = enumerate(read_text(self.label).splitlines(), start=1)
+        return collect(
+            _object(line, self.classes, width, height, f"{self.label}, line {n}") for n, line in lines if line.strip()
+        )
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        return (0,)
+
+
+def _object(line: str, classes: int, width: int, height: int, where: str) -> Labelled:
+    words = line.split()
+    try:
+        label, (x, y, w, h) = int(words[0]), (float(word) for word in words[1:])
+    except (ValueError, IndexError):
+        raise StreamdeqError(
+            f"expected class, centre x, centre y, width, height in {where}, got '{line.strip()[:60]}'; correct it"
+        ) from None
+    if not 0 <= label < classes:
+        raise StreamdeqError(f"expected a class 0..{classes - 1} in {where}, got {label}; correct it")
+    if max(map(abs, (x, y, w, h))) > 2 and all(map(math.isfinite, (x, y, w, h))):
+        raise StreamdeqError(
+            f"expected shares 0..1 of the picture's sides in {where}, got '{line.strip()[:60]}': pixels?"
+        )
+    corners = ((x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
+    return Labelled(box_in_frame(corners, width, height, where), label)
+
+
+def is_yolo(folder: Path) -> bool:
+    return _file(folder) is not None
+
+
+def splits(folder: Path) -> tuple[str, ...]:
+    path = _file(folder)
+    places = _read(path)[1] if path else {}
+    return tuple(split for split in SPLITS if split in places)
+
+
+def open_yolo(folder: Path, split: str) -> Dataset:
+    """One of the splits of `data.yaml`. Lists folders only."""
+    path = _file(folder)
+    names, places = _read(path) if path else ((), {})
+    if split not in places:
+        raise StreamdeqError(unknown("split", split, list(places)))
+    place = places[split]
+    if not place.is_dir():
+        raise StreamdeqError(f"expected the folder {place}, {split} of {path}, found none; correct the file")
+    clips = tuple(
+        YoloPicture(image.relative_to(place).as_posix(), image, _label_of(image), len(names))
+        for image in pictures(place.rglob("*"))
+    )
+    if not clips:
+        raise StreamdeqError(f"expected pictures in {place}, found none; {SOURCE}")
+    colours = distinct_colours(len(names))
+    return Dataset(folder.resolve().name, "detection", split, names, colours, clips, LICENCE)
+
+
+def _label_of(image: Path) -> Path:
+    """The last `images` on the way becomes `labels`."""
+    parts = list(image.with_suffix(".txt").parts)
+    if "images" in parts:
+        parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
+    return Path(*parts)
+
+
+def _file(folder: Path) -> Path | None:
+    return next((folder / name for name in FILES if (folder / name).is_file()), None)
+
+
+def _read(path: Path) -> tuple[tuple[str, ...], dict[str, Path]]:
+    """The classes' names and the splits' folders."""
+    values: dict[str, list[str]] = {}
+    for key, value in _entries(path):
+        values.setdefault(key, []).append(value)
+    names = tuple(values.get("names", ()))
+    if not names or len(set(names)) < len(names):
+        raise StreamdeqError(f"expected different names of classes in {path}, got {', '.join(names) or 'none'}")
+    root = path.parent / values["path"][0] if "path" in values else path.parent
+    root = root if root.is_dir() else path.parent  # exports often carry the path of another machine
+    places = {}
+    for split in SPLITS:
+        if split in values:
+            given = values[split][0]
+            inside = re.sub(r"^(\.\./)+", "", given)  # as some tools write them, one level too high
+            places[split] = root / given if (root / given).is_dir() else root / inside
+    return names, places
+
+
+def _entries(path: Path) -> Iterator[tuple[str, str]]:
+    """(key, value) for every value; those of a list or of numbered names one by one, in order."""
+    key = ""
+    for number, raw in enumerate(read_text(path).splitlines(), start=1):
+        line = re.sub(r"(^|\s)#.*$", "", raw).rstrip()
+        if not line.strip():
+            continue
+        below = re.fullmatch(r"\s*-\s+(.+)|\s+\d+\s*:\s*(.+)", line)
+        if below and key:
+            yield key, _plain(below[1] or below[2])
+            continue
+        pair = re.fullmatch(r"([\w-]+)\s*:\s*(.*)", line)
+        if pair is None:
+            if line[0].isspace():
+                continue  # something nested that nobody asks for
+            raise StreamdeqError(f"expected 'key: value' in {path}, line {number}, got '{line[:60]}'; correct it")
+        key = pair[1]
+        listed = re.fullmatch(r"\[(.*)\]", pair[2])
+        for value in listed[1].split(",") if listed else [pair[2]]:
+            if value.strip():
+                yield key, _plain(value)
+
+
+def _plain(text: str) -> str:
+    return text.strip().strip("'\"")
+
+
+LAYOUT = Layout("YOLO boxes", is_yolo, open_yolo, EXPECTED, splits, SOURCE)

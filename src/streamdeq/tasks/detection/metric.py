@@ -1,0 +1,132 @@
+"""Mean average precision over a whole split, as COCO defines it. Knows no model and no file.
+
+By faster-coco-eval, which gives pycocotools' numbers. Objects to be ignored are COCO's crowds: whoever lies in one is
+neither right nor wrong. Boxes without area do not count; a class without objects is in no mean.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from streamdeq.boxes import Boxes
+from streamdeq.errors import StreamdeqError
+from streamdeq.tasks.detection.result import Detections
+
+#: By motion IoU, the mean IoU of an object with itself in the 10 frames before and after (Zhu et al., Flow-Guided
+#: Feature Aggregation, 2017): above 0.9, 0.7 to 0.9, below 0.7.
+SPEEDS = ("slow", "medium", "fast")
+
+
+@dataclass(eq=False)
+class _Frame:
+    """One frame's objects and detections; `matches` says who matched whom, by class and speed, once that is known."""
+
+    target: Boxes
+    result: Detections
+    matches: list[list[Any]] | None = None
+
+
+class MeanAveragePrecision:
+    """mAP@50, mAP@[.5:.95] (the mean over ten IoUs), AP@50 of each class and mAP@50 by speed, in points 0–100.
+
+    NaN where there are no objects to find. A frame that is merged twice counts twice, as bootstrapping wants it: what
+    matches within a frame is found once, however often it is merged.
+    """
+
+    name = "mAP@50"
+
+    def __init__(self, classes: tuple[str, ...]) -> None:
+        self.classes = classes
+        self.frames: list[_Frame] = []
+
+    def update(self, result: Detections, target: Boxes) -> None:
+        if len(target) and not 0 <= target.labels.min() <= target.labels.max() < len(self.classes):
+            span = f"{target.labels.min()}..{target.labels.max()}"
+            raise StreamdeqError(f"expected labels 0..{len(self.classes) - 1}, got {span}; check the data set")
+        self.frames.append(_Frame(target[target.visible], result))
+
+    def merge(self, other: "MeanAveragePrecision") -> None:
+        self.frames += other.frames
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "MeanAveragePrecision":
+        """Frames are never changed, so copies share them."""
+        copied = MeanAveragePrecision(self.classes)
+        copied.frames = list(self.frames)
+        return copied
+
+    def compute(self) -> dict[str, float]:
+        counted = any((~frame.target.ignore).any() for frame in self.frames)
+        moves = any(np.isfinite(frame.target.motion).any() for frame in self.frames)
+        names = [self.name, "mAP@[.5:.95]", *(f"{self.name} {speed}" for speed in SPEEDS if moves)]
+        if not counted:
+            return dict.fromkeys(names, math.nan)
+        precision = self._precision()
+        found = {
+            self.name: _mean(precision[0, :, :, 0]),
+            "mAP@[.5:.95]": _mean(precision[..., 0]),
+            **{f"{self.name} {SPEEDS[k - 1]}": _mean(precision[0, ..., k]) for k in (1, 2, 3) if moves},
+        }
+        per_class = {f"AP@50/{name}": _mean(precision[0, :, k, 0]) for k, name in enumerate(self.classes)}
+        return found | {name: value for name, value in per_class.items() if not math.isnan(value)}
+
+    def _precision(self) -> np.ndarray:
+        """(IoUs, recalls, classes, all and each speed), -1 where there is nothing to find."""
+        import faster_coco_eval.faster_eval_api_cpp as compiled  # type: ignore[import-not-found]
+
+        fresh = list({id(frame): frame for frame in self.frames if frame.matches is None}.values())
+        if fresh:
+            evaluation = self._evaluation(fresh)
+            evaluation.evaluate()
+            found, count = evaluation._evalImgs_cpp, len(fresh)
+            for n, frame in enumerate(fresh):
+                frame.matches = found[n::count]  # by class, in it by speed, in it by frame
+        matches = [one for row in zip(*(frame.matches for frame in self.frames), strict=True) for one in row]
+        params = self._evaluation(self.frames[:1]).params
+        params.imgIds = list(range(1, len(self.frames) + 1))
+        return np.asarray(compiled.COCOevalAccumulate(params, matches)["precision"])[..., 0]
+
+    def _evaluation(self, frames: list[_Frame]) -> Any:
+        from faster_coco_eval import COCO
+        from faster_coco_eval.core.faster_eval_api import COCOeval_faster
+
+        truth = COCO(self._truth(frames), print_function=_say_nothing)
+        answers = truth.loadRes([one for n, frame in enumerate(frames, start=1) for one in frame.result.to_coco(n)])
+        for annotation in answers.dataset["annotations"]:
+            annotation["area"] = math.nan  # in every range: a wrong detection is wrong at any speed
+        evaluation = COCOeval_faster(truth, answers, "bbox", print_function=_say_nothing, separate_eval=True)
+        evaluation.params.areaRng = [[0, len(SPEEDS)], *([k - 0.5, k + 0.5] for k in range(1, len(SPEEDS) + 1))]
+        evaluation.params.areaRngLbl = ["all", *SPEEDS]
+        evaluation.params.maxDets = [100]
+        return evaluation
+
+    def _truth(self, frames: list[_Frame]) -> dict[str, Any]:
+        """The labels as COCO's JSON. An object's speed stands where COCO has its area: ranges of that select by it."""
+        annotations = []
+        for n, frame in enumerate(frames, start=1):
+            target = frame.target
+            sizes = target.xyxy[:, 2:] - target.xyxy[:, :2]
+            boxes = np.concatenate([target.xyxy[:, :2], sizes], axis=1).tolist()
+            rows = zip(boxes, target.labels.tolist(), target.ignore.tolist(), _speeds(target.motion), strict=True)
+            for box, label, ignore, speed in rows:
+                about = {"image_id": n, "category_id": label + 1, "bbox": box, "area": speed, "iscrowd": int(ignore)}
+                annotations.append({"id": len(annotations) + 1, **about})
+        images = [{"id": n} for n in range(1, len(frames) + 1)]
+        categories = [{"id": k, "name": name} for k, name in enumerate(self.classes, start=1)]
+        return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def _speeds(motion: np.ndarray) -> list[int]:
+    """1 slow, 2 medium, 3 fast, 0 unknown."""
+    speed = np.where(motion > 0.9, 1, np.where(motion >= 0.7, 2, 3))
+    return np.where(np.isnan(motion), 0, speed).tolist()
+
+
+def _mean(precision: np.ndarray) -> float:
+    defined = precision[precision > -1]
+    return 100 * float(defined.mean()) if defined.size else math.nan
+
+
+def _say_nothing(*words: object) -> None:
+    pass

@@ -1,0 +1,156 @@
+"""The answer of object detection. Knows no model."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from streamdeq.boxes import UNKNOWN, pairwise_iou
+from streamdeq.errors import StreamdeqError
+from streamdeq.models.spec import RGB
+from streamdeq.registry import unknown
+from streamdeq.tasks.base import Result
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Detections(Result):
+    """The objects of a frame, the best first.
+
+    Args:
+        boxes_xyxy: (N, 4) float32, left, top, right, bottom in the frame's own pixels.
+        scores: (N,) float32 in 0–1.
+        labels: (N,) int64, index into `classes`.
+        ids: (N,) int64, the same for the same object in every frame, -1 where that is not said yet; None without
+            tracking.
+        classes: class names.
+        palette: one RGB colour in 0–255 per class.
+        frame_hw: the frame's height and width in pixels.
+
+    `detections[detections.scores > 0.7]`, like any index of an array, is some of them.
+    """
+
+    boxes_xyxy: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    palette: tuple[RGB, ...]
+    frame_hw: tuple[int, int]
+    ids: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        count = len(self.labels)
+        if self.boxes_xyxy.shape != (count, 4) or self.boxes_xyxy.dtype != np.float32:
+            raise ValueError(f"boxes_xyxy must be ({count}, 4) float32; got {_kind(self.boxes_xyxy)}")
+        if self.scores.shape != (count,) or self.scores.dtype != np.float32:
+            raise ValueError(f"scores must be ({count},) float32; got {_kind(self.scores)}")
+        if self.labels.shape != (count,) or self.labels.dtype != np.int64:
+            raise ValueError(f"labels must be ({count},) int64; got {_kind(self.labels)}")
+        if self.ids is not None and (self.ids.shape != (count,) or self.ids.dtype != np.int64):
+            raise ValueError(f"ids must be ({count},) int64; got {_kind(self.ids)}")
+        if len(self.palette) != len(self.classes):
+            raise ValueError(f"one colour per class; got {len(self.palette)} for {len(self.classes)} classes")
+        if count and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):
+            raise ValueError(f"labels must be below {len(self.classes)}, the classes; got {self.labels.max()}")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: Any) -> "Detections":
+        """Some of them: a mask, indices, a slice, or the place of one."""
+        if isinstance(index, int | np.integer):
+            index = [range(len(self))[index]]
+        ids = None if self.ids is None else self.ids[index]
+        return replace(
+            self, boxes_xyxy=self.boxes_xyxy[index], scores=self.scores[index], labels=self.labels[index], ids=ids
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """The class of each."""
+        return [self.classes[label] for label in self.labels]
+
+    def of(self, *names: str) -> "Detections":
+        """Those of some classes."""
+        for name in names:
+            if name not in self.classes:
+                raise StreamdeqError(unknown("class", name, list(self.classes)))
+        return self[np.isin(self.labels, [self.classes.index(name) for name in names])]
+
+    def above(self, conf: float) -> "Detections":
+        """Those with at least this score."""
+        return self[self.scores >= conf]
+
+    def change_from(self, before: "Detections") -> float:
+        """One minus what overlaps: twice the IoU of objects that pair up, weighted by the lower of their scores, over
+        all scores of both. Pairs have the same class and are made from the largest IoU down."""
+        ours, theirs = self.scores.astype(np.float64), before.scores.astype(np.float64)
+        total = float(ours.sum() + theirs.sum())
+        if not total:
+            return 0.0
+        iou = pairwise_iou(self.boxes_xyxy, before.boxes_xyxy) * (self.labels[:, None] == before.labels[None])
+        common = 0.0
+        while iou.size and iou.max() > 0:
+            i, j = np.unravel_index(iou.argmax(), iou.shape)
+            common += 2 * float(iou[i, j] * min(ours[i], theirs[j]))
+            iou[i], iou[:, j] = 0, 0
+        return max(0.0, 1 - common / total)
+
+    def to_supervision(self) -> Any:
+        """As `supervision.Detections`, for its annotators, zones and counters; names are in `data["class_name"]`.
+
+        Raises:
+            StreamdeqError: supervision is not installed.
+        """
+        return supervision().Detections(
+            xyxy=self.boxes_xyxy,
+            confidence=self.scores,
+            class_id=self.labels.astype(int),
+            tracker_id=None if self.ids is None else self.ids.astype(int),
+            data={"class_name": np.array(self.names, dtype=str)},
+        )
+
+    def to_coco(self, image_id: int, category_ids: tuple[int, ...] | None = None) -> list[dict[str, Any]]:
+        """As COCO's results, `bbox` is left, top, width, height.
+
+        Args:
+            category_ids: the data set's number of each class; 1, 2, 3, … if None.
+        """
+        numbers = category_ids or tuple(range(1, len(self.classes) + 1))
+        sizes = self.boxes_xyxy[:, 2:] - self.boxes_xyxy[:, :2]
+        boxes = np.concatenate([self.boxes_xyxy[:, :2], sizes], axis=1).tolist()
+        return [
+            {"image_id": image_id, "category_id": numbers[label], "bbox": box, "score": score}
+            for label, box, score in zip(self.labels.tolist(), boxes, self.scores.tolist(), strict=True)
+        ]
+
+    def to_mot(self) -> list[str]:
+        """As lines of a MOTChallenge file: frame (from 1), id (from 1), left, top, width, height, score, -1, -1, -1.
+
+        With tracking, those that have an id; without, all, with an id of -1, as MOTChallenge's detections are.
+        """
+        ids = np.full(len(self), UNKNOWN) if self.ids is None else self.ids
+        number, lines = self.status.frame_index + 1, []
+        for own, (left, top, right, bottom), score in zip(ids, self.boxes_xyxy.tolist(), self.scores, strict=True):
+            if self.ids is None or own != UNKNOWN:
+                box = f"{left:.2f},{top:.2f},{right - left:.2f},{bottom - top:.2f}"
+                lines.append(f"{number},{own + 1 if own != UNKNOWN else own},{box},{score:.4f},-1,-1,-1")
+        return lines
+
+
+def supervision() -> Any:
+    """The module, which is an extra.
+
+    Raises:
+        StreamdeqError: it is not installed.
+    """
+    try:
+        import supervision as module
+    except ImportError as error:
+        raise StreamdeqError(
+            "boxes are drawn with supervision, which is not installed: pip install 'streamdeq[detection]'"
+        ) from error
+    return module
+
+
+def _kind(array: np.ndarray) -> str:
+    return f"{array.shape} {array.dtype}"

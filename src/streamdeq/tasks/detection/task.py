@@ -1,0 +1,77 @@
+"""Object detection as the rest of the program sees it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.registry import unknown
+from streamdeq.streaming.geometry import Geometry
+from streamdeq.streaming.status import Status
+from streamdeq.tasks.base import TASKS, Choice, Task
+from streamdeq.tasks.detection.draw import boxes_and_labels
+from streamdeq.tasks.detection.head import DetectionHead, Maps
+from streamdeq.tasks.detection.metric import MeanAveragePrecision
+from streamdeq.tasks.detection.result import Detections
+from streamdeq.tasks.detection.settings import DetectorSettings
+from streamdeq.tasks.detection.tracker import Tracker
+
+#: The least score a user is shown, where they name none. (The metric gets all from `DetectorSettings.least_score` on.)
+SHOWN = 0.5
+#: The least score that a tracker takes for the same object again.
+CARRIED = 0.1
+
+
+@TASKS.register("detection")
+class DetectionTask(Task):
+    writes = ("video", "jsonl", "mot")
+    counts_early = True
+
+    def build_head(self) -> DetectionHead:
+        settings = DetectorSettings.read(self.spec.head)
+        return DetectionHead(self.spec.architecture.channels, len(self.spec.classes), settings)
+
+    def decode(self, outputs: Maps, geometry: Geometry, status: Status, head: DetectionHead) -> Detections:
+        found = head.detect(outputs, geometry.content_hw)
+        scale = found.boxes.new_tensor(geometry.scale_xy * 2)
+        edge = found.boxes.new_tensor(geometry.frame_hw[::-1] * 2)
+        # Clipped to the content already, so this only takes off what rounding put over the edge.
+        boxes = torch.minimum(found.boxes / scale, edge).clamp(min=0)
+        return Detections(
+            status=status,
+            boxes_xyxy=boxes.float().cpu().numpy(),
+            scores=found.scores.float().cpu().numpy(),
+            labels=found.labels.cpu().numpy(),
+            classes=self.spec.classes,
+            palette=self.spec.palette,
+            frame_hw=geometry.frame_hw,
+        )
+
+    def metric(self) -> MeanAveragePrecision:
+        return MeanAveragePrecision(self.spec.classes)
+
+    def chooser(self, choice: Choice) -> Callable[[Any], Any]:
+        conf = SHOWN if choice.conf is None else choice.conf
+        if not 0 <= conf <= 1:
+            raise StreamdeqError(f"--conf: expected a score in 0–1, got {conf}")
+        names = choice.classes or self.spec.classes
+        for name in names:
+            if name not in self.spec.classes:
+                raise StreamdeqError(f"--classes: {unknown('class', name, list(self.spec.classes))}")
+        if not choice.track:
+            return lambda result: result.of(*names).above(conf)
+        tracker = Tracker(begin=max(conf, CARRIED))
+        return lambda result: tracker(result.of(*names).above(CARRIED)).above(conf)
+
+    def draw(self, image: np.ndarray, result: Detections) -> np.ndarray:
+        return boxes_and_labels(image, result)
+
+    def record(self, result: Detections) -> dict[str, Any]:
+        found = []
+        for k, name in enumerate(result.names):
+            box = [round(value, 2) for value in result.boxes_xyxy[k].tolist()]
+            own = {} if result.ids is None else {"id": int(result.ids[k])}
+            found.append({"class": name, "score": round(float(result.scores[k]), 4), "box_xyxy": box, **own})
+        return {"objects": found}

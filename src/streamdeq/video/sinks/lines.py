@@ -1,0 +1,33 @@
+"""Lines of text to a file. Knows no format."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.video.sinks.base import PendingFile, Sink, unwritable
+
+
+class LinesSink(Sink[Sequence[str]]):
+    """Each item is as many lines as it has; a file without any is kept too: nothing was found."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._pending = PendingFile(path)
+        self._file = self._pending.path.open("w", encoding="utf-8", newline="\n")
+
+    def write(self, item: Sequence[str]) -> None:
+        try:
+            self._file.writelines(f"{line}\n" for line in item)
+        except OSError as error:
+            raise StreamdeqError(unwritable(self._pending.final, error.strerror)) from error
+
+    def close(self) -> None:
+        if self._file.closed:
+            return
+        try:
+            self._file.close()
+        except OSError as error:
+            self._pending.discard()
+            raise StreamdeqError(unwritable(self._pending.final, error.strerror)) from error
+        self._pending.keep()
