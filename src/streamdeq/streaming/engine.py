@@ -22,7 +22,7 @@ from streamdeq.latent import Latent
 from streamdeq.models.cells import Injection
 from streamdeq.solvers import Solver
 from streamdeq.solvers import Status as SolverStatus
-from streamdeq.streaming.geometry import HW, Geometry
+from streamdeq.streaming.geometry import HW, Geometry, Window
 from streamdeq.streaming.rows import Pool, Slots
 from streamdeq.streaming.status import Start, Status
 
@@ -114,19 +114,34 @@ class Engine:
 
     # -- the verbs ---------------------------------------------------------------------------------------
 
-    def observe(self, rows: Sequence[Row], frames: Sequence[Frame], *, keep: bool = True) -> None:
+    def observe(
+        self,
+        rows: Sequence[Row],
+        frames: Sequence[Frame],
+        *,
+        windows: Sequence[Window] | None = None,
+        keep: bool = True,
+    ) -> None:
         """New frames: new injections, solvers renewed.
 
         Each row starts from the answer it carries, or from zeros if `keep` is false, if this is its first frame,
         after `reset`, when the frame's size has changed, or when the last solve failed.
+
+        Args:
+            windows: what each row sees of its frame; None for all of it. Where one is not where it was, the latent
+                stays as it is and its next steps find out.
         """
         pairs = list(zip(rows, frames, strict=True))
-        fits = [Geometry.fit(p.image.shape[:2], self._shorter_side, self._stride) for p in frames]  # type: ignore[arg-type]
+        seen = windows or [None] * len(pairs)
+        fits = [
+            Geometry.fit(_hw(frame), self._shorter_side, self._stride, window)
+            for frame, window in zip(frames, seen, strict=True)
+        ]
         order = sorted(range(len(pairs)), key=lambda i: (fits[i].canvas_hw, fits[i].content_hw))
         for _, members in groupby(order, key=lambda i: (fits[i].canvas_hw, fits[i].content_hw)):
             chosen = list(members)
             began = perf_counter()
-            injection = self._inject([pairs[i][1].image for i in chosen], fits[chosen[0]])
+            injection = self._inject([pairs[i][1].image for i in chosen], [fits[i] for i in chosen])
             share = (perf_counter() - began) / len(chosen)
             for n, i in enumerate(chosen):
                 row, frame = pairs[i]
@@ -195,16 +210,15 @@ class Engine:
 
     # -- inside ------------------------------------------------------------------------------------------
 
-    def _inject(self, images: Sequence[np.ndarray], geometry: Geometry) -> Injection:
-        pictures = torch.stack([torch.from_numpy(np.ascontiguousarray(i)).permute(2, 0, 1) for i in images])
-        if geometry.content_hw != geometry.frame_hw:
-            pictures = F.interpolate(pictures, size=geometry.content_hw, mode="bilinear", antialias=True)
-        return self.functions.inject(pictures, geometry.canvas_hw)
+    def _inject(self, images: Sequence[np.ndarray], fits: Sequence[Geometry]) -> Injection:
+        """One injection for pictures that may differ in size and window, but not on the canvas."""
+        pictures = torch.cat([_content(image, fit) for image, fit in zip(images, fits, strict=True)])
+        return self.functions.inject(pictures, fits[0].canvas_hw)
 
     def _place(self, row: Row, geometry: Geometry, injection: Injection, keep: bool) -> Start:
         """Put one row's new problem where it belongs and say how it starts."""
         zeros = self.functions.zeros(injection)
-        if row.pool is None or row.geometry != geometry:
+        if row.pool is None or row.geometry is None or not geometry.carries(row.geometry):
             if row.pool is not None:
                 row.pool.remove(row.slot)
             row.pool = self._pools.setdefault(geometry.canvas_hw, Pool())
@@ -220,6 +234,19 @@ class Engine:
             row.pool.scatter([row.slot], Slots(self.solver.renew(state, None, z0), injection))
         row.geometry, row.poisoned = geometry, False
         return start
+
+
+def _hw(frame: Frame) -> HW:
+    return frame.image.shape[0], frame.image.shape[1]
+
+
+def _content(image: np.ndarray, geometry: Geometry) -> Tensor:
+    """(1, 3, h, w) uint8: what of the frame is seen, scaled to its place on the canvas."""
+    seen = image if geometry.window is None else geometry.window.cut(image)
+    picture = torch.from_numpy(np.ascontiguousarray(seen)).permute(2, 0, 1)[None]
+    if geometry.content_hw == geometry.seen_hw:
+        return picture
+    return F.interpolate(picture, size=geometry.content_hw, mode="bilinear", antialias=True)
 
 
 def _status(row: Row) -> Status:
