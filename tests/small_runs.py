@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -82,14 +84,14 @@ def steps(folder: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in line.items() if k != "ms"} for line in lines(folder) if "loss" in line]
 
 
-def process(*arguments: str) -> subprocess.Popen[str]:
-    """`streamdeq train …` on one thread."""
+def process(*arguments: str, env: Mapping[str, str] = MappingProxyType({})) -> subprocess.Popen[str]:
+    """`streamdeq train …` on one thread, with `env` added to its environment."""
     return subprocess.Popen(
         [sys.executable, "-m", "streamdeq.cli.train", *arguments, "--threads", "1", "--quiet"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **env},
     )
 
 

@@ -108,7 +108,8 @@ def test_checks_see_only_the_final_combination() -> None:
             "optimizer=sgd",
             "'optimizer' is a group of settings; set one of optimizer.name, optimizer.lr, ",
         ),
-        ("average.most=3", "unknown setting 'average.most'; did you mean 'unroll.most'?"),
+        ("average.mots=3", "unknown setting 'average.mots'"),
+        ("average.most.most=3", "unknown setting 'average.most.most'"),
         ("average=3", "average: expected none, got '3'"),
         ("=3", "unknown setting ''"),
     ],
@@ -118,6 +119,13 @@ def test_what_cannot_be_set_is_said_in_one_line_with_the_nearest_spelling(item: 
         override(Recipe(), [item])
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_group_that_is_none_begins_with_its_defaults_when_one_of_its_settings_is_given() -> None:
+    assert override(Recipe(), ["average.most=3"]).average == Unroll(1, 3)
+    assert override(Recipe(average=Unroll(2, 9)), ["average.most=3"]).average == Unroll(2, 3)
+    with pytest.raises(StreamdeqError, match="set as a whole and in part"):
+        override(Recipe(), ["average.most=3", "average=none"])
 
 
 def test_a_key_that_is_set_twice_is_refused() -> None:

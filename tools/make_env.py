@@ -79,18 +79,9 @@ def _install() -> None:
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
     target = ["--python", str(PYTHON), "--constraint", "constraints.txt"]
     # Bytecode: importing torch takes twice as long without, and the tests start many processes.
-    _run(
-        VENV / "bin" / "uv",
-        "pip",
-        "install",
-        *quiet,
-        *target,
-        "--compile-bytecode",
-        "--editable",
-        ".",
-        "--group",
-        "dev",
-    )
+    install = [VENV / "bin" / "uv", "pip", "install", *quiet, *target, "--compile-bytecode"]
+    _run(*install, "--editable", ".", "--group", "dev")
+    _run(*install, "--no-deps", "--group", "bare")
 
 
 def _run(*command: str | Path) -> None:

@@ -7,6 +7,8 @@ import numpy as np
 #: The number of an object of which nobody says which it is.
 UNKNOWN = -1
 
+_ARRAYS = ("xyxy", "labels", "ignore", "instances", "motion")
+
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
@@ -19,7 +21,7 @@ class Boxes:
         labels: (N,) int64, index into the data set's classes.
         ignore: (N,) bool, neither to be found nor wrong to find: crowds, doubtful ones.
         instances: (N,) int64, the same object has the same number in every frame of its clip; `UNKNOWN` if not said.
-        motion: (N,) float32, how well an object covers itself in the frames around (see `data.motion`); NaN if unknown.
+        motion: (N,) float32, how well an object covers itself in the frames around (see `data.speed`); NaN if unknown.
     """
 
     xyxy: np.ndarray
@@ -52,9 +54,14 @@ class Boxes:
 
     def __getitem__(self, index: np.ndarray | slice) -> "Boxes":
         """Some of them: a mask, indices or a slice."""
-        return Boxes(
-            self.xyxy[index], self.labels[index], self.ignore[index], self.instances[index], self.motion[index]
-        )
+        return Boxes(*(getattr(self, name)[index] for name in _ARRAYS))
+
+    def copy(self) -> "Boxes":
+        return Boxes(*(getattr(self, name).copy() for name in _ARRAYS))
+
+    @property
+    def nbytes(self) -> int:
+        return sum(getattr(self, name).nbytes for name in _ARRAYS)
 
     @property
     def visible(self) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Files that appear under their final name only when whole. Knows nothing of what is written."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,24 @@ def atomic_path(final: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(part, final)
     finally:
         part.unlink(missing_ok=True)
+
+
+def sweep(folder: str | os.PathLike[str]) -> None:
+    """Remove what killed processes left half-written in `folder`: temporary files whose writer is no more."""
+    for path in Path(folder).glob(".*.part-*"):
+        writer = re.search(r"\.part-(\d+)(\.[^.]*)?$", path.name)
+        if writer and not _runs(int(writer[1])):
+            path.unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)  # signal 0 asks and does nothing
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True
 
 
 def ensure_folder(folder: str | os.PathLike[str]) -> Path:

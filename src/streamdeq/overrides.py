@@ -2,7 +2,8 @@
 
 Knows dataclasses and their annotations; knows no recipe and no command line. A dotted key walks into nested
 dataclasses (`optimizer.lr=2e-3`); the value's type comes from the field's annotation: bool, int, float, str,
-Path, Literal, tuples and unions of those, None as `none`. Containers other than tuples are not for one line.
+Path, Literal, tuples and unions of those, None as `none`. A dataclass that is None begins with its defaults when
+one of its settings is given. Containers other than tuples are not for one line.
 """
 
 import dataclasses
@@ -61,8 +62,8 @@ def _value(root: Any, key: str, text: str) -> Any:
     *groups, leaf = key.split(".")
     node = root
     for name in groups:
-        node = getattr(node, name) if name in _fields(node) else None
-        if not _is_group(node):
+        node = _group(node, name) if _is_group(node) else None
+        if node is None:
             raise StreamdeqError(_unknown_key(root, key))
     if leaf not in _fields(node):
         raise StreamdeqError(_unknown_key(root, key))
@@ -87,12 +88,23 @@ def _rebuilt(value: Any, changes: dict[str, Any]) -> Any:
     if clash := own.keys() & inner.keys():
         group = min(clash)
         raise StreamdeqError(f"'{group}' is set as a whole and in part; keep one of them")
-    own |= {group: _rebuilt(getattr(value, group), part) for group, part in inner.items()}
+    own |= {group: _rebuilt(_group(value, group), part) for group, part in inner.items()}
     return dataclasses.replace(value, **own)
 
 
 def _fields(value: Any) -> list[str]:
     return [field.name for field in dataclasses.fields(value) if field.init]
+
+
+def _group(value: Any, name: str) -> Any:
+    """The settings under `name`: what is there, or the defaults of the one dataclass that may be; None for neither."""
+    if name not in _fields(value):
+        return None
+    inner = getattr(value, name)
+    if inner is None:
+        kinds = [kind for kind in get_args(get_type_hints(type(value))[name]) if dataclasses.is_dataclass(kind)]
+        return kinds[0]() if len(kinds) == 1 else None  # type: ignore[operator]
+    return inner if _is_group(inner) else None
 
 
 def _is_group(value: Any) -> bool:

@@ -11,6 +11,7 @@ import pytest
 from streamdeq.data.open import open_dataset
 from streamdeq.data.synthetic.scene import CAR, CLASSES, PERSON, POLE
 from streamdeq.data.synthetic.street import SPLITS, StreetClip
+from streamdeq.errors import StreamdeqError
 
 SETTINGS = "seed=3,clips=3,frames=40,size=96x128,cuts=20"
 
@@ -166,3 +167,23 @@ def test_a_clip_has_no_end() -> None:
     late = clip.target(1_000_000)
     assert len(np.unique(late)) >= 5
     assert 0 < (late != clip.target(999_999)).mean() < 0.2
+
+
+def test_boxes_are_around_what_is_seen_of_cars_and_people() -> None:
+    settings = "seed=3,clips=1,frames=5,size=96x128"
+    boxed = open_dataset(f"synthetic:{settings},labels=boxes", "val")
+    assert (boxed.task, boxed.classes) == ("detection", ("car", "person"))
+    [pixels], [clip] = open_dataset(f"synthetic:{settings}", "val").clips, boxed.clips
+    target, seen = clip.target(2), {thing.instance: thing for thing in pixels.objects(2)}
+    assert len(target) == sum(thing.class_index in (CAR, PERSON) for thing in seen.values())
+    for box, label, ignore, instance in zip(
+        target.xyxy, target.labels, target.ignore, target.instances.tolist(), strict=True
+    ):
+        thing = seen[instance]
+        assert tuple(box) == thing.box_xyxy
+        assert (CAR, PERSON)[label] == thing.class_index
+        assert ignore == (min(box[2] - box[0], box[3] - box[1]) < 4)
+    assert 0 < target.ignore.sum() < len(target)
+    np.testing.assert_array_equal(clip.image(2), pixels.image(2))
+    with pytest.raises(StreamdeqError, match="unknown kind of labels 'box'; did you mean 'boxes'"):
+        open_dataset("synthetic:labels=box", "val")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from streamdeq.data.transforms import IMAGENET_MEAN_RGB, Augmentation, Jitter, turn_hue
+from streamdeq.data.transforms import IMAGENET_MEAN_RGB, AreaCrop, Augmentation, Jitter, turn_hue
 
 STILL = Jitter(0.0, 0.0, 0.0, 0.0)
 
@@ -66,6 +66,38 @@ def test_scale_two_shows_half_of_the_picture() -> None:
     spans = out[:2].flatten(1).int()
     spans = (spans.max(dim=1).values - spans.min(dim=1).values).tolist()
     assert spans == [47, 63]
+
+
+def test_steps_of_scale_are_drawn_equally_often_and_nothing_between_them() -> None:
+    augmentation = Augmentation((96, 128), 96, (0.5, 2.1), 0.0, STILL, scale_step=0.1)
+    scales = np.array([augmentation._scale(rng(seed)) for seed in range(1700)])
+    values, counts = np.unique(scales.round(9), return_counts=True)
+    np.testing.assert_allclose(values, np.linspace(0.5, 2.1, 17))
+    assert counts.min() > 60  # 100 expected, standard deviation 10
+
+
+def test_a_crop_by_area_is_a_stretched_window_of_that_area() -> None:
+    rows, columns = np.indices((100, 120))
+    image = np.stack((rows, columns, rows), axis=2).astype(np.uint8)
+    crop = AreaCrop((64, 64), (0.2, 0.5), flip=0.5, jitter=STILL)
+    flipped, shares, aspects = 0, [], []
+    for seed in range(200):
+        out, labels = crop(image, rows.astype(np.uint8), rng(seed))
+        assert (out.shape, labels.shape) == ((3, 64, 64), (64, 64))
+        down, right = (out[0, -1, 32] - out[0, 0, 32].int()).item() + 1, (out[1, 32, -1] - out[1, 32, 0].int()).item()
+        flipped += right < 0
+        shares.append(down * (abs(right) + 1) / 12_000)
+        aspects.append((abs(right) + 1) / down)
+        assert (labels[:, 0].int() - out[0, :, 0].int()).abs().max() <= 1
+    assert 70 < flipped < 130
+    assert 0.17 < min(shares) < 0.25 < 0.45 < max(shares) < 0.53
+    assert 0.7 < min(aspects) < 0.85 < 1.2 < max(aspects) < 1.42
+
+
+def test_a_crop_by_area_that_does_not_fit_is_the_square_in_the_middle() -> None:
+    image, target = chequers(24, 240)
+    out, _ = AreaCrop((24, 24), (0.9, 1.0), flip=0.0, jitter=STILL)(image, target, rng(0))
+    np.testing.assert_array_equal(out.permute(1, 2, 0).numpy(), image[:, 108:132])
 
 
 def test_the_same_draws_give_the_same_sample_and_others_another() -> None:

@@ -13,7 +13,8 @@ from safetensors import safe_open
 from streamdeq import __version__
 from streamdeq.cli import eval, models
 from streamdeq.cli.main import build, guarded
-from streamdeq.data.synthetic.street import CLASSES, PALETTE
+from streamdeq.data.synthetic.labels import PALETTE
+from streamdeq.data.synthetic.scene import CLASSES
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.checkpoint import save_weights
 from streamdeq.models.spec import ModelSpec

@@ -239,6 +239,23 @@ def test_a_recorded_solve_gives_the_same_numbers_as_one_in_place():
     assert identical(recorded, in_place)
 
 
+WIDTHS = ((16, 24, 32), (32, 12, 16), (64, 6, 8), (128, 3, 4))
+"""A small model's maps on a canvas of 96 × 128."""
+
+
+@pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="how a matrix product is blocked is MKL's affair")
+@pytest.mark.parametrize("capacity", [10, 27])
+def test_leaving_empty_memory_unread_gives_the_same_numbers_to_the_bit(capacity):
+    def f(z):
+        return z.map(lambda m: torch.tanh(m.roll(1, -1) - 0.5 * m.flip(1)) + 0.3)
+
+    narrow = whole = Broyden(capacity).init(noise(2, 1, WIDTHS).to(torch.float32))
+    for k in range(28):
+        narrow = Broyden(capacity).step(f, narrow, spent=k)
+        whole = Broyden(capacity).step(f, whole)
+        assert identical(narrow, whole), k
+
+
 @pytest.mark.parametrize("capacity", [0, -3])
 def test_a_memory_of_no_pairs_is_refused(capacity):
     with pytest.raises(StreamdeqError, match="1 pair or more"):

@@ -137,6 +137,19 @@ def test_rows_at_different_counts_share_a_batch(solver, problem):
         close(public(row(state, i)), public(alone))
 
 
+def test_what_the_host_knows_of_the_counts_changes_no_number(solver, problem):
+    def told(slack, mask=None):
+        state = solver.init(noise(3, seed=5))
+        for k in range(9):
+            state = solver.step(problem, state, mask, spent=k + slack)
+        return state
+
+    assert identical(told(slack=90), steps(solver, problem, solver.init(noise(3, seed=5)), 9))
+    close(told(slack=0), told(slack=90), 1e-12)
+    some = torch.tensor([True, False, True])  # row 1's count stays below what is said of all
+    close(told(0, some), told(90, some), 1e-12)
+
+
 def test_a_renewed_row_is_as_new_and_its_mates_go_on(solver, problem):
     mask = torch.tensor([False, True, False])
     state = steps(solver, problem, solver.init(zeros(3)), 5)

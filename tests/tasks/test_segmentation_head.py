@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec
@@ -13,6 +14,7 @@ from streamdeq.streaming.geometry import Geometry
 from streamdeq.streaming.status import Start, Status
 from streamdeq.tasks import build_task
 from streamdeq.tasks.segmentation.head import SegmentationHead
+from streamdeq.tasks.segmentation.loss import Ohem
 from streamdeq.tasks.segmentation.task import argmax_maps
 
 STATUS = Status(0, 0.0, 1, 1, 0.5, Start.COLD)
@@ -72,6 +74,55 @@ def test_labels_may_be_bytes() -> None:
     labels = torch.tensor([[[0, 1], [1, 255]]])
     head = constant_head(*QUARTER)
     assert head.losses(latent(), labels.byte()) == head.losses(latent(), labels)
+
+
+def pixels(*probabilities: float) -> torch.Tensor:
+    """Logits (1, 2, 1, n) that give class 0 these probabilities."""
+    p = torch.tensor(probabilities)
+    return torch.stack((p.log(), (1 - p).log()))[None, :, None]
+
+
+def hard(*probabilities: float, labels: list[int] | None = None, **settings) -> float:
+    labels = labels or [0] * len(probabilities)
+    weights = settings.pop("weights", None)
+    return Ohem(**settings)(pixels(*probabilities), torch.tensor([[labels]]), 255, weights).item()
+
+
+def surprise(*probabilities: float) -> float:
+    return -sum(math.log(p) for p in probabilities) / len(probabilities)
+
+
+def test_hard_pixels_are_those_below_the_threshold() -> None:
+    assert hard(0.2, 0.95, 0.6, 0.7, threshold=0.7, kept=1) == pytest.approx(surprise(0.2, 0.6))
+    assert hard(0.2, 0.95, 0.6, labels=[0, 0, 1], threshold=0.5, kept=1) == pytest.approx(surprise(0.2, 0.4))
+
+
+def test_of_hard_pixels_there_are_never_fewer_than_kept_as_far_as_there_are() -> None:
+    assert hard(0.9, 0.8, 0.6, 0.7, threshold=0.1, kept=2) == pytest.approx(surprise(0.6, 0.7))
+    # As published the threshold lies at the last pixel when there are too few, and is exclusive.
+    assert hard(0.9, 0.8, 0.6, threshold=0.1, kept=9) == pytest.approx(surprise(0.8, 0.6))
+
+
+def test_hard_pixels_are_weighted_by_class_and_averaged_by_number() -> None:
+    got = hard(0.2, 0.4, 0.9, labels=[0, 1, 0], weights=torch.tensor([3.0, 0.5]), threshold=0.7, kept=1)
+    assert got == pytest.approx((3 * surprise(0.2) + 0.5 * surprise(0.6)) / 2)
+
+
+def test_ignored_pixels_are_not_hard_and_what_is_not_a_number_is() -> None:
+    assert hard(0.2, 0.1, labels=[0, 255], threshold=0.7, kept=1) == pytest.approx(surprise(0.2))
+    assert hard(0.2, 0.1, labels=[255, 255]) == 0.0
+    assert math.isnan(hard(0.2, math.nan, 0.9, threshold=0.7, kept=1))
+
+
+def test_the_head_takes_its_loss_from_the_hard_pixels_when_told_to() -> None:
+    # Class 0 has probability 1/4, class 1 has 3/4: with a threshold between them only the former is hard.
+    assert loss([[0, 1], [1, 1]], ohem=Ohem(0.5, kept=1)) == pytest.approx(COSTS[0])
+
+
+@pytest.mark.parametrize(("settings", "message"), [({"threshold": 0.0}, "ohem.threshold"), ({"kept": 0}, "ohem.kept")])
+def test_hard_pixels_that_cannot_be_chosen_are_refused(settings: dict, message: str) -> None:
+    with pytest.raises(StreamdeqError, match=message):
+        Ohem(**settings)
 
 
 @pytest.mark.parametrize("weights", [None, torch.tensor([3.0, 0.5])])

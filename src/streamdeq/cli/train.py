@@ -1,5 +1,6 @@
 """`streamdeq train`: run a recipe, or take a stopped run up again. A thin caller of `streamdeq.training`."""
 
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,10 +51,19 @@ def train(
         int | None,
         typer.Option("--threads", metavar="N", parser=at_least(1, "--threads"), help="CPU threads."),
     ] = None,
+    accumulate: Annotated[
+        int,
+        typer.Option(
+            "--accumulate",
+            metavar="N",
+            parser=at_least(1, "--accumulate"),
+            help="Compute each batch in N parts, to save memory.",
+        ),
+    ] = 1,
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Train a model: streamdeq train camvid-s --data DIR optimizer.lr=1e-3."""
+    """Train a model: streamdeq train camvid-s --data DIR optimizer.lr=1e-3; torchrun starts several processes."""
     import torch
 
     from streamdeq.cli.progress import track
@@ -62,6 +72,7 @@ def train(
     from streamdeq.runtime.precision import pick_device
     from streamdeq.training import session
     from streamdeq.training.loop import WEIGHTS, Run, StepRecord, Trainer
+    from streamdeq.training.parallel import joined
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -78,13 +89,15 @@ def train(
     dataset = cached(open_dataset(spec, chosen.split), _CACHE_BYTES)
     validation = cached(open_dataset(spec, eval_split), _CACHE_BYTES) if eval_split else None
 
-    def say(line: str) -> None:
-        if not quiet:
-            typer.echo(f"train: {line}", err=True)
+    with stop_signals() as caught, joined(pick_device(device)) as ranks:
+        silent = quiet or not ranks.leads
 
-    with stop_signals() as caught:
+        def say(line: str) -> None:
+            if not silent:
+                typer.echo(f"train: {line}", err=True)
+
         remaining = chosen.steps - (past.step if past else 0)
-        with track("train", remaining, unit="steps", quiet=quiet) as advance:
+        with track("train", remaining, unit="steps", quiet=silent) as advance:
 
             def report(record: StepRecord) -> None:
                 advance(step=record.step, loss=record.loss, lr=record.lr)
@@ -92,12 +105,14 @@ def train(
             run = Run(
                 folder,
                 spec,
-                pick_device(device),
+                ranks.device,
                 checkpoint_every,
                 validation,
                 eval_every,
                 report,
                 lambda: bool(caught),
+                ranks,
+                accumulate,
             )
             trainer = Trainer.build(chosen, dataset, run)
             log = session.resume(trainer) if past else session.start(trainer, say)
@@ -106,9 +121,12 @@ def train(
             finally:
                 log.close()
     if not finished:
-        typer.echo(f"stopped after step {trainer.state.step}; go on with: streamdeq train --resume {folder}", err=True)
-        raise typer.Exit(128 + caught[0])
-    typer.echo(folder / WEIGHTS)
+        if ranks.leads:
+            go_on = f"streamdeq train --resume {folder}"
+            typer.echo(f"stopped after step {trainer.state.step}; go on with: {go_on}", err=True)
+        raise typer.Exit(128 + (caught[0] if caught else signal.SIGTERM))  # another rank may have been told to stop
+    if ranks.leads:
+        typer.echo(folder / WEIGHTS)
 
 
 def _recipe(name: str | None, settings: list[str], seed: int | None, past: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from streamdeq.boxes import Boxes
 from streamdeq.data.base import Clip, Dataset
 
 
@@ -14,15 +15,15 @@ class _Store:
     """What fits below the limit stays; random access gives no order by which to throw anything out."""
 
     limit_bytes: int
-    held: dict[tuple[int, int, str], np.ndarray] = field(default_factory=dict)
+    held: dict[tuple[int, int, str], np.ndarray | Boxes] = field(default_factory=dict)
     used_bytes: int = 0
     lock: Lock = field(default_factory=Lock)
 
-    def keep(self, key: tuple[int, int, str], array: np.ndarray) -> None:
+    def keep(self, key: tuple[int, int, str], value: np.ndarray | Boxes) -> None:
         with self.lock:
-            if key not in self.held and self.used_bytes + array.nbytes <= self.limit_bytes:
-                self.held[key] = array.copy()
-                self.used_bytes += array.nbytes
+            if key not in self.held and self.used_bytes + value.nbytes <= self.limit_bytes:
+                self.held[key] = value.copy()
+                self.used_bytes += value.nbytes
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,13 @@ class _CachedClip(Clip):
         if held is not None:
             return held.copy()  # the caller owns what it gets, as from a file
         fresh = self.clip.image(t) if what == "image" else self.clip.target(t)
-        if isinstance(fresh, np.ndarray):
+        if isinstance(fresh, np.ndarray | Boxes):
             self.store.keep((self.number, t, what), fresh)
         return fresh
 
 
 def cached(dataset: Dataset, limit_bytes: int) -> Dataset:
-    """The same data set, whose frames and array targets are decoded once as long as `limit_bytes` hold them.
+    """The same data set, whose frames and targets (maps, boxes) are decoded once as long as `limit_bytes` hold them.
 
     CamVid's training split at 480x360 takes 254 MB.
     """

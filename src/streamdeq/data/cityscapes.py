@@ -36,6 +36,11 @@ PALETTE = (
 )  # fmt: skip
 LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 """The label id, as labelIds files and result files hold it, of each class index (train id)."""
+CLASS_WEIGHTS = (
+    0.8373, 0.918, 0.866, 1.0345, 1.0166, 0.9969, 0.9754, 1.0489, 0.8786, 1.0023, 0.9539, 0.9843, 1.1116, 0.9037,
+    1.0865, 1.0955, 1.0865, 1.1529, 1.0507,
+)  # fmt: skip
+"""Of each class in the loss: the published ones, HRNet's and MDEQ's."""
 
 LICENCE = (
     "Cityscapes licence, non-commercial research and teaching only, no redistribution; "

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from streamdeq.data import camvid, cityscapes, folders, imagefolder
+from streamdeq.data import camvid, cityscapes, coco, folders, imagefolder
 from streamdeq.data.base import Dataset
 from streamdeq.data.layout import Layout
 from streamdeq.data.synthetic.street import open_street
@@ -13,6 +13,7 @@ LAYOUTS: tuple[Layout, ...] = (
     cityscapes.LAYOUT,
     folders.LAYOUT,
     camvid.LAYOUT,
+    coco.LAYOUT,
     imagefolder.LAYOUT,
 )
 """Asked in this order: the first that recognises a folder reads it."""

@@ -1,10 +1,10 @@
 """Films whose cuts are known: rendered streets, and windows that wander over still pictures. Know no model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from streamdeq.data.base import Dataset
+from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.open import open_dataset
 
 #: Frames of a shot, from and below.
@@ -45,11 +45,47 @@ def wandering_film(dataset: Dataset, seed: int, shots: int = 6) -> Film:
     for _ in range(shots):
         clip, t = dataset.samples[int(rng.integers(len(dataset.samples)))]
         cuts.append(len(images))
-        images += _wander(clip.image(t), int(rng.integers(*SHOT)), rng)
+        image = clip.image(t)
+        images += [np.ascontiguousarray(image[window]) for window in _wander(image, int(rng.integers(*SHOT)), rng)]
     return Film(f"stills {seed}", tuple(images), tuple(cuts[1:]))
 
 
-def _wander(image: np.ndarray, frames: int, rng: np.random.Generator) -> list[np.ndarray]:
+class WanderingClip(Clip):
+    """A labelled picture set in motion as in `wandering_film`; the labels move with it. Its fps is made up."""
+
+    fps = 15.0
+
+    def __init__(self, clip: Clip, t: int, frames: int, rng: np.random.Generator) -> None:
+        self.name = f"{clip.name}, frame {t}, wandering"
+        self._image, self._target = clip.image(t), clip.target(t)
+        self._windows = _wander(self._image, frames, rng)
+
+    def __len__(self) -> int:
+        return len(self._windows)
+
+    def image(self, t: int) -> np.ndarray:
+        return np.ascontiguousarray(self._image[self._windows[self.check(t)]])
+
+    def target(self, t: int) -> np.ndarray:
+        return np.ascontiguousarray(self._target[self._windows[self.check(t)]])
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        return tuple(range(len(self)))
+
+
+def wandering_clips(dataset: Dataset, frames: int, seed: int = 0) -> Dataset:
+    """Every labelled picture of a segmentation data set as a clip of `frames` frames: video with labels where there
+    is none, to choose hyper-parameters on."""
+    clips = [
+        WanderingClip(clip, t, frames, np.random.default_rng((seed, number)))
+        for number, (clip, t) in enumerate(dataset.samples)
+    ]
+    return replace(dataset, name=f"{dataset.name}, wandering", clips=tuple(clips))
+
+
+def _wander(image: np.ndarray, frames: int, rng: np.random.Generator) -> list[tuple[slice, slice]]:
+    """The window of every frame."""
     sides = np.array(image.shape[:2])
     window = sides * 3 // 4
     room = sides - window
@@ -59,7 +95,7 @@ def _wander(image: np.ndarray, frames: int, rng: np.random.Generator) -> list[np
     for _ in range(frames):
         jolt = rng.uniform(-JOLT, JOLT) * sides[0] if rng.random() < JOLTED else 0.0
         (y, x), (h, w) = np.clip(place + np.array((jolt, 0)), 0, room).astype(int), window
-        shown.append(np.ascontiguousarray(image[y : y + h, x : x + w]))
+        shown.append((slice(y, y + h), slice(x, x + w)))
         place = place + motion
         outside = (place < 0) | (place > room)
         motion = np.where(outside, -motion, motion)

@@ -16,6 +16,8 @@ class Architecture:
         expansion: the residual block widens its scale by this factor between its two convolutions.
         cell: name of the cell `f`, see `streamdeq.models.cells`.
         dropout: probability of variational dropout, drawn per row and channel once per solve (training only).
+        injected: how many scales, from the highest, get an injection. Published: the highest alone, so that a new
+            frame needs one application to reach the others; with all of them, none.
         post_affine: whether the norm after fusion has a learned scale and shift (not in the detector).
     """
 
@@ -25,12 +27,15 @@ class Architecture:
     cell: str = "published"
     dropout: float = 0.0
     post_affine: bool = True
+    injected: int = 1
 
     def __post_init__(self) -> None:
         if not self.channels:
             raise StreamdeqError("an architecture needs at least one scale; got no channels")
         if self.groups < 2 or self.groups % 2:
             raise StreamdeqError(f"groups must be even and at least 2; got {self.groups}")
+        if not 1 <= self.injected <= len(self.channels):
+            raise StreamdeqError(f"injected must be 1 to {len(self.channels)}, the scales; got {self.injected}")
         bad = [c for c in self.channels if c < 1 or c % self.groups]
         if bad:
             raise StreamdeqError(f"channels must be multiples of groups ({self.groups}); got {bad[0]}")

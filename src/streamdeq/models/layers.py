@@ -46,8 +46,11 @@ class FixedConv2d(nn.Module):
 
 
 def conv_same(x: Tensor, kernel: Tensor) -> Tensor:
-    """Convolve with stride 1 and padding that keeps the size (odd kernels)."""
-    return F.conv2d(x, kernel, padding=kernel.shape[-1] // 2)
+    """Convolve with stride 1 and padding that keeps the size (odd kernels).
+
+    A kernel of fewer inputs than `x` has channels is one of groups: `(C, 1, k, k)` is depthwise.
+    """
+    return F.conv2d(x, kernel, padding=kernel.shape[-1] // 2, groups=x.shape[1] // kernel.shape[1])
 
 
 def fold_batchnorm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from streamdeq.latent import Latent
+from streamdeq.models import lite as lite  # registers its cell
 from streamdeq.models import stem
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.cells import CELLS, Injection
@@ -22,12 +23,15 @@ class MDEQ(nn.Module):
         self.arch = arch
         self.downsample = stem.downsample(arch.channels[0])
         self.stage0 = stem.stage0(arch.channels[0])
+        self.pyramid = stem.pyramid(arch.channels[: arch.injected])
         self.fullstage = CELLS[arch.cell](arch)
 
     def inject(self, x: Tensor) -> Injection:
-        """Normalised pictures (B, 3, H, W) → one map per scale; only the highest gets one, as published."""
-        top = self.stage0(self.downsample(x))
-        return (top, *(None for _ in self.arch.channels[1:]))
+        """Normalised pictures (B, 3, H, W) → one map per scale, None below the `arch.injected` highest."""
+        maps = [self.stage0(self.downsample(x))]
+        for halve in self.pyramid:
+            maps.append(halve(maps[-1]))
+        return (*maps, *(None for _ in self.arch.channels[len(maps) :]))
 
     def bind(self, injection: Injection) -> Callable[[Latent], Latent]:
         """The problem to solve: f(z) with the injection, kernels and dropout masks fixed."""
@@ -43,6 +47,7 @@ class MDEQ(nn.Module):
         """Bake weight norm and BatchNorm into plain convolutions, in place: inference only."""
         self.downsample = stem.fold_sequential(self.downsample)
         self.stage0 = stem.fold_sequential(self.stage0)
+        self.pyramid = nn.ModuleList(stem.fold_sequential(halve) for halve in self.pyramid)  # type: ignore[arg-type]
         self.fullstage.fold()
 
 

@@ -1,7 +1,10 @@
-"""From a normalised picture to the injection of the highest scale. Knows nothing of the solve.
+"""From a normalised picture to the injection. Knows nothing of the solve.
 
-Parameter names are the published ones (`downsample.*`, `stage0.*`); both live in the backbone, not here.
+Parameter names are the published ones (`downsample.*`, `stage0.*`), `pyramid.*` is ours; all live in the backbone.
 """
+
+from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import nn
 
@@ -23,6 +26,11 @@ def downsample(width: int) -> nn.Sequential:
 
 def stage0(width: int) -> nn.Sequential:
     return nn.Sequential(*conv_bn_relu(width, width, 1, 1))
+
+
+def pyramid(widths: Sequence[int]) -> nn.ModuleList:
+    """One layer per further scale: (B, widths[i], h, w) → (B, widths[i + 1], h/2, w/2)."""
+    return nn.ModuleList(nn.Sequential(*conv_bn_relu(fine, coarse, 3, 2)) for fine, coarse in pairwise(widths))
 
 
 def fold_sequential(layers: nn.Sequential) -> nn.Sequential:

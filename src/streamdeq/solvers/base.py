@@ -83,13 +83,17 @@ class Solver(ABC):
         """Evaluations of f (NFE) that `iterations` iterations in the paper's sense cost."""
 
     @abstractmethod
-    def step(self, f: FixedPointMap, state: SolverState, active: Tensor | None = None) -> SolverState:
+    def step(
+        self, f: FixedPointMap, state: SolverState, active: Tensor | None = None, spent: int | None = None
+    ) -> SolverState:
         """Evaluate f once, at `state.z`, and move the active rows on.
 
         Args:
             f: called once, with all rows, whatever `active` says.
             state: rows may be at different counts.
             active: `(B,)` bool; the other rows come out as they went in. None: all.
+            spent: what the host knows without asking the device: no row has a `count` above this. Memory that
+                cannot be in use yet is then left unread; the result is the same. None: nothing is known.
         """
 
     def init(self, z0: Latent) -> SolverState:

@@ -32,7 +32,9 @@ class Broyden(Solver):
     def evaluations(self, iterations: int) -> int:
         return iterations + 1
 
-    def step(self, f: FixedPointMap, state: SolverState, active: Tensor | None = None) -> SolverState:
+    def step(
+        self, f: FixedPointMap, state: SolverState, active: Tensor | None = None, spent: int | None = None
+    ) -> SolverState:
         value = f(state.z)
         seen, moving = observe(state, value, active)
         memory = state.memory
@@ -41,7 +43,9 @@ class Broyden(Solver):
             memory = Pairs.empty(x, self.capacity)
         # The step of a row that may not move is discarded; a gap of zero keeps it out of everything before.
         gap = torch.nan_to_num(value.flat() - x, 0.0, 0.0, 0.0) * moving.to(x.dtype)[:, None]
-        memory, step = memory.updated(x, gap, moving)
+        # The first evaluation has no pair to teach, so there are fewer pairs than evaluations.
+        most = self.capacity if spent is None else max(0, spent - 1)
+        memory, step = memory.updated(x, gap, moving, most)
 
         sound = bounded(torch.linalg.vector_norm(step, dim=1))
         z = blend(state.z, state.z.unflat(x + step), (moving & sound).to(x.dtype))

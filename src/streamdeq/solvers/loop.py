@@ -73,7 +73,7 @@ def solve(
     trace: Trace | None = None,
 ) -> Solution:
     """Solve z = f(z) from `z0`."""
-    return resume(f, solver, solver.init(z0), budget, trace)
+    return resume(f, solver, solver.init(z0), budget, trace, spent=0)
 
 
 def resume(
@@ -82,36 +82,49 @@ def resume(
     state: SolverState,
     budget: Evaluations | Tolerance,
     trace: Trace | None = None,
+    spent: int | None = None,
 ) -> Solution:
-    """Go on from a state, of the same f or renewed; the budget counts from here."""
+    """Go on from a state, of the same f or renewed; the budget counts from here.
+
+    `spent` is what the caller knows of the state's counts: none is above it (see `Solver.step`).
+    """
     if isinstance(budget, Evaluations):
-        state = _fixed(f, solver, state, budget.number, trace)
+        state = _fixed(f, solver, state, budget.number, trace, spent)
         converged = torch.zeros_like(state.status, dtype=torch.bool)
     else:
-        state = _until(f, solver, state, budget, trace)
+        state = _until(f, solver, state, budget, trace, spent)
         converged = budget.met(state)
     verdict = torch.where(converged, int(Status.CONVERGED), int(Status.EXHAUSTED)).to(torch.uint8)
     failed = state.status == Status.NONFINITE
     return Solution(state.answer, torch.where(failed, state.status, verdict), state)
 
 
-def _fixed(f: FixedPointMap, solver: Solver, state: SolverState, steps: int, trace: Trace | None) -> SolverState:
+def _fixed(
+    f: FixedPointMap, solver: Solver, state: SolverState, steps: int, trace: Trace | None, spent: int | None
+) -> SolverState:
     for step in range(1, steps + 1):
-        state = solver.step(f, state)
+        state = solver.step(f, state, None, _before(step, spent))
         if trace is not None:
             trace(step, state)
     return state
 
 
-def _until(f: FixedPointMap, solver: Solver, state: SolverState, budget: Tolerance, trace: Trace | None) -> SolverState:
+def _until(
+    f: FixedPointMap, solver: Solver, state: SolverState, budget: Tolerance, trace: Trace | None, spent: int | None
+) -> SolverState:
     for step in range(1, budget.max_evaluations + 1):
         active = ~budget.met(state) & (state.status != Status.NONFINITE)
         if not bool(active.any()):  # the one place in this room where the host waits for the device
             break
-        state = solver.step(f, state, active)
+        state = solver.step(f, state, active, _before(step, spent))
         if trace is not None:
             trace(step, state)
     return state
+
+
+def _before(step: int, spent: int | None) -> int | None:
+    """An upper bound of the counts when `step` begins, `spent` being one for the start."""
+    return None if spent is None else spent + step - 1
 
 
 def _at_least_one(evaluations: int) -> None:

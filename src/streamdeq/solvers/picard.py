@@ -27,7 +27,9 @@ class Picard(Solver):
     def evaluations(self, iterations: int) -> int:
         return iterations
 
-    def step(self, f: FixedPointMap, state: SolverState, active: Tensor | None = None) -> SolverState:
+    def step(
+        self, f: FixedPointMap, state: SolverState, active: Tensor | None = None, spent: int | None = None
+    ) -> SolverState:
         value = f(state.z)
         seen, moving = observe(state, value, active)
         z = blend(state.z, value, moving.to(value.maps[0].dtype) * self.damping)

@@ -33,7 +33,9 @@ class AnswerAtLowest(Solver):
     def candidate(self, point: Latent, value: Latent) -> Latent:
         """The answer for an evaluated point z, given f(z)."""
 
-    def step(self, f: FixedPointMap, state: SolverState, active: Tensor | None = None) -> SolverState:
+    def step(
+        self, f: FixedPointMap, state: SolverState, active: Tensor | None = None, spent: int | None = None
+    ) -> SolverState:
         # The inner solver evaluates exactly once, at state.z; its value is wanted here too.
         values: list[Latent] = []
 
@@ -41,7 +43,7 @@ class AnswerAtLowest(Solver):
             values.append(f(z))
             return values[0]
 
-        moved = self.solver.step(watched, _inner(state), active)
+        moved = self.solver.step(watched, _inner(state), active, spent)
         # False for a row that did not step: its residual is one that `best` knows.
         lower = moved.residual < state.best
         answer = blend(state.answer, self.candidate(state.z, values[0]), lower.to(moved.residual.dtype))

@@ -157,7 +157,8 @@ class Engine:
             slots = [row.slot for row in members]
             content = pool.gather(slots)
             injection = content.injection
-            state = self.solver.step(lambda z, x=injection: self.functions.step(z, x), content.state)
+            spent = max(row.evaluations for row in members)
+            state = self.solver.step(lambda z, x=injection: self.functions.step(z, x), content.state, spent=spent)
             pool.scatter(slots, content._replace(state=state))
             share = (perf_counter() - began) / len(members)
             for row in members:

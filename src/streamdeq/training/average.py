@@ -29,21 +29,20 @@ class WeightAverage:
             else:
                 mean.copy_(now)
 
-    @contextmanager
-    def applied(self, network: nn.Module) -> Iterator[None]:
-        """The network holds the average for as long as the context lasts."""
-        own = {name: t.detach().clone() for name, t in network.state_dict().items()}
-        network.load_state_dict(self.tensors)
-        try:
-            yield
-        finally:
-            network.load_state_dict(own)
+    def state_dict(self) -> dict[str, Tensor]:
+        """What the average is of: the network's, by its names."""
+        return self.tensors
+
+
+def batchnorms(network: nn.Module) -> list[nn.BatchNorm2d | nn.SyncBatchNorm]:
+    """Every BatchNorm of a network."""
+    return [m for m in network.modules() if isinstance(m, nn.BatchNorm2d | nn.SyncBatchNorm)]
 
 
 @torch.no_grad()
 def estimate_statistics(network: nn.Module, batches: Iterable[Callable[[], Tensor]]) -> None:
     """Set every BatchNorm's running statistics to the plain mean over `batches`; a batch runs the network forward."""
-    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    norms = batchnorms(network)
     momenta = [norm.momentum for norm in norms]
     was_training = network.training
     network.eval()  # no dropout: these are the statistics of inference
@@ -58,3 +57,17 @@ def estimate_statistics(network: nn.Module, batches: Iterable[Callable[[], Tenso
         network.train(was_training)
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
+
+
+@contextmanager
+def kept_statistics(network: nn.Module) -> Iterator[None]:
+    """BatchNorm normalises as it does in training, but its running statistics learn nothing."""
+    # One that is frozen learns nothing anyway, and without statistics it would take the batch's.
+    norms = [norm for norm in batchnorms(network) if norm.training]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True

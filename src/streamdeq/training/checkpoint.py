@@ -38,12 +38,18 @@ def save(path: Path, state: State, about: dict[str, Any]) -> None:
     """Write `state` and the JSON value `about` (recipe, data, …) to `path`.
 
     Raises:
-        StreamdeqError: a weight is not finite: such a state is never written.
+        StreamdeqError: a value is not finite, or one of the network's too large for a weights file (float16): such
+            a state is never written.
     """
     tensors = _tensors(state)
     for name, tensor in tensors.items():
-        if not bool(torch.isfinite(tensor).all()):
-            raise StreamdeqError(f"the training state is not finite ({name}); the last checkpoint is kept")
+        kept_in = torch.float32 if name.startswith("optimizer/") else torch.float16
+        # `not below` rather than `above`: NaN is neither.
+        if tensor.is_floating_point() and not bool((tensor.abs() <= torch.finfo(kept_in).max).all()):
+            raise StreamdeqError(
+                f"training diverged: {name.partition('/')[2]} has come to {float(tensor.abs().max()):.3g}, more than "
+                "a weights file holds; the last good checkpoint is kept; try a smaller optimizer.lr"
+            )
     header = {
         "format": FORMAT,
         "step": state.step,
@@ -64,7 +70,9 @@ def read_header(path: Path) -> dict[str, Any]:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get("streamdeq", "{}"))
     except FileNotFoundError:
-        raise StreamdeqError(f"expected a training checkpoint at {path}, found none; check --resume") from None
+        raise StreamdeqError(
+            f"expected a training checkpoint at {path}, found none; check --resume, or start the run anew without it"
+        ) from None
     except (OSError, SafetensorError, ValueError) as error:
         raise StreamdeqError(f"expected a training checkpoint in {path}, got: {error}; restore it") from error
     if header.get("format") != FORMAT:

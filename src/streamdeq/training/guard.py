@@ -35,6 +35,7 @@ class Guard:
     level: float = 0.0
     smoothed: float = 0.0
     best: float = math.inf
+    finite: bool = True
 
     def usable(self, loss: float, grad_norm: float, limits: Limits = Limits()) -> bool:
         """Record a step; False when its update must not be made.
@@ -47,14 +48,19 @@ class Guard:
             self._follow(loss, limits)
         self.skipped += not finite
         self.bad = self.bad + 1 if not finite or self._lost(limits) else 0
+        self.finite = finite
         if self.bad >= limits.patience:
-            what = f"a loss around {self.smoothed:.3g}" if finite else "a loss or gradient that is not finite"
-            first = f" (the first was {self.level:.3g})" if self.seen else ""
-            raise StreamdeqError(
-                f"training diverged: {what}{first} for {self.bad} steps; the last good checkpoint is kept; "
-                "try a smaller optimizer.lr"
-            )
+            raise self._diverged()
         return finite
+
+    def finish(self) -> None:
+        """The run has come to its last step.
+
+        Raises:
+            StreamdeqError: among bad steps. A single one may be its batch's fault.
+        """
+        if self.bad > 1:
+            raise self._diverged()
 
     @property
     def healthy(self) -> bool:
@@ -68,6 +74,14 @@ class Guard:
     def load(self, dumped: dict[str, Any]) -> None:
         for name, value in dumped.items():
             setattr(self, name, value)
+
+    def _diverged(self) -> StreamdeqError:
+        what = f"a loss around {self.smoothed:.3g}" if self.finite else "a loss or gradient that is not finite"
+        first = f" (the first was {self.level:.3g})" if self.seen else ""
+        return StreamdeqError(
+            f"training diverged: {what}{first} for {self.bad} steps; the last good checkpoint is kept; "
+            "try a smaller optimizer.lr"
+        )
 
     def _follow(self, loss: float, limits: Limits) -> None:
         self.seen += 1

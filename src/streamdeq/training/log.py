@@ -5,6 +5,7 @@ a kill), so that the log is that of one run.
 """
 
 import json
+import os
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -31,6 +32,11 @@ class RunLog:
         with atomic_path(path) as part:
             part.write_text(json.dumps(header) + "\n", encoding="utf-8")
         return RunLog(path)
+
+    @staticmethod
+    def silent() -> "RunLog":
+        """One that keeps nothing, for whoever trains along."""
+        return RunLog(Path(os.devnull))
 
     @staticmethod
     def resume(path: Path, step: int, header: dict[str, Any]) -> "RunLog":

@@ -1,7 +1,5 @@
 """From a recipe's optimiser and schedule to torch's. Knows no task and no data."""
 
-import math
-
 import torch
 from torch import nn
 
@@ -14,25 +12,20 @@ def decayed(name: str, parameter: nn.Parameter) -> bool:
 
 
 def build_optimizer(network: nn.Module, spec: Optimizer) -> torch.optim.Optimizer:
-    """Two groups: kernels with weight decay, everything else without."""
-    named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+    """Two groups: what decays (kernels, or all), and everything else without."""
+    named = [(p, spec.decay_all or decayed(name, p)) for name, p in network.named_parameters() if p.requires_grad]
     groups = [
-        {"params": [p for name, p in named if decayed(name, p)], "weight_decay": spec.weight_decay},
-        {"params": [p for name, p in named if not decayed(name, p)], "weight_decay": 0.0},
+        {"params": [p for p, decays in named if decays], "weight_decay": spec.weight_decay},
+        {"params": [p for p, decays in named if not decays], "weight_decay": 0.0},
     ]
     if spec.name == "sgd":
-        return torch.optim.SGD(groups, lr=spec.lr, momentum=spec.momentum)
+        return torch.optim.SGD(groups, lr=spec.lr, momentum=spec.momentum, nesterov=spec.nesterov)
     return torch.optim.AdamW(groups, lr=spec.lr, betas=(spec.momentum, 0.999))
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
     """The rate of optimiser step `step` (the first is 0)."""
-    peak, schedule = recipe.optimizer.lr, recipe.schedule
-    if step < schedule.warmup:
-        return peak * (step + 1) / schedule.warmup
-    through = (step - schedule.warmup) / max(1, recipe.steps - schedule.warmup)
-    cosine = (1 + math.cos(math.pi * min(1.0, through))) / 2
-    return peak * (schedule.final + (1 - schedule.final) * cosine)
+    return recipe.schedule.rate(recipe.optimizer.lr, step, recipe.steps)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -1,6 +1,7 @@
 """Frozen dataclasses to and from plain JSON values. Knows no particular dataclass.
 
-A field that may hold one of several dataclasses carries the name of its class under `kind`.
+A field that may hold one of several dataclasses carries the name of its class under `kind`; without one it is from
+before there was a choice and means the first of them.
 """
 
 import dataclasses
@@ -59,9 +60,9 @@ def _dataclasses(hint: Any) -> list[type]:
 
 
 def _chosen(choices: list[type], plain: dict) -> type:
-    if len(choices) == 1:
+    if len(choices) == 1 or KIND not in plain:
         return choices[0]
     by_name = {choice.__name__: choice for choice in choices}
-    if plain.get(KIND) not in by_name:
-        raise StreamdeqError(unknown(KIND, str(plain.get(KIND)), list(by_name)))
+    if plain[KIND] not in by_name:
+        raise StreamdeqError(unknown(KIND, str(plain[KIND]), list(by_name)))
     return by_name[plain[KIND]]

@@ -7,11 +7,16 @@ implicit training there.
 
 from dataclasses import dataclass, field
 
-from streamdeq.data.transforms import Jitter
-from streamdeq.errors import StreamdeqError
+from streamdeq.data.motion import Motion
+from streamdeq.data.transforms import AreaCrop, Augmentation, Jitter
 from streamdeq.models.architecture import Architecture
 from streamdeq.solvers import SOLVERS
+from streamdeq.tasks.detection import DetectorSettings
+from streamdeq.tasks.segmentation.loss import Ohem
+from streamdeq.training.checks import choice as _choice
+from streamdeq.training.checks import require as _require
 from streamdeq.training.randomness import generator
+from streamdeq.training.schedules import Cosine, Schedule
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class Fixed:
     def __post_init__(self) -> None:
         _require(self.n >= 1, "unroll.n", "at least 1", self.n)
 
-    def draw(self, seed: int, step: int) -> int:
+    def draw(self, seed: int, step: int, purpose: str = "unroll") -> int:
         return self.n
 
 
@@ -40,8 +45,8 @@ class Uniform:
     def __post_init__(self) -> None:
         _require(1 <= self.low <= self.high, "unroll", "1 <= low <= high", (self.low, self.high))
 
-    def draw(self, seed: int, step: int) -> int:
-        return int(generator(seed, "unroll", step).integers(self.low, self.high + 1))
+    def draw(self, seed: int, step: int, purpose: str = "unroll") -> int:
+        return int(generator(seed, purpose, step).integers(self.low, self.high + 1))
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,46 @@ class Pretrain:
 
 
 @dataclass(frozen=True)
+class Streaming:
+    """Training for the regime in which the weights are used: starts that are not zeros, few steps from there.
+
+    A step starts from zeros like any other, or, with the probabilities below (equal on all ranks),
+
+    - warm: from the latent that `before` applications reach on a made-up frame before each picture (`motion`),
+    - at a cut: from the latent they reach on another picture of the batch,
+    - from noise: standard normal numbers;
+
+    without gradient up to there. Warm and after a cut it takes `after` applications, all graded; from noise as many as
+    from zeros.
+
+    Args:
+        decay: the loss is also taken on the way, after each of the graded applications, with weights
+            decay^(k − i) for the i-th of k, scaled to sum 1; 0 takes it after the last alone.
+        distil: factor of the relative distance ‖z − z*‖²/‖z*‖², which is added to the loss: z as above, z* where
+            `settle` further applications lead, without gradient.
+    """
+
+    warm: float = 0.6
+    cut: float = 0.0
+    noise: float = 0.0
+    before: Uniform = field(default_factory=lambda: Uniform(2, 10))
+    after: Uniform = field(default_factory=lambda: Uniform(1, 4))
+    motion: Motion = field(default_factory=Motion)
+    decay: float = 0.0
+    distil: float = 0.0
+    settle: int = 8
+
+    def __post_init__(self) -> None:
+        for name in ("warm", "cut", "noise"):
+            _require(0 <= getattr(self, name) <= 1, f"streaming.{name}", "in [0, 1]", getattr(self, name))
+        total = self.warm + self.cut + self.noise
+        _require(total <= 1, "streaming: warm + cut + noise", "at most 1", total)
+        _require(0 <= self.decay <= 1, "streaming.decay", "in [0, 1]", self.decay)
+        _require(self.distil >= 0, "streaming.distil", "at least 0", self.distil)
+        _require(self.settle >= 1, "streaming.settle", "at least 1", self.settle)
+
+
+@dataclass(frozen=True)
 class Penalty:
     """The Jacobian penalty ‖J‖²/entries, added to the loss of a step with `probability` (equal on all ranks).
 
@@ -108,46 +153,60 @@ class Penalty:
 
 @dataclass(frozen=True)
 class Optimizer:
-    """`adamw` (momentum is its first beta) or `sgd`. Norms, biases and weight_g are not decayed."""
+    """`adamw` (momentum is its first beta) or `sgd`, which may be `nesterov`'s.
+
+    Norms, biases and weight_g are not decayed, but with `decay_all` (as published).
+    """
 
     name: str = "adamw"
     lr: float = 2e-3
     momentum: float = 0.9
     weight_decay: float = 1e-2
     clip_norm: float | None = 1.0
+    nesterov: bool = False
+    decay_all: bool = False
 
     def __post_init__(self) -> None:
         _choice(self.name, "optimizer.name", ("adamw", "sgd"))
         _require(self.lr > 0, "optimizer.lr", "more than 0", self.lr)
         _require(0 <= self.momentum < 1, "optimizer.momentum", "in [0, 1)", self.momentum)
+        able = self.name == "sgd" and self.momentum > 0
+        _require(able or not self.nesterov, "optimizer.nesterov", "false but for sgd with momentum", self.nesterov)
         _require(self.weight_decay >= 0, "optimizer.weight_decay", "at least 0", self.weight_decay)
         _require(self.clip_norm is None or self.clip_norm > 0, "optimizer.clip_norm", "more than 0", self.clip_norm)
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """Linear from 0 to the peak over `warmup` steps, then a half cosine to `final` times the peak."""
-
-    warmup: int = 100
-    final: float = 0.0
-
-    def __post_init__(self) -> None:
-        _require(self.warmup >= 0, "schedule.warmup", "at least 0", self.warmup)
-        _require(0 <= self.final <= 1, "schedule.final", "in [0, 1]", self.final)
-
-
-@dataclass(frozen=True)
 class Augment:
-    """Scale (relative to the working size), mirror and colour; the crop is the recipe's."""
+    """Scale (relative to the working size), mirror and colour; the crop is the recipe's.
+
+    Args:
+        scale_range: smallest and largest scale; log-uniform between them, or
+        scale_step: uniform among low, low + step, … high; None for the former.
+        flip: probability of a mirrored sample.
+        area_range: instead of a scale, a window of this share of the picture, of any aspect between 3/4 and 4/3,
+            stretched to the crop (for classes of whole pictures); None for a scale.
+    """
 
     scale_range: tuple[float, float] = (0.75, 2.0)
     flip: float = 0.5
     jitter: Jitter = field(default_factory=Jitter)
+    scale_step: float | None = None
+    area_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         low, high = self.scale_range
         _require(0 < low <= high, "augment.scale_range", "0 < low <= high", self.scale_range)
         _require(0 <= self.flip <= 1, "augment.flip", "in [0, 1]", self.flip)
+        _require(self.scale_step is None or self.scale_step > 0, "augment.scale_step", "more than 0", self.scale_step)
+        low, high = self.area_range or (1.0, 1.0)
+        _require(0 < low <= high <= 1, "augment.area_range", "0 < low <= high <= 1", self.area_range)
+
+    def transform(self, crop_hw: tuple[int, int], size: int) -> Augmentation | AreaCrop:
+        """What makes a sample of a picture, for this crop and working size."""
+        if self.area_range is not None:
+            return AreaCrop(crop_hw, self.area_range, flip=self.flip, jitter=self.jitter)
+        return Augmentation(crop_hw, size, self.scale_range, self.flip, self.jitter, scale_step=self.scale_step)
 
 
 @dataclass(frozen=True)
@@ -156,7 +215,8 @@ class Recipe:
 
     Args:
         name: what the weights are called.
-        architecture: the backbone; its head follows from the task and the data's classes.
+        architecture: the backbone.
+        head: what the task's head leaves open; None for its own defaults, or where it leaves nothing.
         size: the working size, pixels of a picture's shorter side; inference scales to it.
         crop_hw: what a training sample is cut to, pixels, multiples of the architecture's stride.
         batch: samples per optimiser step, over all ranks.
@@ -165,16 +225,22 @@ class Recipe:
         grad_last: the gradient flows through this many of them, None for all; with `implicit` it must be None.
         implicit: IL instead of (S)UR.
         pretrain: what the first steps do instead of a solve.
+        streaming: starts other than zeros, and losses on the way; None for the paper's training.
         penalty: keeps f's Jacobian small; None leaves it alone.
-        class_weights: `none`, or `inverse-log-frequency`: 1 / ln(1.02 + share of the training pixels) (ENet).
+        class_weights: `none`, `inverse-log-frequency`: 1 / ln(1.02 + share of the training pixels) (ENet), or
+            `cityscapes`: the published ones of its 19 classes.
+        ohem: the loss of the hard pixels alone; None for all of them.
         ema: decay of the averaged weights, per step; 0 trains without an average.
         statistics: batches of plain frames that the averaged weights' BatchNorm statistics are estimated on.
+        freeze_batchnorm: BatchNorm normalises by the statistics it began with and keeps them, as batches too small for
+            statistics need it; for weights that begin with others (`init`).
         precision: `fp32`, or `bf16`: autocast inside f, stem and head; latent and loss stay float32.
     """
 
     name: str
     architecture: Architecture
     task: str = "segmentation"
+    head: DetectorSettings | None = None
     split: str = "train"
     size: int = 192
     crop_hw: tuple[int, int] = (192, 256)
@@ -185,13 +251,16 @@ class Recipe:
     grad_last: int | None = 4
     implicit: IL | None = None
     pretrain: Pretrain = field(default_factory=Pretrain)
+    streaming: Streaming | None = None
     penalty: Penalty | None = None
     optimizer: Optimizer = field(default_factory=Optimizer)
-    schedule: Schedule = field(default_factory=Schedule)
+    schedule: Schedule = field(default_factory=Cosine)
     augment: Augment = field(default_factory=Augment)
     class_weights: str = "none"
+    ohem: Ohem | None = None
     ema: float = 0.0
     statistics: int = 50
+    freeze_batchnorm: bool = False
     precision: str = "bf16"
     seed: int = 0
 
@@ -201,17 +270,9 @@ class Recipe:
         _require(self.grad_last is None or self.grad_last >= 1, "grad_last", "at least 1", self.grad_last)
         implicit = self.implicit is not None
         _require(not (implicit and self.grad_last), "grad_last", "none with implicit training", self.grad_last)
+        _require(not (implicit and self.streaming), "streaming", "none with implicit training", "both")
         _require(0 <= self.ema < 1, "ema", "in [0, 1)", self.ema)
         _require(self.seed >= 0, "seed", "at least 0", self.seed)
-        _choice(self.class_weights, "class_weights", ("none", "inverse-log-frequency"))
+        _choice(self.class_weights, "class_weights", ("none", "inverse-log-frequency", "cityscapes"))
         _choice(self.precision, "precision", ("fp32", "bf16"))
         self.architecture.shapes(self.crop_hw)  # raises when the crop does not fit the strides
-
-
-def _require(good: bool, name: str, expected: str, got: object) -> None:
-    if not good:
-        raise StreamdeqError(f"recipe: {name} must be {expected}; got {got}")
-
-
-def _choice(value: str, name: str, choices: tuple[str, ...]) -> None:
-    _require(value in choices, name, " or ".join(choices), f"'{value}'")

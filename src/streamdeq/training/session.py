@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.files import ensure_folder
+from streamdeq.files import ensure_folder, sweep
 from streamdeq.training import checkpoint, log
 from streamdeq.training.loop import Trainer, describe
 from streamdeq.training.plain import differences, from_plain, to_plain
@@ -44,10 +44,14 @@ def start(trainer: Trainer, say: Callable[[str], None] = lambda line: None) -> l
 
     `say` gets the line about the weights it begins with, if the recipe names some.
     """
+    if not trainer.run.ranks.leads:
+        trainer.initialise()
+        return log.RunLog.silent()
     folder = ensure_folder(trainer.run.folder)
     if trainer.path.exists():
         raise StreamdeqError(f"{folder} holds a run already; continue it with --resume {folder}, or choose --out")
-    header = {**_header(trainer), **log.surroundings(trainer.run.device)}
+    sweep(folder)
+    header = {**_header(trainer), **_surroundings(trainer)}
     account = trainer.initialise()
     if account:
         header["init"] = account.to_plain()
@@ -65,8 +69,17 @@ def resume(trainer: Trainer) -> log.RunLog:
     for key, before, after in differences(was.data, now):
         raise StreamdeqError(f"--resume: the data differ in '{key}': the run has {before}, now {after}; check --data")
     trainer.restore()
+    if not trainer.run.ranks.leads:
+        return log.RunLog.silent()
+    sweep(trainer.run.folder)
     path = trainer.run.folder / log.NAME
-    return log.RunLog.resume(path, trainer.state.step, log.surroundings(trainer.run.device))
+    return log.RunLog.resume(path, trainer.state.step, _surroundings(trainer))
+
+
+def _surroundings(trainer: Trainer) -> dict[str, Any]:
+    """What may be another after every resumption."""
+    run = trainer.run
+    return {**log.surroundings(run.device), "ranks": run.ranks.count, "accumulate": run.accumulate}
 
 
 def _header(trainer: Trainer) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def single_frame(
         state = solver.init(functions.zeros(injection))
         for count, metric in metrics.items():
             evaluations = solver.evaluations(count)
-            state = resume(f, solver, state, Evaluations(evaluations - done)).state
+            state = resume(f, solver, state, Evaluations(evaluations - done), spent=done).state
             done = evaluations
             status = Status(t, t / clip.fps, count, done, float("nan"), Start.COLD)
             metric.update(task.decode(functions.predict(state.answer), geometry, status, functions.head), target)

@@ -5,7 +5,7 @@ crop.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,20 +21,28 @@ from streamdeq.models.spec import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, Proven
 from streamdeq.registry import Registry
 from streamdeq.tasks import build_network
 from streamdeq.training.plain import to_plain
+from streamdeq.training.plan import Start
 from streamdeq.training.randomness import generator, sample_index, torch_seed
 from streamdeq.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
 class Batch:
-    """`images` (B, 3, h, w) uint8 RGB, and the task's targets: any pytree of tensors."""
+    """`images` (B, 3, h, w) uint8 RGB, and the task's targets: any pytree of tensors.
+
+    `weight` is what the mean in its losses is over, where a batch is divided into unlike parts; None: rows. `before`,
+    like `images`, is what a solve comes from that starts neither from zeros nor from noise.
+    """
 
     images: Tensor
     targets: Any
+    weight: float | None = None
+    before: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
-        targets = pytree.tree_map_only(Tensor, lambda tensor: tensor.to(device), self.targets)
-        return Batch(self.images.to(device), targets)
+        tensors = (self.images, self.targets, self.before)
+        images, targets, before = pytree.tree_map_only(Tensor, lambda tensor: tensor.to(device), tensors)
+        return Batch(images, targets, self.weight, before)
 
 
 class Work(Protocol):
@@ -88,6 +96,18 @@ def draw_batch(
     return Batch(torch.stack(images), collate(targets))
 
 
+def with_before(recipe: Recipe, start: Start, index: int, batch: Batch) -> Batch:
+    """The `index`-th batch with the pictures that a solve begun at `start` comes from: frames before its own, or the
+    other ones of the batch (a batch of one has none, and starts from its own latent)."""
+    if recipe.streaming is None or start not in (Start.WARM, Start.CUT):
+        return batch
+    if start is Start.CUT:
+        return replace(batch, before=batch.images.roll(1, dims=0))
+    position, motion = index * recipe.batch, recipe.streaming.motion
+    moved = [motion(image, generator(recipe.seed, "motion", position + i)) for i, image in enumerate(batch.images)]
+    return replace(batch, before=torch.stack(moved))
+
+
 def spec_of(recipe: Recipe, dataset: Dataset) -> ModelSpec:
     """The description of what the recipe trains on these data.
 
@@ -105,6 +125,7 @@ def spec_of(recipe: Recipe, dataset: Dataset) -> ModelSpec:
         palette=dataset.palette,
         size=recipe.size,
         solver=recipe.implicit.solver if recipe.implicit else "picard",
+        head=to_plain(recipe.head) if recipe.head else {},
         provenance=provenance,
     )
 

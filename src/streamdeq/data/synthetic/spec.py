@@ -12,7 +12,10 @@ SMALLEST_SIDE = 16
 
 @dataclass(frozen=True)
 class StreetSpec:
-    """`clips` clips of `frames` frames at `fps`. At each frame in `cuts` another street begins."""
+    """`clips` clips of `frames` frames at `fps`. At each frame in `cuts` another street begins.
+
+    `labels` is what is labelled, by its name in `labels.LABELS`.
+    """
 
     seed: int = 0
     clips: int = 4
@@ -20,6 +23,7 @@ class StreetSpec:
     size_hw: tuple[int, int] = (96, 128)
     fps: float = 15.0
     cuts: tuple[int, ...] = ()
+    labels: str = "pixels"
 
     def __post_init__(self) -> None:
         _require(self.seed >= 0, "seed of 0 or more", self.seed)
@@ -40,7 +44,7 @@ class StreetSpec:
 def parse_street_spec(text: str) -> StreetSpec:
     """From `seed=0,clips=4,frames=90,size=96x128,fps=15,cuts=30+60`; what is left out has its default.
 
-    `size` is height x width; `cuts` are joined by `+`.
+    `size` is height x width; `cuts` are joined by `+`; `labels` is pixels or boxes.
     """
     readers: dict[str, tuple[str, Callable[[str], Any]]] = {
         "seed": ("seed", int),
@@ -49,6 +53,7 @@ def parse_street_spec(text: str) -> StreetSpec:
         "size": ("size_hw", _size),
         "fps": ("fps", float),
         "cuts": ("cuts", _frames),
+        "labels": ("labels", str),
     }
     values: dict[str, Any] = {}
     for item in filter(None, text.split(",")):

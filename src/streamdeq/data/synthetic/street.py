@@ -2,21 +2,19 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.synthetic.backdrop import Look, look_of
-from streamdeq.data.synthetic.render import FINER, Drawing, VisibleThing, classes_of, draw, own, paint, visible
-from streamdeq.data.synthetic.scene import CLASSES, Scene
+from streamdeq.data.synthetic.labels import LABELS
+from streamdeq.data.synthetic.render import FINER, Drawing, VisibleThing, draw, own, paint, visible
+from streamdeq.data.synthetic.scene import Scene
 from streamdeq.data.synthetic.spec import StreetSpec, parse_street_spec
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 
-PALETTE = (
-    (128, 128, 128), (128, 0, 0), (128, 64, 128), (60, 40, 222),
-    (128, 128, 0), (192, 192, 128), (64, 0, 128), (64, 64, 0),
-)  # fmt: skip
 LICENCE = "none needed: rendered by streamdeq itself"
 SPLITS = ("train", "train-fit", "train-holdout", "val", "test")
 
@@ -47,9 +45,9 @@ class StreetClip(Clip):
         drawing, look = self._draw(t)
         return paint(drawing, look, np.random.default_rng((*self._key, 3, t)))
 
-    def target(self, t: int) -> np.ndarray:
+    def target(self, t: int) -> Any:
         drawing, look = self._draw(t)
-        return classes_of(own(drawing, look), drawing.things)
+        return LABELS[self.spec.labels].read(drawing, own(drawing, look), self.spec.shot(t)[0])
 
     def objects(self, t: int) -> tuple[VisibleThing, ...]:
         """What is seen in frame `t`, far to near: boxes of all things, key points of people."""
@@ -80,9 +78,10 @@ def _street(key: tuple[int, ...]) -> tuple[Scene, Look]:
 
 
 def open_street(settings: str, split: str) -> Dataset:
-    """The data set of a spec such as `seed=0,clips=4,frames=30,size=96x128,cuts=10+20`."""
+    """The data set of a spec such as `seed=0,clips=4,frames=30,size=96x128,cuts=10+20,labels=boxes`."""
     if split not in SPLITS:
         raise StreamdeqError(unknown("split of the synthetic street", split, list(SPLITS)))
     spec = parse_street_spec(settings)
     clips = tuple(StreetClip(f"{split}-{number:03d}", spec.fps, spec, split, number) for number in range(spec.clips))
-    return Dataset("synthetic", "segmentation", split, CLASSES, PALETTE, clips, LICENCE)
+    labels = LABELS[spec.labels]
+    return Dataset("synthetic", labels.task, split, labels.classes, labels.palette, clips, LICENCE)

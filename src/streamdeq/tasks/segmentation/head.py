@@ -1,11 +1,11 @@
 """The segmentation head: all scales at the highest resolution, two 1×1 convolutions. Knows no label file."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from streamdeq.latent import Latent
 from streamdeq.models.layers import fold_batchnorm
+from streamdeq.tasks.segmentation.loss import Ohem, weighted_mean
 
 
 class SegmentationHead(nn.Module):
@@ -38,18 +38,17 @@ class SegmentationHead(nn.Module):
         return self.last_layer[1:](total)
 
     def losses(
-        self, z: Latent, labels: Tensor, ignore_index: int = 255, class_weights: Tensor | None = None
+        self,
+        z: Latent,
+        labels: Tensor,
+        ignore_index: int = 255,
+        class_weights: Tensor | None = None,
+        ohem: Ohem | None = None,
     ) -> dict[str, Tensor]:
-        """Cross-entropy of the logits resized to the labels (B, H, W); pixels of `ignore_index` do not count."""
+        """Cross-entropy of the logits resized to the labels (B, H, W), over all pixels or, with `ohem`, the hard ones;
+        those of `ignore_index` do not count."""
         logits = resize(self(z).float(), (labels.shape[1], labels.shape[2]))
-        # All pixels ignored would be 0/0: an empty crop then contributes nothing instead of NaN.
-        total = F.cross_entropy(logits, labels.long(), weight=class_weights, ignore_index=ignore_index, reduction="sum")
-        counted = labels != ignore_index
-        if class_weights is None:
-            weight = counted.sum()
-        else:
-            weight = class_weights[torch.where(counted, labels, 0).long()][counted].sum()
-        return {"cross_entropy": total / weight.clamp(min=1e-6)}
+        return {"cross_entropy": (ohem or weighted_mean)(logits, labels, ignore_index, class_weights)}
 
     def fold(self) -> None:
         """Bake BatchNorm into the first convolution, in place: inference only."""

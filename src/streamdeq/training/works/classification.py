@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from streamdeq.data.base import Dataset
-from streamdeq.data.transforms import Augmentation, Jitter
+from streamdeq.data.transforms import AreaCrop, Augmentation, Jitter
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.training.recipe import Recipe
@@ -21,9 +21,10 @@ class ClassificationWork:
             raise StreamdeqError(f"expected labelled frames in split '{dataset.split}' of {dataset.name}, got none")
         if recipe.class_weights != "none":
             raise StreamdeqError(f"recipe: class_weights must be none for classification; got '{recipe.class_weights}'")
+        if recipe.ohem:
+            raise StreamdeqError("recipe: ohem must be none for classification, which has no pixels to choose among")
         self.recipe, self.dataset = recipe, dataset
-        augment = recipe.augment
-        self.augmentation = Augmentation(recipe.crop_hw, recipe.size, augment.scale_range, augment.flip, augment.jitter)
+        self.augmentation = recipe.augment.transform(recipe.crop_hw, recipe.size)
         self.unchanged = Augmentation(recipe.crop_hw, recipe.size, (1.0, 1.0), 0.0, Jitter(0.0, 0.0, 0.0, 0.0))
 
     def batch(self, step: int) -> Batch:
@@ -35,7 +36,7 @@ class ClassificationWork:
     def losses(self, head: nn.Module, z: Latent, targets: Tensor) -> dict[str, Tensor]:
         return head.losses(z, targets)  # type: ignore[operator]
 
-    def _batch(self, step: int, order: str, purpose: str, augmentation: Augmentation) -> Batch:
+    def _batch(self, step: int, order: str, purpose: str, augmentation: Augmentation | AreaCrop) -> Batch:
         def transform(image: np.ndarray, target: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
             # The augmentation cuts a label map along; a picture of one class has none.
             pixels, _ = augmentation(image, np.zeros(image.shape[:2], np.uint8), rng)

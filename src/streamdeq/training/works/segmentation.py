@@ -1,13 +1,17 @@
 """Segmentation as the loop trains it: label maps on augmented crops, class weights. Knows no optimiser."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from streamdeq.data.base import Dataset
-from streamdeq.data.transforms import Augmentation, Jitter
+from streamdeq.data import cityscapes
+from streamdeq.data.base import IGNORE_INDEX, Dataset
+from streamdeq.data.transforms import AreaCrop, Augmentation, Jitter
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
+from streamdeq.tasks.segmentation.loss import total_weight
 from streamdeq.training.recipe import Recipe
 from streamdeq.training.work import WORKS, Batch, draw_batch
 
@@ -20,11 +24,9 @@ class SegmentationWork:
         if not dataset.samples:
             raise StreamdeqError(f"expected labelled frames in split '{dataset.split}' of {dataset.name}, got none")
         self.recipe, self.dataset = recipe, dataset
-        augment = recipe.augment
-        self.augmentation = Augmentation(recipe.crop_hw, recipe.size, augment.scale_range, augment.flip, augment.jitter)
+        self.augmentation = recipe.augment.transform(recipe.crop_hw, recipe.size)
         self.unchanged = Augmentation(recipe.crop_hw, recipe.size, (1.0, 1.0), 0.0, Jitter(0.0, 0.0, 0.0, 0.0))
-        weighted = recipe.class_weights == "inverse-log-frequency"
-        self.class_weights = inverse_log_frequency(dataset) if weighted else None
+        self.class_weights = class_weights(recipe.class_weights, dataset)
 
     def batch(self, step: int) -> Batch:
         return self._batch(step, "order", "augment", self.augmentation)
@@ -35,11 +37,32 @@ class SegmentationWork:
     def losses(self, head: nn.Module, z: Latent, targets: Tensor) -> dict[str, Tensor]:
         weights = self.class_weights
         return head.losses(  # type: ignore[operator]
-            z, targets, class_weights=None if weights is None else weights.to(targets.device)
+            z, targets, class_weights=None if weights is None else weights.to(targets.device), ohem=self.recipe.ohem
         )
 
-    def _batch(self, step: int, order: str, purpose: str, augmentation: Augmentation) -> Batch:
-        return draw_batch(self.recipe, self.dataset, step, order, purpose, augmentation)
+    def _batch(self, step: int, order: str, purpose: str, augmentation: Augmentation | AreaCrop) -> Batch:
+        batch = draw_batch(self.recipe, self.dataset, step, order, purpose, augmentation)
+        if self.recipe.ohem:  # its mean is over pixels that only the network's answer shows
+            return batch
+        return replace(batch, weight=total_weight(batch.targets, IGNORE_INDEX, self.class_weights).item())
+
+
+def class_weights(name: str, dataset: Dataset) -> Tensor | None:
+    """What the recipe's `class_weights` means for these data.
+
+    Raises:
+        StreamdeqError: the published ones, for other classes.
+    """
+    if name == "inverse-log-frequency":
+        return inverse_log_frequency(dataset)
+    if name == "none":
+        return None
+    if dataset.classes != cityscapes.CLASSES:
+        raise StreamdeqError(
+            f"recipe: class_weights=cityscapes is for its {len(cityscapes.CLASSES)} classes; {dataset.name} has "
+            f"{len(dataset.classes)} of its own; set class_weights=inverse-log-frequency"
+        )
+    return torch.tensor(cityscapes.CLASS_WEIGHTS)
 
 
 def inverse_log_frequency(dataset: Dataset) -> Tensor:

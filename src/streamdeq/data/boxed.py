@@ -1,0 +1,95 @@
+"""Frames in picture files whose objects are boxes, and what readers of box files share. Knows no layout."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from streamdeq.boxes import UNKNOWN, Boxes
+from streamdeq.data.base import Clip
+from streamdeq.data.files import read_rgb
+from streamdeq.errors import StreamdeqError
+
+
+@dataclass(frozen=True, eq=False)
+class BoxClip(Clip):
+    """A clip of picture files; `boxes` holds what each labelled frame shows, even if that is nothing."""
+
+    name: str
+    fps: float
+    images: tuple[Path, ...]
+    boxes: Mapping[int, Boxes]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def image(self, t: int) -> np.ndarray:
+        return read_rgb(self.images[self.check(t)])
+
+    def target(self, t: int) -> Boxes | None:
+        return self.boxes.get(self.check(t))
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        return tuple(sorted(self.boxes))
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """An object as it stands in a file: left, top, right, bottom in pixels."""
+
+    xyxy: tuple[float, float, float, float]
+    label: int
+    ignore: bool = False
+    instance: int = UNKNOWN
+
+
+def collect(objects: Iterable[Labelled]) -> Boxes:
+    """The objects of one frame."""
+    found = list(objects)
+    return Boxes(
+        np.array([one.xyxy for one in found], np.float32).reshape(-1, 4),
+        np.array([one.label for one in found], np.int64),
+        np.array([one.ignore for one in found], bool),
+        np.array([one.instance for one in found], np.int64),
+    )
+
+
+def box_in_frame(
+    xyxy: tuple[float, float, float, float], width: float, height: float, where: str
+) -> tuple[float, float, float, float]:
+    """The part of a box, in pixels, that lies in its frame.
+
+    Args:
+        where: the box, in words for the error: file and line.
+
+    Raises:
+        StreamdeqError: no numbers, negative sizes, nothing of it in the frame.
+    """
+    left, top, right, bottom = xyxy
+    if not all(math.isfinite(value) for value in xyxy):
+        raise StreamdeqError(f"expected a box of finite numbers in {where}, got {_text(xyxy)}; correct it")
+    if right < left or bottom < top:
+        size = f"{right - left:g} x {bottom - top:g}"
+        raise StreamdeqError(f"expected a box of a width and height of at least 0 in {where}, got {size}; correct it")
+    if right < 0 or bottom < 0 or left > width or top > height:
+        raise StreamdeqError(
+            f"expected a box in the frame of {width:g}x{height:g} pixels in {where}, got {_text(xyxy)} "
+            "(left, top, right, bottom); correct it"
+        )
+    return max(0.0, left), max(0.0, top), min(width, right), min(height, bottom)
+
+
+def numbers(values: Any, count: int) -> tuple[float, ...] | None:
+    """`values` as so many numbers, or None."""
+    good = isinstance(values, list | tuple) and len(values) == count
+    if not good or not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return None
+    return tuple(float(value) for value in values)
+
+
+def _text(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)

@@ -1,0 +1,117 @@
+"""The recipes of MDEQ's and StreamDEQ's authors, figure by figure. Knows only values.
+
+From locuslab/deq, MDEQ-Vision/experiments (what a run reads there is named in capitals), and the StreamDEQ paper.
+What differs here, in all of them: pictures are scaled with antialiasing, and the frame of a crop that is larger than
+the picture is the mean colour instead of black.
+"""
+
+from dataclasses import replace
+
+from streamdeq.data.transforms import Jitter
+from streamdeq.models.architecture import PRESETS
+from streamdeq.training.recipe import IL, Augment, Fixed, Optimizer, Penalty, Pretrain, Recipe, Uniform
+from streamdeq.training.schedules import Cosine
+
+_PLAIN = Jitter(0.0, 0.0, 0.0, 0.0)
+_SGD = Optimizer("sgd", lr=0.01, momentum=0.9, weight_decay=3e-4, clip_norm=None, decay_all=True)
+#: Steps per epoch: 2975 pictures in batches of 12, the rest is dropped.
+_CITYSCAPES_EPOCH = 2975 // 12
+#: 1,281,167 pictures in batches of 128, the last one smaller. (At a batch of 256 all 100 epochs would be fewer steps
+#: than the warm-up has; the release's 4 GPUs × 32 are 128.)
+_IMAGENET_EPOCH = -(-1_281_167 // 128)
+
+#: IL on Cityscapes. A scale is one of 17 of the long side of 2048; all pictures are 2:1, so of the short side of 1024.
+CITYSCAPES_XL = Recipe(
+    name="cityscapes-xl",
+    architecture=replace(PRESETS["xl"], dropout=0.04),
+    size=1024,
+    crop_hw=(768, 1024),
+    batch=12,
+    steps=480 * _CITYSCAPES_EPOCH,  # 500 epochs in the release
+    unroll=Fixed(27),
+    grad_last=None,
+    implicit=IL("broyden", backward=30),
+    pretrain=Pretrain(steps=40_000, stacked=3),
+    optimizer=_SGD,
+    schedule=Cosine(warmup=0, final=1e-6 / 0.01),
+    augment=Augment(scale_range=(0.5, 2.1), scale_step=0.1, flip=0.5, jitter=_PLAIN),
+    class_weights="cityscapes",
+    precision="fp32",
+)
+
+CITYSCAPES_LARGE = replace(
+    CITYSCAPES_XL,
+    name="cityscapes-large",
+    architecture=replace(PRESETS["large"], dropout=0.03),
+    crop_hw=(512, 1024),
+    steps=500 * _CITYSCAPES_EPOCH,
+    pretrain=Pretrain(steps=60_000, stacked=3),
+)
+
+CITYSCAPES_SMALL = replace(
+    CITYSCAPES_LARGE,
+    name="cityscapes-small",
+    architecture=replace(PRESETS["small"], dropout=0.05),
+    optimizer=replace(_SGD, weight_decay=2e-4),
+)
+
+#: The paper's UR and SUR: otherwise as IL, but from the weights of `imagenet-xl` (--init FILE) and without warm-up.
+CITYSCAPES_XL_UR = replace(
+    CITYSCAPES_XL, name="cityscapes-xl-ur", unroll=Fixed(20), implicit=None, pretrain=Pretrain(steps=0)
+)
+CITYSCAPES_XL_SUR = replace(CITYSCAPES_XL_UR, name="cityscapes-xl-sur", unroll=Uniform(1, 20))
+
+#: IL on ImageNet. The crop is of 8 to 100 % of the area; validation here is of whole pictures, their shorter side 256,
+#: where theirs is of the 224² in the middle.
+IMAGENET_XL = Recipe(
+    name="imagenet-xl",
+    task="classification",
+    architecture=replace(PRESETS["xl"], post_affine=False),  # the release's file has expansion 5; its weights have 6
+    size=256,
+    crop_hw=(224, 224),
+    batch=128,
+    steps=100 * _IMAGENET_EPOCH,
+    unroll=Fixed(26),
+    grad_last=None,
+    implicit=IL("broyden", backward=27),
+    pretrain=Pretrain(steps=510_000, stacked=4),
+    optimizer=replace(_SGD, lr=0.05, weight_decay=1e-4, nesterov=True),
+    schedule=Cosine(warmup=0, final=1e-6 / 0.05),
+    augment=Augment(area_range=(0.08, 1.0), flip=0.5, jitter=_PLAIN),
+    precision="fp32",
+)
+
+IMAGENET_LARGE = replace(IMAGENET_XL, name="imagenet-large", architecture=PRESETS["large"])
+
+IMAGENET_SMALL = replace(
+    IMAGENET_LARGE,
+    name="imagenet-small",
+    architecture=PRESETS["small"],
+    pretrain=Pretrain(steps=510_000, stacked=5),
+    optimizer=replace(IMAGENET_XL.optimizer, weight_decay=5e-5),
+)
+
+#: The regularised Small: half the iterations. (Its head is wider there: 28/56/112/224. There 14 becomes 12…15 in
+#: the steps with the penalty alone; the paper says 14 ± 2.)
+IMAGENET_SMALL_REG = replace(
+    IMAGENET_SMALL,
+    name="imagenet-small-reg",
+    architecture=replace(PRESETS["small"], dropout=0.02, post_affine=False),
+    unroll=Uniform(12, 16),
+    implicit=IL("broyden", backward=14),
+    penalty=Penalty(weight=2.5, increase=0.1, every=50_000, probability=0.08, pretrain=0.03, vectors=2),
+    optimizer=replace(IMAGENET_SMALL.optimizer, lr=0.04, weight_decay=2e-5),
+    schedule=Cosine(warmup=0, final=1e-6 / 0.04),
+)
+
+PUBLISHED = (
+    CITYSCAPES_SMALL,
+    CITYSCAPES_LARGE,
+    CITYSCAPES_XL,
+    CITYSCAPES_XL_UR,
+    CITYSCAPES_XL_SUR,
+    IMAGENET_SMALL,
+    IMAGENET_SMALL_REG,
+    IMAGENET_LARGE,
+    IMAGENET_XL,
+)
