@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from streamdeq.data import camvid, cityscapes, coco, folders, imagefolder
+from streamdeq.data import camvid, cityscapes, coco, folders, imagefolder, posetable
 from streamdeq.data.base import Dataset
 from streamdeq.data.layout import Layout
 from streamdeq.data.synthetic.street import open_street
@@ -14,6 +14,7 @@ LAYOUTS: tuple[Layout, ...] = (
     folders.LAYOUT,
     camvid.LAYOUT,
     coco.LAYOUT,
+    posetable.LAYOUT,
     imagefolder.LAYOUT,
 )
 """Asked in this order: the first that recognises a folder reads it."""
