@@ -28,6 +28,12 @@ Write = Annotated[
 Compare = Annotated[
     bool, typer.Option("--compare", help="Side by side: from scratch with the same iterations | streaming.")
 ]
+Boxes = Annotated[
+    str | None,
+    typer.Option(
+        "--boxes", metavar="FILE|MODEL", help="Where the instances are, for poses: boxes in JSON, or a detector."
+    ),
+]
 
 
 def run(
@@ -44,6 +50,7 @@ def run(
     cuts: options.Cuts = "none",
     on_cut: options.OnCut = "continue",
     cut_iterations: options.CutIterations = 3,
+    boxes: Boxes = None,
     policy: options.Policy = "latest",
     max_staleness: options.MaxStaleness = None,
     max_gap: options.MaxGap = 2.0,
@@ -77,7 +84,7 @@ def run(
         on_cut,
         cut_iterations,
     )
-    chosen = RunOptions(stream, save, write, max_frames, compare, LivePolicy(policy, max_staleness))
+    chosen = RunOptions(stream, save, write, max_frames, compare, LivePolicy(policy, max_staleness), boxes)
     with viewing(view, view_port) as board:
         report(load(model, device, precision), source, chosen, quiet=quiet, board=board)
 

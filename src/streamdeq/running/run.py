@@ -33,6 +33,7 @@ class RunOptions:
         write: which of video, jsonl, png.
         max_frames: stop after so many frames.
         compare: beside the stream, solve every frame from scratch with the same number of iterations.
+        boxes: where the instances are, for a task that looks at each of them (see `Model.begin`).
         live: which frames of a live source are taken, and how long it is waited for.
     """
 
@@ -42,6 +43,7 @@ class RunOptions:
     max_frames: int | None = None
     compare: bool = False
     live: LivePolicy = field(default_factory=LivePolicy)
+    boxes: Any = None
 
 
 class Run:
@@ -86,12 +88,13 @@ class Run:
             StreamdeqError: an option that does not fit the model, or a place that cannot be written, at once.
         """
         chosen = self._options
+        from_zeros = replace(chosen.stream, start=StartFrom.ZEROS)
         began = perf_counter()
         try:
             with (
                 self.source,
-                Stream(self._model.begin(chosen.stream), open_source) as stream,
-                Stream(self._model.begin(replace(chosen.stream, start=StartFrom.ZEROS)), open_source) as scratch,
+                Stream(self._model.begin(chosen.stream, chosen.boxes), open_source) as stream,
+                Stream(self._model.begin(from_zeros, chosen.boxes), open_source) as scratch,
                 self._recorder() as recorder,
             ):
                 yield self._process(stream, scratch, recorder)

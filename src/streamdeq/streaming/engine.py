@@ -163,7 +163,7 @@ class Engine:
             share = (perf_counter() - began) / len(members)
             for row in members:
                 row.evaluations += 1
-                status = _status(row)
+                status = status_of(row)
                 row.status = replace(status, nfe=row.lost + row.evaluations, solve_s=status.solve_s + share)
 
     def read(self, rows: Sequence[Row]) -> list[Any]:
@@ -182,7 +182,7 @@ class Engine:
             for n, row in enumerate(members):
                 decoding = perf_counter()
                 status = replace(
-                    _status(row),
+                    status_of(row),
                     iterations=max(0, row.evaluations - self._uncounted),
                     residual=residuals[n] if row.evaluations else float("nan"),
                     failed=failed[n],
@@ -196,7 +196,7 @@ class Engine:
 
     def restart(self, row: Row) -> None:
         """Begin the solve of the row's frame anew, from zeros."""
-        status = _status(row)
+        status = status_of(row)
         assert row.pool is not None
         content = row.pool.gather([row.slot])
         state = self.solver.renew(content.state, None, self.functions.zeros(content.injection))
@@ -250,7 +250,7 @@ def _content(image: np.ndarray, geometry: Geometry) -> Tensor:
     return F.interpolate(picture, size=geometry.content_hw, mode="bilinear", antialias=True)
 
 
-def _status(row: Row) -> Status:
+def status_of(row: Row) -> Status:
     if row.status is None:
         raise StreamdeqError("this row has not seen a frame yet: observe one before iterating or reading")
     return row.status
@@ -259,7 +259,7 @@ def _status(row: Row) -> Status:
 def _by_pool(rows: Sequence[Row]) -> list[tuple[Pool, list[Row]]]:
     grouped: dict[int, tuple[Pool, list[Row]]] = {}
     for row in rows:
-        _status(row)
+        status_of(row)
         assert row.pool is not None  # a row with a status has a place
         grouped.setdefault(id(row.pool), (row.pool, []))[1].append(row)
     return list(grouped.values())

@@ -1,6 +1,6 @@
 """Pose estimation as the rest of the program sees it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,12 +14,14 @@ from streamdeq.tasks.pose.draw import skeletons
 from streamdeq.tasks.pose.head import DESIGNS, FusedHead, SimpleHead
 from streamdeq.tasks.pose.heatmaps import DECODERS, peaks, to_canvas
 from streamdeq.tasks.pose.metric import PoseMetric
-from streamdeq.tasks.pose.result import Poses
+from streamdeq.tasks.pose.result import Poses, joined
 from streamdeq.tasks.pose.settings import PoseSettings
 
 
 @TASKS.register("pose")
 class PoseTask(Task):
+    joins = True
+
     def __init__(self, spec: Any) -> None:
         super().__init__(spec)
         self.settings = PoseSettings.read(spec.head)
@@ -55,6 +57,9 @@ class PoseTask(Task):
             skeleton=self.settings.skeleton,
             frame_hw=frame_hw,
         )
+
+    def join(self, parts: Sequence[Poses], ids: Sequence[int], frame_hw: tuple[int, int], status: Status) -> Poses:
+        return joined(parts, ids, self.nobody(frame_hw, status), status)
 
     def metric(self) -> PoseMetric:
         return PoseMetric(self.spec.classes)
