@@ -46,9 +46,12 @@ class PoseCrop:
     def __call__(
         self, image: np.ndarray, target: Keypoints, rng: np.random.Generator
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """A visible instance of the frame by chance: (3, S, S) uint8, points (K, 2) in its pixels, weights (K,)."""
+        """A visible instance of the frame by chance: (3, S, S) uint8, points (K, 2) in its pixels, weights (K,).
+
+        Of a frame that shows none, all of it, with weights of 0.
+        """
         seen = np.flatnonzero(target.visible.any(axis=1))
-        one = target[[int(rng.choice(seen))]]
+        one = target[[int(rng.choice(seen))]] if len(seen) else self._nobody(image)
         box, padding = self._box(one, rng)
         low, high = np.log(self.scale_range)
         padding /= float(np.exp(rng.uniform(low, high)))
@@ -66,6 +69,11 @@ class PoseCrop:
         inside = ((points >= -0.5) & (points <= self.side - 0.5)).all(axis=1)
         weights = torch.from_numpy((visible & inside).astype(np.float32))
         return pixels.contiguous(), (torch.from_numpy(points.astype(np.float32)), weights)
+
+    def _nobody(self, image: np.ndarray) -> Keypoints:
+        points = np.zeros((1, len(self.names), 2), np.float32)
+        whole = np.array([[0, 0, image.shape[1], image.shape[0]]], np.float32)
+        return Keypoints(points, np.zeros(points.shape[:2], bool), whole)
 
     def _box(self, one: Keypoints, rng: np.random.Generator) -> tuple[np.ndarray, float]:
         """What the crop is around, and how much larger it is than that."""

@@ -119,7 +119,7 @@ def usable(located: Located, frame_hw: HW, most: int) -> tuple[np.ndarray, np.nd
     if len(boxes) != len(located.boxes_xyxy) or (ids is not None and ids.shape != (len(boxes),)):
         raise StreamdeqError(f"expected boxes (N, 4) and N ids or none, got {np.shape(located.boxes_xyxy)}; {ids}")
     height, width = frame_hw
-    finite = np.isfinite(boxes).all(axis=1)
+    finite = np.asarray(np.isfinite(boxes).all(axis=1))
     cut = np.where(finite[:, None], boxes, 0).clip(0, np.array([width, height] * 2))
     sizes = cut[:, 2:] - cut[:, :2]
     kept = np.flatnonzero(finite & (sizes > 0).all(axis=1))

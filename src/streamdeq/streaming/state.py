@@ -28,6 +28,8 @@ from streamdeq.streaming.rows import Slots
 from streamdeq.streaming.status import Start, Status, Stop
 
 FORMAT = "streamdeq-state-1"
+#: Of a geometry; a saved row sees the whole frame.
+SIZES = ("frame_hw", "content_hw", "canvas_hw")
 PER_ROW = ("residual", "relative", "best", "count", "status")
 
 
@@ -114,7 +116,7 @@ class StreamState:
         described = {
             "architecture": digest(self.architecture),
             "options": asdict(self.options),
-            "geometry": {name: getattr(row.geometry, name) for name in ("frame_hw", "content_hw", "canvas_hw")},
+            "geometry": {name: getattr(row.geometry, name) for name in SIZES},
             "status": asdict(row.status),
             "evaluations": row.evaluations,
             "poisoned": row.poisoned,
@@ -164,8 +166,9 @@ def read_state(path: str | os.PathLike[str], architecture: Architecture, device:
     injection = tuple(tensors.get(f"injection.{i}") for i in scales)
     status = described["status"] | {"start": Start(described["status"]["start"])}
     status["stopped"] = status["stopped"] and Stop(status["stopped"])
+    sizes: dict[str, Any] = {name: tuple(described["geometry"][name]) for name in SIZES}
     row = Row(
-        geometry=Geometry(**{name: tuple(hw) for name, hw in described["geometry"].items()}),
+        geometry=Geometry(**sizes),
         status=Status(**status),
         evaluations=described["evaluations"],
         poisoned=described["poisoned"],

@@ -100,7 +100,7 @@ class _FrameSolve:
         seen, is_cut = cuts.detector.update(self.state.seen, evidence)
         if not is_cut:
             return seen, 0
-        cuts.response.begin(lambda: [self._engine.restart(row) for row in rows])
+        cuts.response.begin(self._restart)
         for row in rows:
             row.status = replace(status_of(row), cut=True)
         return seen, 0 if self.budget.timed else cuts.response.extra
@@ -131,6 +131,10 @@ class _FrameSolve:
         if self._last is None or self._last.status.nfe != self._status.nfe:
             self._last = self.state.read(self._frame)
         return self._last
+
+    def _restart(self) -> None:
+        for row in self._rows:
+            self._engine.restart(row)
 
     def _residual(self) -> float:
         """The worst of the rows'."""

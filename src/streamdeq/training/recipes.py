@@ -141,7 +141,8 @@ BEE_S_IL = replace(
 #: People, 14 points on each: the stills of lspet-crops.
 HUMAN_S = replace(BEE_S, name="human-s", steps=6000, augment=Augment(scale_range=(0.67, 1.5), rotation=40.0))
 
-#: The walkers of the rendered street, free of anybody's data. (--data synthetic:labels=keypoints,clips=40,…)
+#: The walkers of the rendered street, free of anybody's data.
+#: (--data synthetic:labels=keypoints,size=192x256,clips=40,…)
 WALKERS_S = replace(HUMAN_S, name="walkers-s", steps=2000, size=96, crop_hw=(96, 96))
 
 #: Seconds on one core: for tests and for a first look at the program.

@@ -34,7 +34,7 @@ class PoseWork:
             got = "x".join(map(str, recipe.crop_hw))
             raise StreamdeqError(f"recipe: crop_hw must be size x size for poses ({recipe.size}); got {got}")
         self.recipe, self.dataset = recipe, dataset
-        self.unchanged = PoseCrop(recipe.size)
+        self.unchanged = PoseCrop(recipe.size, dataset.classes)
         self.augmentation = PoseCrop(
             recipe.size,
             dataset.classes,
