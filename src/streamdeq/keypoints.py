@@ -73,7 +73,7 @@ class Keypoints:
         return (self.boxes_xyxy[:, 2:] - self.boxes_xyxy[:, :2]).max(axis=1, initial=0)
 
 
-def boxes_around(xy: np.ndarray, visible: np.ndarray, frame_hw: tuple[int, int], least: float = 1 / 8) -> np.ndarray:
+def boxes_around(xy: np.ndarray, visible: np.ndarray, frame_hw: tuple[int, int], least: float = 1 / 32) -> np.ndarray:
     """(N, 4) float32: the box of the visible points of each of (N, K, 2).
 
     All of the frame where that is too small to say how large the instance is: of less than two points, or shorter than
