@@ -14,6 +14,7 @@ from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
+from streamdeq.errors import StreamdeqError
 from streamdeq.frame import Frame
 from streamdeq.models import zoo
 from streamdeq.models.checkpoint import load_tensors, read_weights
@@ -24,7 +25,9 @@ from streamdeq.runtime.precision import pick_device, pick_dtype
 from streamdeq.solvers import Solver, make_solver
 from streamdeq.streaming.cut import make_cut_policy
 from streamdeq.streaming.engine import Engine
+from streamdeq.streaming.locate import FromFunction, read_boxes
 from streamdeq.streaming.options import DEFAULT_CAP, StreamOptions
+from streamdeq.streaming.regions import Locate, Regions
 from streamdeq.streaming.state import StreamState, read_state
 from streamdeq.streaming.stream import OnUpdate, Stream, advance, check_image
 from streamdeq.tasks import build_network, build_task
@@ -69,20 +72,33 @@ class Model:
         decode = partial(self.task.decode, head=self.functions.head)
         return Engine(self.functions, solver, decode, shorter_side, self.spec.architecture.stride)
 
-    def stream(self, iterations: int | None = None, **options: Unpack[Options]) -> Stream:
+    def stream(self, iterations: int | None = None, *, boxes: Any = None, **options: Unpack[Options]) -> Stream:
         """A video: feed it frames in order, get an answer for each. Options as in `StreamOptions`.
+
+        Args:
+            boxes: where the instances are, for a task that looks at each of them: see `begin`.
 
         Raises:
             StreamdeqError: an option that does not exist, is out of range, or does not go with another.
         """
-        return Stream(self.begin(StreamOptions(iterations, **options)), open_source)
+        return Stream(self.begin(StreamOptions(iterations, **options), boxes), open_source)
 
     def iterations(self, options: StreamOptions) -> int:
         """What a frame gets; where a budget decides, at the most."""
         return options.iterations or (DEFAULT_CAP if options.dynamic else self.spec.iterations)
 
-    def begin(self, options: StreamOptions) -> StreamState:
-        """The state of a video that has not begun, for `step` or a `Stream`."""
+    def begin(self, options: StreamOptions, boxes: Any = None) -> StreamState:
+        """The state of a video that has not begun, for `step` or a `Stream`.
+
+        Args:
+            boxes: a file (see `streaming.locate`), a detection model, or a function of the picture that gives an array
+                (N, 4) or an answer with `boxes_xyxy`; None to look at the whole frame.
+        """
+        regions = None
+        if boxes is not None:
+            if not self.task.joins:
+                raise StreamdeqError(f"{self.spec.task} looks at whole frames; boxes are for poses and their like")
+            regions = Regions(locate(boxes), self.task.join)
         number = self.iterations(options)
         solver = make_solver(options.solver or self.spec.solver, number)
         budget = options.budget(solver.evaluations(number))
@@ -90,7 +106,7 @@ class Model:
         cuts = make_cut_policy(options.cuts, options.on_cut, options.cut_iterations)
         seen = cuts.detector.init()
         row = engine.open()
-        return StreamState(engine, self.spec.architecture, options, budget, row, budget.init(), cuts, seen)
+        return StreamState(engine, self.spec.architecture, options, budget, row, budget.init(), cuts, seen, regions)
 
     def step(
         self, frame: np.ndarray | Frame, state: StreamState, on_update: OnUpdate | None = None
@@ -122,6 +138,18 @@ class Model:
     def draw(self, image: np.ndarray, result: Any) -> np.ndarray:
         """The frame with the answer on it, as a new array."""
         return self.task.draw(image, result)
+
+
+def locate(boxes: Any) -> Locate:
+    """What says where to look, from what a user gives."""
+    if isinstance(boxes, Model):
+        return FromFunction(boxes.stream())
+    if isinstance(boxes, str | os.PathLike):
+        suffix = Path(boxes).suffix
+        return read_boxes(boxes) if suffix in (".json", ".jsonl") else FromFunction(load(boxes).stream())
+    if callable(boxes):
+        return FromFunction(boxes)
+    raise StreamdeqError(f"boxes: expected a file, a detection model or a function, got {type(boxes).__name__}")
 
 
 def load(name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Model:

@@ -109,9 +109,7 @@ def test_data_that_overflow_from_some_step_on_end_the_run_with_the_checkpoint_be
     running = overflowing(tmp_path, range(7, 12))
     running.run = replace(running.run, checkpoint_every_s=0.0)
     log = session.start(running)
-    with pytest.raises(
-        StreamdeqError, match=r"not finite \(untrained it was .*\) for 5 steps; the last good"
-    ):
+    with pytest.raises(StreamdeqError, match=r"not finite \(untrained it was .*\) for 5 steps; the last good"):
         running.train(log)
     log.close()
     assert assert_kept(tmp_path) == 7

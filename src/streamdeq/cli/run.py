@@ -38,6 +38,12 @@ Track = Annotated[bool, typer.Option("--track", help="Detections: ids that last 
 Compare = Annotated[
     bool, typer.Option("--compare", help="Side by side: from scratch with the same iterations | streaming.")
 ]
+Boxes = Annotated[
+    str | None,
+    typer.Option(
+        "--boxes", metavar="FILE|MODEL", help="Where the instances are, for poses: boxes in JSON, or a detector."
+    ),
+]
 
 
 def run(
@@ -54,6 +60,7 @@ def run(
     cuts: options.Cuts = "none",
     on_cut: options.OnCut = "continue",
     cut_iterations: options.CutIterations = 3,
+    boxes: Boxes = None,
     policy: options.Policy = "latest",
     max_staleness: options.MaxStaleness = None,
     max_gap: options.MaxGap = 2.0,
@@ -92,7 +99,7 @@ def run(
         cut_iterations,
     )
     choice = Choice(conf, tuple(name.strip() for name in classes.split(",")) if classes else (), track_)
-    chosen = RunOptions(stream, save, write, max_frames, compare, LivePolicy(policy, max_staleness), choice)
+    chosen = RunOptions(stream, save, write, max_frames, compare, LivePolicy(policy, max_staleness), choice, boxes)
     with viewing(view, view_port) as board:
         report(load(model, device, precision), source, chosen, quiet=quiet, board=board)
 

@@ -60,6 +60,15 @@ class Dataset:
         if len(self.palette) != len(self.classes):
             raise ValueError(f"{len(self.palette)} colours for {len(self.classes)} classes")
 
+    @property
+    def head(self) -> dict[str, Any]:
+        """What a task's head has to know of the data besides the classes, as `ModelSpec.head` holds it."""
+        return {}
+
+    def scored(self, classes: tuple[str, ...]) -> "Dataset":
+        """The split as a model of these classes is scored on it, where that is not frame by frame."""
+        return self
+
     @cached_property
     def samples(self) -> tuple[tuple[Clip, int], ...]:
         """Every labelled frame as (clip, t), in clip order."""

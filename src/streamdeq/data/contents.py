@@ -13,6 +13,7 @@ import numpy as np
 from streamdeq.boxes import Boxes
 from streamdeq.data.base import IGNORE_INDEX
 from streamdeq.errors import StreamdeqError
+from streamdeq.keypoints import Keypoints
 
 
 @dataclass(frozen=True)
@@ -60,3 +61,17 @@ def _(target: Boxes, image: np.ndarray, where: str) -> Contents:
         )
     counted = ~target.ignore & target.visible
     return Contents("boxes", Counter(target.labels[counted].tolist()), int((~counted).sum()))
+
+
+@contents.register
+def _(target: Keypoints, image: np.ndarray, where: str) -> Contents:
+    height, width = image.shape[:2]
+    outside = target.visible & ((target.xy < -1) | (target.xy > np.array([width, height]))).any(axis=2)
+    if outside.any():
+        point = target.xy[outside][0].round(1).tolist()
+        raise StreamdeqError(
+            f"expected visible key points within the {width}x{height} pixels of {where}, got {point}; "
+            "is the picture of another size than the one that was labelled?"
+        )
+    counts = Counter({k: int(n) for k, n in enumerate(target.visible.sum(axis=0)) if n})
+    return Contents("visible key points", counts, int((~target.visible).sum()))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from streamdeq.data import camvid, cityscapes, coco, folders, imagefolder, imagenet_vid, yolo
+from streamdeq.data import camvid, cityscapes, coco, folders, imagefolder, imagenet_vid, posetable, yolo
 from streamdeq.data.base import Dataset
 from streamdeq.data.layout import Layout
 from streamdeq.data.synthetic.street import open_street
@@ -16,6 +16,7 @@ LAYOUTS: tuple[Layout, ...] = (
     camvid.LAYOUT,
     coco.LAYOUT,
     yolo.LAYOUT,
+    posetable.LAYOUT,
     imagefolder.LAYOUT,
 )
 """Asked in this order: the first that recognises a folder reads it."""

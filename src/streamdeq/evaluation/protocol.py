@@ -117,6 +117,7 @@ def evaluate(
     Raises:
         StreamdeqError: the model answers other classes than the data asks for, or no frame can be scored.
     """
+    dataset = dataset.scored(model.spec.classes)
     check_classes(model.spec, dataset)
     plan = _plan(model, dataset, settings)
     footage = Footage(dataset.clips)
@@ -140,7 +141,7 @@ def single_counts(settings: Settings) -> tuple[int, ...]:
 
 def count_steps(model: Evaluated, dataset: Dataset, settings: Settings) -> int:
     """Applications of `f` to one row that `evaluate` will make."""
-    plan = _plan(model, dataset, settings)
+    plan = _plan(model, dataset.scored(model.spec.classes), settings)
     name, counts = settings.solver or model.spec.solver, single_counts(settings)
     single = make_solver(name, counts[-1]).evaluations(counts[-1]) * len(plan.samples)
     frames = sum(chain.frames for chain in (*plan.chains, *_continuous(plan, settings)))

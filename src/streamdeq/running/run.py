@@ -34,6 +34,7 @@ class RunOptions:
         write: which of video, jsonl, png, mot.
         max_frames: stop after so many frames.
         compare: beside the stream, solve every frame from scratch with the same number of iterations.
+        boxes: where the instances are, for a task that looks at each of them (see `Model.begin`).
         live: which frames of a live source are taken, and how long it is waited for.
         choice: what of the answers is shown and written, where they are of instances.
     """
@@ -45,6 +46,7 @@ class RunOptions:
     compare: bool = False
     live: LivePolicy = field(default_factory=LivePolicy)
     choice: Choice = field(default_factory=Choice)
+    boxes: Any = None
 
 
 class Run:
@@ -89,12 +91,13 @@ class Run:
             StreamdeqError: an option that does not fit the model, or a place that cannot be written, at once.
         """
         chosen = self._options
+        from_zeros = replace(chosen.stream, start=StartFrom.ZEROS)
         began = perf_counter()
         try:
             with (
                 self.source,
-                Stream(self._model.begin(chosen.stream), open_source) as stream,
-                Stream(self._model.begin(replace(chosen.stream, start=StartFrom.ZEROS)), open_source) as scratch,
+                Stream(self._model.begin(chosen.stream, chosen.boxes), open_source) as stream,
+                Stream(self._model.begin(from_zeros, chosen.boxes), open_source) as scratch,
                 self._recorder() as recorder,
             ):
                 yield self._process(stream, scratch, recorder)

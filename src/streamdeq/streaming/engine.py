@@ -22,7 +22,7 @@ from streamdeq.latent import Latent
 from streamdeq.models.cells import Injection
 from streamdeq.solvers import Solver
 from streamdeq.solvers import Status as SolverStatus
-from streamdeq.streaming.geometry import HW, Geometry
+from streamdeq.streaming.geometry import HW, Geometry, Window
 from streamdeq.streaming.rows import Pool, Slots
 from streamdeq.streaming.status import Start, Status
 
@@ -114,19 +114,34 @@ class Engine:
 
     # -- the verbs ---------------------------------------------------------------------------------------
 
-    def observe(self, rows: Sequence[Row], frames: Sequence[Frame], *, keep: bool = True) -> None:
+    def observe(
+        self,
+        rows: Sequence[Row],
+        frames: Sequence[Frame],
+        *,
+        windows: Sequence[Window] | None = None,
+        keep: bool = True,
+    ) -> None:
         """New frames: new injections, solvers renewed.
 
         Each row starts from the answer it carries, or from zeros if `keep` is false, if this is its first frame,
         after `reset`, when the frame's size has changed, or when the last solve failed.
+
+        Args:
+            windows: what each row sees of its frame; None for all of it. Where one is not where it was, the latent
+                stays as it is and its next steps find out.
         """
         pairs = list(zip(rows, frames, strict=True))
-        fits = [Geometry.fit(p.image.shape[:2], self._shorter_side, self._stride) for p in frames]  # type: ignore[arg-type]
+        seen = windows or [None] * len(pairs)
+        fits = [
+            Geometry.fit(_hw(frame), self._shorter_side, self._stride, window)
+            for frame, window in zip(frames, seen, strict=True)
+        ]
         order = sorted(range(len(pairs)), key=lambda i: (fits[i].canvas_hw, fits[i].content_hw))
         for _, members in groupby(order, key=lambda i: (fits[i].canvas_hw, fits[i].content_hw)):
             chosen = list(members)
             began = perf_counter()
-            injection = self._inject([pairs[i][1].image for i in chosen], fits[chosen[0]])
+            injection = self._inject([pairs[i][1].image for i in chosen], [fits[i] for i in chosen])
             share = (perf_counter() - began) / len(chosen)
             for n, i in enumerate(chosen):
                 row, frame = pairs[i]
@@ -148,7 +163,7 @@ class Engine:
             share = (perf_counter() - began) / len(members)
             for row in members:
                 row.evaluations += 1
-                status = _status(row)
+                status = status_of(row)
                 row.status = replace(status, nfe=row.lost + row.evaluations, solve_s=status.solve_s + share)
 
     def read(self, rows: Sequence[Row]) -> list[Any]:
@@ -167,7 +182,7 @@ class Engine:
             for n, row in enumerate(members):
                 decoding = perf_counter()
                 status = replace(
-                    _status(row),
+                    status_of(row),
                     iterations=max(0, row.evaluations - self._uncounted),
                     residual=residuals[n] if row.evaluations else float("nan"),
                     failed=failed[n],
@@ -181,7 +196,7 @@ class Engine:
 
     def restart(self, row: Row) -> None:
         """Begin the solve of the row's frame anew, from zeros."""
-        status = _status(row)
+        status = status_of(row)
         assert row.pool is not None
         content = row.pool.gather([row.slot])
         state = self.solver.renew(content.state, None, self.functions.zeros(content.injection))
@@ -196,16 +211,15 @@ class Engine:
 
     # -- inside ------------------------------------------------------------------------------------------
 
-    def _inject(self, images: Sequence[np.ndarray], geometry: Geometry) -> Injection:
-        pictures = torch.stack([torch.from_numpy(np.ascontiguousarray(i)).permute(2, 0, 1) for i in images])
-        if geometry.content_hw != geometry.frame_hw:
-            pictures = F.interpolate(pictures, size=geometry.content_hw, mode="bilinear", antialias=True)
-        return self.functions.inject(pictures, geometry.canvas_hw)
+    def _inject(self, images: Sequence[np.ndarray], fits: Sequence[Geometry]) -> Injection:
+        """One injection for pictures that may differ in size and window, but not on the canvas."""
+        pictures = torch.cat([_content(image, fit) for image, fit in zip(images, fits, strict=True)])
+        return self.functions.inject(pictures, fits[0].canvas_hw)
 
     def _place(self, row: Row, geometry: Geometry, injection: Injection, keep: bool) -> Start:
         """Put one row's new problem where it belongs and say how it starts."""
         zeros = self.functions.zeros(injection)
-        if row.pool is None or row.geometry != geometry:
+        if row.pool is None or row.geometry is None or not geometry.carries(row.geometry):
             if row.pool is not None:
                 row.pool.remove(row.slot)
             row.pool = self._pools.setdefault(geometry.canvas_hw, Pool())
@@ -223,7 +237,20 @@ class Engine:
         return start
 
 
-def _status(row: Row) -> Status:
+def _hw(frame: Frame) -> HW:
+    return frame.image.shape[0], frame.image.shape[1]
+
+
+def _content(image: np.ndarray, geometry: Geometry) -> Tensor:
+    """(1, 3, h, w) uint8: what of the frame is seen, scaled to its place on the canvas."""
+    seen = image if geometry.window is None else geometry.window.cut(image)
+    picture = torch.from_numpy(np.ascontiguousarray(seen)).permute(2, 0, 1)[None]
+    if geometry.content_hw == geometry.seen_hw:
+        return picture
+    return F.interpolate(picture, size=geometry.content_hw, mode="bilinear", antialias=True)
+
+
+def status_of(row: Row) -> Status:
     if row.status is None:
         raise StreamdeqError("this row has not seen a frame yet: observe one before iterating or reading")
     return row.status
@@ -232,7 +259,7 @@ def _status(row: Row) -> Status:
 def _by_pool(rows: Sequence[Row]) -> list[tuple[Pool, list[Row]]]:
     grouped: dict[int, tuple[Pool, list[Row]]] = {}
     for row in rows:
-        _status(row)
+        status_of(row)
         assert row.pool is not None  # a row with a status has a place
         grouped.setdefault(id(row.pool), (row.pool, []))[1].append(row)
     return list(grouped.values())

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path
+from streamdeq.frame import Frame
 from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
 from streamdeq.solvers import SolverState
@@ -22,10 +23,13 @@ from streamdeq.streaming.cut import CutPolicy
 from streamdeq.streaming.engine import Engine, Row
 from streamdeq.streaming.geometry import Geometry
 from streamdeq.streaming.options import StreamOptions
+from streamdeq.streaming.regions import Regions, together
 from streamdeq.streaming.rows import Slots
 from streamdeq.streaming.status import Start, Status, Stop
 
 FORMAT = "streamdeq-state-1"
+#: Of a geometry; a saved row sees the whole frame.
+SIZES = ("frame_hw", "content_hw", "canvas_hw")
 PER_ROW = ("residual", "relative", "best", "count", "status")
 
 
@@ -39,6 +43,7 @@ class StreamState:
         options: what the stream was asked to do; `budget` is what decides its steps.
         row: its tensors.
         value: what the budget remembers.
+        regions: what of a frame is looked at, and a row for each; None for all of it, in `row`.
         cuts: what finds shot changes and what happens then; `seen` is what it remembers.
     """
 
@@ -50,17 +55,57 @@ class StreamState:
     value: Value
     cuts: CutPolicy
     seen: Any
+    regions: Regions | None = None
+
+    @property
+    def rows(self) -> list[Row]:
+        """Those that the latest frame is solved in; none where its regions are none."""
+        if self.regions is None:
+            return [self.row]
+        return [self.regions.rows[track.key] for track in self.regions.followed.tracks]
+
+    def observe(self, frame: Frame, *, keep: bool) -> "StreamState":
+        """The state with a new frame in its rows; `keep` as the engine's. Regions open, move and close."""
+        if self.regions is None:
+            self.engine.observe([self.row], [frame], keep=keep)
+            return self
+        was, hw = self.regions, (frame.image.shape[0], frame.image.shape[1])
+        followed = was.policy.update(was.followed, was.locate(frame), hw)
+        rows = {track.key: was.rows.get(track.key) or self.engine.open() for track in followed.tracks}
+        for key in was.rows.keys() - rows.keys():
+            self.engine.close(was.rows[key])
+        regions = replace(was, followed=followed, rows=rows)
+        if rows:
+            every = [rows[track.key] for track in followed.tracks]
+            self.engine.observe(every, [frame] * len(every), windows=regions.windows, keep=keep)
+        return replace(self, regions=regions)
+
+    def read(self, frame: Frame) -> Any:
+        """The answer as it stands for the frame last observed."""
+        parts = self.engine.read(self.rows)
+        if self.regions is None:
+            return parts[0]
+        status = together([part.status for part in parts], frame.index, frame.time_s)
+        keys = [track.key for track in self.regions.followed.tracks]
+        return self.regions.join(parts, keys, (frame.image.shape[0], frame.image.shape[1]), status)
 
     def clone(self) -> "StreamState":
         """An independent copy: what happens to one does not show in the other."""
-        row = Row()
-        if self.row.pool is not None:
-            row = self.engine.adopt(self.engine.content(self.row), self.row)
-        return replace(self, row=row)
+        regions = self.regions
+        if regions is not None:
+            regions = replace(regions, rows={key: self._copy(row) for key, row in regions.rows.items()})
+        return replace(self, row=self._copy(self.row), regions=regions)
+
+    def _copy(self, row: Row) -> Row:
+        return Row() if row.pool is None else self.engine.adopt(self.engine.content(row), row)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the state to a safetensors file, atomically. Solver memory is left out: a new frame empties it."""
         row = self.row
+        if self.regions is not None:
+            raise StreamdeqError(
+                "the state of a stream that follows boxes cannot be saved: its boxes come from outside"
+            )
         if row.pool is None or row.geometry is None or row.status is None:
             raise StreamdeqError("this stream has not seen a frame yet: there is no state to save")
         content = self.engine.content(row)
@@ -71,7 +116,7 @@ class StreamState:
         described = {
             "architecture": digest(self.architecture),
             "options": asdict(self.options),
-            "geometry": asdict(row.geometry),
+            "geometry": {name: getattr(row.geometry, name) for name in SIZES},
             "status": asdict(row.status),
             "evaluations": row.evaluations,
             "poisoned": row.poisoned,
@@ -121,8 +166,9 @@ def read_state(path: str | os.PathLike[str], architecture: Architecture, device:
     injection = tuple(tensors.get(f"injection.{i}") for i in scales)
     status = described["status"] | {"start": Start(described["status"]["start"])}
     status["stopped"] = status["stopped"] and Stop(status["stopped"])
+    sizes: dict[str, Any] = {name: tuple(described["geometry"][name]) for name in SIZES}
     row = Row(
-        geometry=Geometry(**{name: tuple(hw) for name, hw in described["geometry"].items()}),
+        geometry=Geometry(**sizes),
         status=Status(**status),
         evaluations=described["evaluations"],
         poisoned=described["poisoned"],

@@ -15,7 +15,9 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.frame import Failure, Frame, Gap, Item
 from streamdeq.streaming.budget import Progress
 from streamdeq.streaming.cut import Evidence
+from streamdeq.streaming.engine import status_of
 from streamdeq.streaming.options import CONVERGED, StartFrom
+from streamdeq.streaming.regions import together
 from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.status import Start, Status, Stop
 
@@ -40,32 +42,39 @@ def advance(
     for _ in range(extra):
         solve.step()
     result = solve.answer(stopped)
-    return result, replace(state, value=solve.budget.update(state.value, solve.progress()), seen=seen)
+    return result, replace(solve.state, value=solve.budget.update(state.value, solve.progress()), seen=seen)
 
 
 class _FrameSolve:
     """The solve of one frame while it goes on: what was spent on it, and its answer as it stands."""
 
     def __init__(self, frame: Frame, state: StreamState, on_update: OnUpdate | None, clock: Clock) -> None:
-        self._frame, self._state, self._on_update, self._clock = frame, state, on_update, clock
-        self._engine, self._row = state.engine, state.row
+        self._frame, self._on_update, self._clock = frame, on_update, clock
+        self._engine = state.engine
         self._last: Any = None
         self._compared: Any = None
         self._step_s = self._head_s = 0.0
         self._began = clock()
-        self._engine.observe([self._row], [frame], keep=state.options.start != StartFrom.ZEROS)
+        self.state = state = state.observe(frame, keep=state.options.start != StartFrom.ZEROS)
+        self._rows = state.rows
         self._inject_s = clock() - self._began
         long_first = state.options.start == StartFrom.REFERENCE and self._status.start is Start.COLD
         self.budget = CONVERGED if long_first else state.budget
 
     @property
     def _status(self) -> Status:
-        assert self._row.status is not None  # observed
-        return self._row.status
+        """Of the frame: of its row, or of all of them."""
+        statuses = [row.status for row in self._rows if row.status is not None]
+        return statuses[0] if len(statuses) == 1 else together(statuses, self._frame.index, self._frame.time_s)
+
+    @property
+    def _evaluations(self) -> int:
+        """In the solve at hand; all rows of a frame have the same number."""
+        return self._rows[0].evaluations if self._rows else 0
 
     def step(self) -> None:
         began = self._clock()
-        self._engine.iterate([self._row])
+        self._engine.iterate(self._rows)
         if self.budget.timed:
             self._engine.functions.wait()
         self._step_s = self._clock() - began
@@ -74,21 +83,26 @@ class _FrameSolve:
 
     def until_stopped(self) -> Stop:
         """Steps until the budget names a reason not to."""
-        if not self._row.evaluations:  # a cut made the solve begin anew
+        if not self._rows:
+            return Stop.ITERATIONS  # there is nothing to look at
+        if not self._evaluations:  # a cut made the solve begin anew
             self.step()
-        while (stopped := self.budget.stop(self._state.value, self.progress())) is None:
+        while (stopped := self.budget.stop(self.state.value, self.progress())) is None:
             self.step()
         return stopped
 
     def look_for_cut(self) -> tuple[Any, int]:
         """After the first step: what the detector remembers now, and how many extra steps the frame gets."""
-        cuts, row = self._state.cuts, self._row
-        evidence = Evidence(self._frame.image, self._status.start, lambda: self._engine.residual(row))
-        seen, is_cut = cuts.detector.update(self._state.seen, evidence)
+        cuts, rows = self.state.cuts, self._rows
+        if not rows:
+            return self.state.seen, 0
+        evidence = Evidence(self._frame.image, self._status.start, self._residual)
+        seen, is_cut = cuts.detector.update(self.state.seen, evidence)
         if not is_cut:
             return seen, 0
-        cuts.response.begin(lambda: self._engine.restart(row))
-        row.status = replace(self._status, cut=True)
+        cuts.response.begin(self._restart)
+        for row in rows:
+            row.status = replace(status_of(row), cut=True)
         return seen, 0 if self.budget.timed else cuts.response.extra
 
     def answer(self, stopped: Stop) -> Any:
@@ -96,26 +110,35 @@ class _FrameSolve:
         began = self._clock()
         result = self._current()
         self._head_s = max(self._clock() - began, result.status.read_s)
-        self._row.status = replace(result.status, stopped=stopped)
-        return replace(result, status=self._row.status)
+        for row in self._rows:
+            row.status = replace(status_of(row), stopped=stopped)
+        return replace(result, status=replace(result.status, stopped=stopped))
 
     def progress(self) -> Progress:
         elapsed_s = self._clock() - self._began
         return Progress(
-            nfe=self._row.evaluations,
+            nfe=self._evaluations,
             elapsed_s=elapsed_s,
             inject_s=self._inject_s,
             step_s=self._step_s,
             head_s=self._head_s,
-            residual=lambda: self._engine.residual(self._row),
+            residual=self._residual,
             change=self._change,
         )
 
     def _current(self) -> Any:
         """The answer as it stands, decoded once per step however often it is asked for."""
         if self._last is None or self._last.status.nfe != self._status.nfe:
-            [self._last] = self._engine.read([self._row])
+            self._last = self.state.read(self._frame)
         return self._last
+
+    def _restart(self) -> None:
+        for row in self._rows:
+            self._engine.restart(row)
+
+    def _residual(self) -> float:
+        """The worst of the rows'."""
+        return max(self._engine.residual(row) for row in self._rows)
 
     def _change(self) -> float:
         """How much the last step changed, 0–1; all of it for the first."""
@@ -160,6 +183,7 @@ class Stream:
         self._open_source = open_source
         self._clock = clock
         self._gap_s = 0.0
+        self._observed: Frame | None = None
         self._state: StreamState | None = state
 
     @property
@@ -181,6 +205,7 @@ class Stream:
         """The answer for the next frame, given with its number and time."""
         check_image(frame.image)
         result, self._state = advance(frame, self.state, on_update, self._clock)
+        self._observed = frame
         self.stats.processed += 1
         return result
 
@@ -214,16 +239,19 @@ class Stream:
         """By hand: take a new frame. Then `iterate` as often as there is time, `read` whenever an answer is wanted."""
         check_image(image)
         frame = Frame(image, self.stats.decoded, time_s)
-        self.state.engine.observe([self.state.row], [frame], keep=self.state.options.start != StartFrom.ZEROS)
+        self._state = self.state.observe(frame, keep=self.state.options.start != StartFrom.ZEROS)
+        self._observed = frame
         self.stats.processed += 1
 
     def iterate(self) -> None:
         """By hand: one step."""
-        self.state.engine.iterate([self.state.row])
+        self.state.engine.iterate(self.state.rows)
 
     def read(self) -> Any:
         """The current answer, without a step. Its status says which frame it reflects and how many steps it had."""
-        return self.state.engine.read([self.state.row])[0]
+        if self._observed is None:
+            return self.state.engine.read([self.state.row])[0]
+        return self.state.read(self._observed)
 
     def retune(self, iterations: int | None = None, start: str | None = None) -> None:
         """Change what is asked of the frames to come, in the middle of the video; None leaves a thing as it is.
@@ -247,12 +275,14 @@ class Stream:
 
     def reset(self) -> None:
         """Forget the past: the next frame starts from zeros."""
-        self.state.engine.reset(self.state.row)
+        for row in self.state.rows:
+            self.state.engine.reset(row)
 
     def close(self) -> None:
         """Give the state's memory back."""
         if self._state is not None:
-            self._state.engine.close(self._state.row)
+            for row in self._state.rows:
+                self._state.engine.close(row)
         self._state = None
 
     def __enter__(self) -> Self:

@@ -4,6 +4,7 @@ from streamdeq.models.mdeq import MDEQ, Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.tasks import classification as classification
 from streamdeq.tasks import detection as detection
+from streamdeq.tasks import pose as pose
 from streamdeq.tasks import segmentation as segmentation
 from streamdeq.tasks.base import TASKS, Choice, Metric, Result, Task
 

@@ -1,7 +1,7 @@
 """What the rest of the program asks of a task. Knows no particular task."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -67,12 +67,14 @@ class Metric(Protocol):
 class Task(ABC):
     """One folder's worth of knowledge: a head, how its outputs become an answer, how that is scored and drawn.
 
+    `joins`: whether it answers about windows of a frame, one per instance, and joins the answers.
     `writes` is what a run can write of it: `video`, `jsonl`, `png` where a result has `labels`, a label map, and `mot`
     where it has `to_mot()`, lines of text.
     `counts_early`: whether its protocol scores a frame at an offset that its clip begins too late for, after all the
     frames there are, or leaves it out at every offset.
     """
 
+    joins: ClassVar[bool] = False
     writes: ClassVar[tuple[str, ...]] = ("video", "jsonl")
     counts_early: ClassVar[bool] = False
 
@@ -93,6 +95,14 @@ class Task(ABC):
         Args:
             head: that made the outputs, for what follows them and has weights too (a detector's second stage).
         """
+
+    def join(self, parts: Sequence[Any], ids: Sequence[int], frame_hw: tuple[int, int], status: Status) -> Result:
+        """The answers about several windows of one frame, perhaps none, as the answer about the frame.
+
+        Raises:
+            StreamdeqError: the task looks at whole frames only.
+        """
+        raise StreamdeqError(f"{self.spec.task} looks at whole frames; boxes are for a task that looks at instances")
 
     @abstractmethod
     def metric(self) -> Metric:

@@ -51,7 +51,8 @@ def differences(old: Any, new: Any, prefix: str = "") -> list[tuple[str, Any, An
 
 def _tagged(value: Any, hint: Any) -> Any:
     plain = to_plain(value)
-    return {KIND: type(value).__name__, **plain} if len(_dataclasses(hint)) > 1 else plain
+    tagged = isinstance(plain, dict) and len(_dataclasses(hint)) > 1
+    return {KIND: type(value).__name__, **plain} if tagged else plain
 
 
 def _dataclasses(hint: Any) -> list[type]:

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from streamdeq.data.transforms import Jitter
 from streamdeq.models.architecture import PRESETS
+from streamdeq.tasks.pose import PoseSettings
 from streamdeq.training.recipe import IL, Augment, Fixed, Optimizer, Penalty, Pretrain, Recipe, Uniform
-from streamdeq.training.schedules import Cosine
+from streamdeq.training.schedules import Cosine, Stepwise
 
 _PLAIN = Jitter(0.0, 0.0, 0.0, 0.0)
 _SGD = Optimizer("sgd", lr=0.01, momentum=0.9, weight_decay=3e-4, clip_norm=None, decay_all=True)
@@ -104,6 +105,32 @@ IMAGENET_SMALL_REG = replace(
     schedule=Cosine(warmup=0, final=1e-6 / 0.04),
 )
 
+#: Persons of MPII's training split, and so steps per epoch in batches of 256.
+_MPII_EPOCH = 22_246 // 256
+
+#: The paper's pose estimation, IL, with Simple Baselines' head and schedule (Xiao et al. 2018). The paper gives no
+#: penalty, weight decay or warm-up for it: none, and ImageNet's share of stacked steps.
+MPII_XL = Recipe(
+    name="mpii-xl",
+    task="pose",
+    architecture=PRESETS["xl"],
+    head=PoseSettings(design="simple", width=256, sigma=2.0, decoding="quarter"),
+    size=256,
+    crop_hw=(256, 256),
+    batch=256,
+    steps=210 * _MPII_EPOCH,
+    unroll=Fixed(26),
+    grad_last=None,
+    implicit=IL("broyden", backward=20),
+    pretrain=Pretrain(steps=210 * _MPII_EPOCH // 3, stacked=3),
+    optimizer=Optimizer("adamw", lr=1e-4, momentum=0.9, weight_decay=0.0, clip_norm=None),
+    schedule=Stepwise((170 * _MPII_EPOCH, 200 * _MPII_EPOCH), factor=0.1, warmup=0),
+    augment=Augment(scale_range=(0.67, 2.0), rotation=40.0, flip=0.5, jitter=_PLAIN),
+    precision="fp32",
+)
+MPII_XL_UR = replace(MPII_XL, name="mpii-xl-ur", unroll=Fixed(20), implicit=None, pretrain=Pretrain(steps=0))
+MPII_XL_SUR = replace(MPII_XL_UR, name="mpii-xl-sur", unroll=Uniform(1, 20))
+
 PUBLISHED = (
     CITYSCAPES_SMALL,
     CITYSCAPES_LARGE,
@@ -114,4 +141,7 @@ PUBLISHED = (
     IMAGENET_SMALL_REG,
     IMAGENET_LARGE,
     IMAGENET_XL,
+    MPII_XL,
+    MPII_XL_UR,
+    MPII_XL_SUR,
 )

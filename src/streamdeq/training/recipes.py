@@ -5,6 +5,7 @@ from dataclasses import replace
 from streamdeq.models.architecture import Architecture
 from streamdeq.registry import Registry
 from streamdeq.tasks.detection import DetectorSettings
+from streamdeq.tasks.pose import PoseSettings
 from streamdeq.training.published import PUBLISHED
 from streamdeq.training.published_detector import IMAGENET_VID_XL
 from streamdeq.training.recipe import IL, Augment, Fixed, Optimizer, Pretrain, Recipe, Streaming, Uniform
@@ -120,6 +121,39 @@ STREET_BOXES_S = replace(
     augment=Augment(scale_range=(0.75, 1.5)),
 )
 
+#: Honey bees, 32 points on each (bee-pose): trained on 191 labelled frames, for streaming.
+BEE_S = replace(
+    CAMVID_S_WSU,
+    name="bee-s",
+    task="pose",
+    architecture=replace(CAMVID_S_SUR.architecture, channels=(32, 64, 96, 128)),
+    head=PoseSettings(design="fused", width=64, sigma=1.5),
+    size=128,
+    crop_hw=(128, 128),
+    batch=8,
+    steps=4000,
+    augment=Augment(scale_range=(0.67, 1.5), rotation=180.0),
+)
+
+#: The same unrolled (UR) and implicit (IL), as their CamVid siblings are.
+BEE_S_UR = replace(BEE_S, name="bee-s-ur", streaming=None, unroll=Fixed(20))
+BEE_S_IL = replace(
+    BEE_S,
+    name="bee-s-il",
+    streaming=None,
+    unroll=Fixed(14),
+    grad_last=None,
+    implicit=IL("broyden", backward=14),
+    pretrain=Pretrain(steps=1300, stacked=3),
+)
+
+#: People, 14 points on each: the stills of lspet-crops.
+HUMAN_S = replace(BEE_S, name="human-s", steps=6000, augment=Augment(scale_range=(0.67, 1.5), rotation=40.0))
+
+#: The walkers of the rendered street, free of anybody's data.
+#: (--data synthetic:labels=keypoints,size=192x256,clips=40,…)
+WALKERS_S = replace(HUMAN_S, name="walkers-s", steps=2000, size=96, crop_hw=(96, 96))
+
 #: Seconds on one core: for tests and for a first look at the program.
 SYNTHETIC_TINY = Recipe(
     name="synthetic-tiny",
@@ -159,6 +193,11 @@ for _recipe in (
     PERSON_S_UR,
     PERSON_S_IL,
     STREET_BOXES_S,
+    BEE_S,
+    BEE_S_UR,
+    BEE_S_IL,
+    HUMAN_S,
+    WALKERS_S,
     SYNTHETIC_TINY,
     SYNTHETIC_TINY_UR,
     SYNTHETIC_TINY_IL,

@@ -36,7 +36,7 @@ def single_frame(
     functions = Functions(network, spec, device, pick_dtype(precision, device))
     task, solver = build_task(spec), make_solver(spec.solver, max(counts))
     metrics = {count: task.metric() for count in sorted(counts)}
-    for clip, t in dataset.samples:
+    for clip, t in dataset.scored(spec.classes).samples:
         image, target = clip.image(t), clip.target(t)
         geometry = Geometry.fit((image.shape[0], image.shape[1]), spec.size, spec.architecture.stride)
         injection = functions.inject(_content(image, geometry), geometry.canvas_hw)

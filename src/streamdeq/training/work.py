@@ -125,7 +125,7 @@ def spec_of(recipe: Recipe, dataset: Dataset) -> ModelSpec:
         palette=dataset.palette,
         size=recipe.size,
         solver=recipe.implicit.solver if recipe.implicit else "picard",
-        head=to_plain(recipe.head) if recipe.head else {},
+        head={**(to_plain(recipe.head) if recipe.head else {}), **dataset.head},
         provenance=provenance,
     )
 

@@ -7,8 +7,13 @@ from typing import Any
 import numpy as np
 
 from streamdeq.boxes import Boxes
+from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.labelled import distinct_colours
+from streamdeq.data.poses import PoseDataset, pairs_of
 from streamdeq.data.synthetic.render import Drawing, classes_of, visible
 from streamdeq.data.synthetic.scene import CAR, CLASSES, PERSON
+from streamdeq.data.synthetic.walkers import JOINTS
+from streamdeq.keypoints import Keypoints
 from streamdeq.registry import Registry
 
 PALETTE = (
@@ -18,6 +23,19 @@ PALETTE = (
 
 #: A thing of which less is seen, in pixels along the shorter side of its box, is to be ignored.
 SMALLEST_SIDE = 4.0
+#: People of whom less is seen, in pixels of height, have no key points.
+SMALLEST_PERSON = 24.0
+#: Lines between the joints, for drawing.
+BONES = (
+    *((f"{side} {a}", f"{side} {b}") for side in ("right", "left") for a, b in (("ankle", "knee"), ("knee", "hip"))),
+    *(
+        (f"{side} {a}", f"{side} {b}")
+        for side in ("right", "left")
+        for a, b in (("wrist", "elbow"), ("elbow", "shoulder"))
+    ),
+    *((f"{side} {a}", "neck") for side in ("right", "left") for a in ("shoulder", "hip")),
+    ("neck", "head top"),
+)
 _BOXED = (CAR, PERSON)
 
 
@@ -33,6 +51,9 @@ class Labels:
     indices: tuple[int, ...]
     read: Callable[[Drawing, np.ndarray, int], Any]
 
+    def dataset(self, split: str, clips: tuple[Clip, ...], licence: str) -> Dataset:
+        return Dataset("synthetic", self.task, split, self.classes, self.palette, clips, licence)
+
     @property
     def classes(self) -> tuple[str, ...]:
         return tuple(CLASSES[index] for index in self.indices)
@@ -40,6 +61,19 @@ class Labels:
     @property
     def palette(self) -> tuple[tuple[int, int, int], ...]:
         return tuple(PALETTE[index] for index in self.indices)
+
+
+@dataclass(frozen=True)
+class PointLabels(Labels):
+    """Key points of people, whose names are the classes."""
+
+    def dataset(self, split: str, clips: tuple[Clip, ...], licence: str) -> Dataset:
+        colours = distinct_colours(len(JOINTS))
+        mirrored = tuple(
+            (k, JOINTS.index(name.replace("left", "right"))) for k, name in enumerate(JOINTS) if "left" in name
+        )
+        skeleton = pairs_of([list(pair) for pair in BONES], JOINTS, "the walkers")
+        return PoseDataset("synthetic", self.task, split, JOINTS, colours, clips, licence, skeleton, mirrored)
 
 
 LABELS: Registry[Labels] = Registry("kind of labels")
@@ -61,5 +95,23 @@ def _boxes(drawing: Drawing, owners: np.ndarray, shot: int) -> Boxes:
     )
 
 
+def _keypoints(drawing: Drawing, owners: np.ndarray, shot: int) -> Keypoints:
+    """The joints of people of whom enough is seen, in pixels whose middles are whole numbers; boxes as above."""
+    people = [
+        thing
+        for thing in visible(drawing, owners, shot)
+        if thing.keypoints_xy is not None and thing.box_xyxy[3] - thing.box_xyxy[1] >= SMALLEST_PERSON
+    ]
+    if not people:
+        return Keypoints.none(len(JOINTS))
+    return Keypoints(
+        np.stack([thing.keypoints_xy for thing in people]) - np.float32(0.5),  # type: ignore[misc]
+        np.stack([thing.keypoints_visible for thing in people]),  # type: ignore[misc]
+        np.array([thing.box_xyxy for thing in people], np.float32) - np.float32(0.5),
+        np.array([thing.instance for thing in people], np.int64),
+    )
+
+
 LABELS.register("pixels")(Labels("segmentation", tuple(range(len(CLASSES))), _pixels))
 LABELS.register("boxes")(Labels("detection", _BOXED, _boxes))
+LABELS.register("keypoints")(PointLabels("pose", (PERSON,), _keypoints))

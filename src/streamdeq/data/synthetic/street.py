@@ -84,4 +84,4 @@ def open_street(settings: str, split: str) -> Dataset:
     spec = parse_street_spec(settings)
     clips = tuple(StreetClip(f"{split}-{number:03d}", spec.fps, spec, split, number) for number in range(spec.clips))
     labels = LABELS[spec.labels]
-    return Dataset("synthetic", labels.task, split, labels.classes, labels.palette, clips, LICENCE)
+    return labels.dataset(split, clips, LICENCE)

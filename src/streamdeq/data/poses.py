@@ -1,0 +1,135 @@
+"""A split whose targets are key points, and what readers of key point files share. Knows no layout.
+
+Poses are found top-down: a model sees one instance, cut out by its box. So the protocol scores one instance at a time,
+and the box of the labelled frame cuts out all the frames before it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.files import read_rgb
+from streamdeq.errors import StreamdeqError
+from streamdeq.keypoints import Keypoints
+from streamdeq.streaming.geometry import Window
+
+Pairs = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class PoseDataset(Dataset):
+    """Its classes are the names of the points.
+
+    Args:
+        skeleton: pairs of points to draw a line between, as indices.
+        mirrored: pairs of points that change places in a mirror, likewise.
+    """
+
+    skeleton: Pairs = ()
+    mirrored: Pairs = ()
+
+    @property
+    def head(self) -> dict[str, Any]:
+        return {"skeleton": [list(pair) for pair in self.skeleton], "mirrored": [list(pair) for pair in self.mirrored]}
+
+    def scored(self, classes: tuple[str, ...]) -> "PoseDataset":
+        """A clip for every labelled instance. Of the points only the model's, if the data have all of those."""
+        clips = tuple(
+            InstanceClip(f"{clip.name}-{t}-{n}", clip.fps, clip, t, n, self._places(classes))
+            for clip, t in self.samples
+            for n in np.flatnonzero(clip.target(t).visible.any(axis=1)).tolist()
+        )
+        if set(classes) <= set(self.classes):
+            colours = tuple(self.palette[k] for k in self._places(classes))
+            return replace(self, classes=classes, palette=colours, clips=clips, skeleton=(), mirrored=())
+        return replace(self, clips=clips)
+
+    def _places(self, classes: tuple[str, ...]) -> tuple[int, ...]:
+        if not set(classes) <= set(self.classes):
+            return tuple(range(len(self.classes)))
+        return tuple(self.classes.index(name) for name in classes)
+
+
+@dataclass(frozen=True, eq=False)
+class PoseClip(Clip):
+    """Frames from anywhere; `poses` holds what each labelled one shows."""
+
+    name: str
+    fps: float
+    frames: int
+    read: Callable[[int], np.ndarray]
+    poses: Mapping[int, Keypoints]
+
+    def __len__(self) -> int:
+        return self.frames
+
+    def image(self, t: int) -> np.ndarray:
+        return self.read(self.check(t))
+
+    def target(self, t: int) -> Keypoints | None:
+        return self.poses.get(self.check(t))
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        return tuple(t for t in sorted(self.poses) if self.poses[t].visible.any())
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Frames that are picture files."""
+
+    paths: tuple[Path, ...]
+
+    def __call__(self, t: int) -> np.ndarray:
+        return read_rgb(self.paths[t])
+
+
+@dataclass(frozen=True, eq=False)
+class InstanceClip(Clip):
+    """Instance `number` of frame `last` of a clip, cut out of that frame and all before it by its box there."""
+
+    name: str
+    fps: float
+    clip: Clip
+    last: int
+    number: int
+    points: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return self.last + 1
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        return (self.last,)
+
+    @property
+    def window(self) -> Window:
+        return Window.around(self.clip.target(self.last).boxes_xyxy[self.number])
+
+    def image(self, t: int) -> np.ndarray:
+        return self.window.cut(self.clip.image(self.check(t)))
+
+    def target(self, t: int) -> Keypoints | None:
+        """In the pixels of the cut."""
+        if self.check(t) != self.last:
+            return None
+        whole, window, points = self.clip.target(t)[[self.number]], self.window, list(self.points)
+        some = replace(whole, xy=whole.xy[:, points], visible=whole.visible[:, points])
+        return some.shifted(window.left, window.top)
+
+
+def pairs_of(named: Any, names: tuple[str, ...], where: str) -> Pairs:
+    """Pairs of names → pairs of their places.
+
+    Raises:
+        StreamdeqError: no pairs, or of names that are none.
+    """
+    places = {name: k for k, name in enumerate(names)}
+    good = isinstance(named, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in named)
+    if not good or any(name not in places for pair in named for name in pair):
+        raise StreamdeqError(f"expected pairs of key point names in {where}, got {str(named)[:80]}; correct it")
+    return tuple((places[a], places[b]) for a, b in named)

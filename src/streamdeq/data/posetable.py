@@ -1,0 +1,209 @@
+"""Key points in one table, `labels.csv`, beside `keypoints.json` and the frames. Knows no training.
+
+`labels.csv` has the columns frame_file, sequence, frame_index, instance, keypoint, x, y, visible, score, split: a row
+per point, x and y 0-based pixels of the stored frame, empty where visible is 0. A frame_file that ends in .mp4 means
+frame number frame_index of that film. Frames of a sequence whose numbers follow one another are a clip; frames with no
+number, or -1, are clips of one. Where the file `labels_smooth.csv` is there, it is read instead.
+
+`keypoints.json` has `keypoints` (names, in order), and perhaps `skeleton` and `flip_pairs` (pairs of names).
+"""
+
+import csv
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from streamdeq.data.base import Clip
+from streamdeq.data.classes import read_text
+from streamdeq.data.film import Film
+from streamdeq.data.labelled import distinct_colours
+from streamdeq.data.layout import Layout
+from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, pairs_of
+from streamdeq.errors import StreamdeqError
+from streamdeq.keypoints import Keypoints, boxes_around
+from streamdeq.registry import unknown
+
+COLUMNS = ("frame_file", "sequence", "frame_index", "instance", "keypoint", "x", "y", "visible", "score", "split")
+TABLES = ("labels_smooth.csv", "labels.csv")
+EXPECTED = "labels.csv with a row per key point, and keypoints.json"
+SOURCE = f"labels.csv has the columns {', '.join(COLUMNS)}; keypoints.json has the list 'keypoints'"
+LICENCE = "not stated by the data"
+#: The split of rows that name none.
+UNSPLIT = "all"
+#: Of clips whose files do not say; only the times of frames follow from it.
+FPS = 25.0
+
+
+@dataclass(frozen=True)
+class Names:
+    """What keypoints.json says."""
+
+    points: tuple[str, ...]
+    skeleton: Pairs
+    mirrored: Pairs
+
+
+@dataclass(frozen=True)
+class Place:
+    """A frame: a picture file, or a number in a film. `index` is None where it is in no sequence."""
+
+    file: str
+    sequence: str
+    index: int | None
+
+    @property
+    def in_film(self) -> bool:
+        return self.file.lower().endswith(".mp4")
+
+
+Rows = dict[Place, dict[int, dict[str, tuple[float, float]]]]
+
+
+def is_pose_table(folder: Path) -> bool:
+    return (folder / "keypoints.json").is_file() and any((folder / name).is_file() for name in TABLES)
+
+
+def splits(folder: Path) -> tuple[str, ...]:
+    found = {row["split"] or UNSPLIT for _, row in _rows(_table(folder))}
+    return tuple(split for split in ("train", "val", "test", UNSPLIT) if split in found)
+
+
+def open_pose_table(folder: Path, split: str) -> PoseDataset:
+    """One of the splits in `folder`. Reads the table and the sizes of pictures; pixels frame by frame."""
+    known = splits(folder)
+    if split not in known:
+        raise StreamdeqError(unknown("split", split, list(known)))
+    names, table = read_names(folder / "keypoints.json"), _table(folder)
+    rows: Rows = defaultdict(lambda: defaultdict(dict))
+    for line, row in _rows(table):
+        if (row["split"] or UNSPLIT) == split:
+            _take(row, rows, names, f"line {line} of {table}")
+    clips = tuple(_clips(folder, rows, names))
+    colours = distinct_colours(len(names.points))
+    name = folder.resolve().name
+    return PoseDataset(name, "pose", split, names.points, colours, clips, LICENCE, names.skeleton, names.mirrored)
+
+
+def read_names(path: Path) -> Names:
+    """Raises StreamdeqError for anything but a list of different names and pairs of them."""
+    try:
+        read: Any = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise StreamdeqError(f"expected JSON in {path}, got: {error}; correct it") from error
+    listed = read.get("keypoints") if isinstance(read, dict) else None
+    if not isinstance(listed, list) or not listed or not all(isinstance(name, str) and name for name in listed):
+        raise StreamdeqError(f"expected a list of names under 'keypoints' in {path}, got {str(listed)[:80]}")
+    if len(set(listed)) < len(listed):
+        raise StreamdeqError(f"expected different names under 'keypoints' in {path}; one is there twice")
+    points = tuple(listed)
+    pairs = (pairs_of(read.get(key, []), points, f"'{key}' of {path}") for key in ("skeleton", "flip_pairs"))
+    return Names(points, *pairs)
+
+
+def _table(folder: Path) -> Path:
+    return next(folder / name for name in TABLES if (folder / name).is_file())
+
+
+def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line number, row)."""
+    reader = csv.DictReader(read_text(table).splitlines())
+    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise StreamdeqError(f"expected the column '{missing[0]}' in {table}; {SOURCE}")
+    for row in reader:
+        if None in row or None in row.values():
+            raise StreamdeqError(f"expected {len(COLUMNS)} fields in line {reader.line_num} of {table}; correct it")
+        yield reader.line_num, row
+
+
+def _take(row: dict[str, str], rows: Rows, names: Names, where: str) -> None:
+    """Put one row of the table where it belongs."""
+    if row["keypoint"] not in names.points:
+        raise StreamdeqError(f"{where}: {unknown('key point', row['keypoint'], list(names.points))}")
+    try:
+        number = int(row["frame_index"] or -1)
+        instance, visible = int(row["instance"] or 0), row["visible"] == "1"
+        xy = (float(row["x"]), float(row["y"])) if visible else (math.nan, math.nan)
+    except ValueError as error:
+        raise StreamdeqError(f"expected numbers in {where}, got: {error}; correct it") from error
+    if visible and not all(math.isfinite(value) for value in xy):
+        raise StreamdeqError(f"expected finite x and y of a visible point in {where}; correct it")
+    place = Place(row["frame_file"], row["sequence"], number if number >= 0 and row["sequence"] else None)
+    if place.in_film and place.index is None:
+        raise StreamdeqError(f"expected a sequence and a frame_index of a film in {where}; correct it")
+    points = rows[place][instance]
+    if visible:
+        points[row["keypoint"]] = xy
+
+
+def _clips(folder: Path, rows: Rows, names: Names) -> Iterator[Clip]:
+    """Runs of a sequence's frames in which none is missing; then the frames in none."""
+    sequences: dict[str, list[Place]] = defaultdict(list)
+    for place in rows:
+        if place.index is not None:
+            sequences[place.sequence].append(place)
+    for sequence, places in sequences.items():
+        for run in _runs(sorted(places, key=lambda place: place.index or 0)):
+            first = run[0].index
+            if run[0].in_film:
+                yield _film(folder, sequence, run, rows, names)
+            else:
+                yield _pictures(folder, f"{sequence}@{first}", run, rows, names)
+    for place in rows:
+        if place.index is None:
+            yield _pictures(folder, place.file, [place], rows, names)
+
+
+def _runs(places: list[Place]) -> Iterator[list[Place]]:
+    run: list[Place] = []
+    for place in places:
+        # A film has the frames between labelled ones too; of pictures nothing else is known.
+        if run and not place.in_film and place.index != (run[-1].index or 0) + 1:
+            yield run
+            run = []
+        run.append(place)
+    if run:
+        yield run
+
+
+def _pictures(folder: Path, name: str, run: list[Place], rows: Rows, names: Names) -> PoseClip:
+    paths = tuple(folder / place.file for place in run)
+    poses = {t: _poses(rows[place], names, _size(path)) for t, (place, path) in enumerate(zip(run, paths, strict=True))}
+    return PoseClip(name, FPS, len(paths), Pictures(paths), poses)
+
+
+def _film(folder: Path, name: str, run: list[Place], rows: Rows, names: Names) -> PoseClip:
+    film = Film(folder / run[0].file)
+    image = film(run[0].index or 0)
+    size = (image.shape[0], image.shape[1])
+    poses = {place.index or 0: _poses(rows[place], names, size) for place in run}
+    return PoseClip(name, FPS, max(poses) + 1, film, poses)
+
+
+def _poses(instances: dict[int, dict[str, tuple[float, float]]], names: Names, size_hw: tuple[int, int]) -> Keypoints:
+    numbers = sorted(instances)
+    xy = np.zeros((len(numbers), len(names.points), 2), np.float32)
+    visible = np.zeros(xy.shape[:2], bool)
+    for n, number in enumerate(numbers):
+        for name, point in instances[number].items():
+            k = names.points.index(name)
+            xy[n, k], visible[n, k] = point, True
+    return Keypoints(xy, visible, boxes_around(xy, visible, size_hw), np.array(numbers, np.int64))
+
+
+def _size(path: Path) -> tuple[int, int]:
+    try:
+        with Image.open(path) as picture:  # reads the header only
+            return picture.size[1], picture.size[0]
+    except (OSError, ValueError, SyntaxError) as error:
+        raise StreamdeqError(f"expected a picture in {path}, which labels are about; it cannot be read") from error
+
+
+LAYOUT = Layout("a table of key points", is_pose_table, open_pose_table, EXPECTED, splits, SOURCE)

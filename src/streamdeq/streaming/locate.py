@@ -1,0 +1,100 @@
+"""Where boxes come from: a file, a function, a detector's stream. Knows no task; a detector's answers have boxes_xyxy.
+
+A file is JSON, `{"0": [[left, top, right, bottom], …], "1": …}` by frame number, or JSON lines as `streamdeq run`
+writes them for a detector: `{"index": 0, "objects": [{"box_xyxy": […], "id": 3}, …]}`, ids where there are any. A frame
+that is not in it has no boxes.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.frame import Frame
+from streamdeq.streaming.regions import Located
+
+NONE = Located(np.zeros((0, 4)))
+
+
+@dataclass(frozen=True, eq=False)
+class FromTable:
+    """Boxes by frame number."""
+
+    table: Mapping[int, Located]
+
+    def __call__(self, frame: Frame) -> Located:
+        return self.table.get(frame.index, NONE)
+
+
+@dataclass(frozen=True, eq=False)
+class FromFunction:
+    """What a function of the picture (H, W, 3) gives: an array (N, 4), or an answer with `boxes_xyxy` and `ids`."""
+
+    function: Callable[[np.ndarray], Any]
+
+    def __call__(self, frame: Frame) -> Located:
+        given = self.function(frame.image)
+        boxes = getattr(given, "boxes_xyxy", None)
+        if boxes is not None:
+            return Located(boxes, getattr(given, "ids", None))
+        return Located(np.asarray(given, np.float64).reshape(-1, 4))
+
+
+def read_boxes(path: str | os.PathLike[str]) -> FromTable:
+    """The boxes in a file.
+
+    Raises:
+        StreamdeqError: it cannot be read, or is not as described above; names the line or frame.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StreamdeqError(f"expected a file of boxes, {path} cannot be read: {error}") from error
+    table: dict[int, Located] = {}
+    if path.suffix == ".jsonl":
+        for number, line in enumerate(text.splitlines(), start=1):
+            where = f"line {number} of {path}"
+            entry = _json(line, where) if line.strip() else {}
+            if isinstance(entry, dict) and "objects" in entry:
+                table[_whole(entry.get("index"), where)] = _located(entry["objects"], where)
+        return FromTable(table)
+    read = _json(text, str(path))
+    if not isinstance(read, dict):
+        raise StreamdeqError(f"expected an object from frame number to boxes in {path}, got {type(read).__name__}")
+    for key, boxes in read.items():
+        where = f"frame {key} of {path}"
+        table[_whole(key, where)] = _located(boxes, where)
+    return FromTable(table)
+
+
+def _json(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise StreamdeqError(f"expected JSON in {where}, got: {error}; correct it") from error
+
+
+def _whole(value: Any, where: str) -> int:
+    if not str(value).isdecimal():
+        raise StreamdeqError(f"expected a frame number in {where}, got {value!r}")
+    return int(value)
+
+
+def _located(listed: Any, where: str) -> Located:
+    """From a list of boxes, or of objects with `box_xyxy` and perhaps `id`."""
+    found = (
+        [one if isinstance(one, dict) else {"box_xyxy": one} for one in listed] if isinstance(listed, list) else [{}]
+    )
+    ids = [one.get("id") for one in found]
+    try:
+        boxes = np.array([one["box_xyxy"] for one in found], np.float64).reshape(len(found), 4)
+        numbers = np.array(ids, np.int64) if found and None not in ids else None
+    except (KeyError, ValueError, TypeError) as error:
+        raise StreamdeqError(f"expected boxes [left, top, right, bottom] in {where}, got {str(listed)[:80]}") from error
+    return Located(boxes, numbers)

@@ -1,0 +1,146 @@
+"""The answer of pose estimation. Knows no model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.registry import unknown
+from streamdeq.streaming.status import Status
+from streamdeq.tasks.base import Result
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Poses(Result):
+    """The people or animals of a frame.
+
+    Args:
+        keypoints_xy: (N, K, 2) float32 in the frame's own pixels, 0 the middle of the first; a point may lie outside.
+        scores: (N, K) float32 in 0–1, the height of the point's heat map.
+        crops_xyxy: (N, 4) float32, what of the frame each was looked for in.
+        ids: (N,) int64, the same for the same one in every frame; None where the whole frame was looked at.
+        names: of the K points.
+        skeleton: pairs of points to draw a line between, as indices.
+        frame_hw: the frame's height and width in pixels.
+    """
+
+    keypoints_xy: np.ndarray
+    scores: np.ndarray
+    crops_xyxy: np.ndarray
+    names: tuple[str, ...]
+    skeleton: tuple[tuple[int, int], ...]
+    frame_hw: tuple[int, int]
+    ids: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        count, points = len(self.keypoints_xy), len(self.names)
+        if self.keypoints_xy.shape != (count, points, 2) or self.keypoints_xy.dtype != np.float32:
+            raise ValueError(f"keypoints_xy must be ({count}, {points}, 2) float32; got {_kind(self.keypoints_xy)}")
+        if self.scores.shape != (count, points) or self.scores.dtype != np.float32:
+            raise ValueError(f"scores must be ({count}, {points}) float32; got {_kind(self.scores)}")
+        if self.crops_xyxy.shape != (count, 4):
+            raise ValueError(f"crops_xyxy must be ({count}, 4); got {_kind(self.crops_xyxy)}")
+        if self.ids is not None and (self.ids.shape != (count,) or self.ids.dtype != np.int64):
+            raise ValueError(f"ids must be ({count},) int64; got {_kind(self.ids)}")
+        if any(not 0 <= end < points for edge in self.skeleton for end in edge):
+            raise ValueError(f"the skeleton must join points below {points}; got {self.skeleton}")
+
+    def __len__(self) -> int:
+        return len(self.keypoints_xy)
+
+    def __getitem__(self, index: Any) -> "Poses":
+        """Some of them: a mask, indices, a slice, or the place of one."""
+        if isinstance(index, int | np.integer):
+            index = [range(len(self))[index]]
+        some = {name: getattr(self, name)[index] for name in ("keypoints_xy", "scores", "crops_xyxy")}
+        return replace(self, **some, ids=None if self.ids is None else self.ids[index])
+
+    def point(self, name: str) -> np.ndarray:
+        """(N, 2): one point of each."""
+        if name not in self.names:
+            raise StreamdeqError(unknown("key point", name, list(self.names)))
+        return self.keypoints_xy[:, self.names.index(name)]
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """(N,) the mean score of the points of each."""
+        return self.scores.mean(axis=1) if self.names else np.zeros(len(self), np.float32)
+
+    def change_from(self, before: "Poses") -> float:
+        """How far the points moved, in sides of their crop, each 1 at the most, averaged; one that is not in both
+        answers counts 1."""
+        ours, theirs = self.places(), before.places()
+        everyone = ours.keys() | theirs.keys()
+        if not everyone:
+            return 0.0
+        moved = float(len(ours.keys() ^ theirs.keys()))
+        for key in ours.keys() & theirs.keys():
+            a, b = ours[key], theirs[key]
+            side = max(1.0, float((self.crops_xyxy[a, 2:] - self.crops_xyxy[a, :2]).max()))
+            distance = np.linalg.norm(self.keypoints_xy[a] - before.keypoints_xy[b], axis=1) / side
+            moved += float(distance.clip(max=1).mean())
+        return moved / len(everyone)
+
+    def to_supervision(self) -> Any:
+        """As `supervision.KeyPoints`, for its annotators; ids are in `data["tracker_id"]`.
+
+        Raises:
+            StreamdeqError: supervision is not installed.
+        """
+        return supervision().KeyPoints(
+            xy=self.keypoints_xy,
+            class_id=np.zeros(len(self), int),
+            keypoint_confidence=self.scores,
+            detection_confidence=self.confidence,
+            data={} if self.ids is None else {"tracker_id": self.ids},
+        )
+
+    def to_coco(self, image_id: int, category_id: int = 1) -> list[dict[str, Any]]:
+        """As COCO's key point results: x, y, score of every point behind one another."""
+        rows = np.concatenate([self.keypoints_xy, self.scores[..., None]], axis=2).reshape(
+            len(self), 3 * len(self.names)
+        )
+        return [
+            {"image_id": image_id, "category_id": category_id, "keypoints": row, "score": score}
+            for row, score in zip(rows.tolist(), self.confidence.tolist(), strict=True)
+        ]
+
+    def places(self) -> dict[int, int]:
+        """From what tells the instances apart, their id or else their order, to their places in the arrays."""
+        return {int(key): n for n, key in enumerate(range(len(self)) if self.ids is None else self.ids)}
+
+
+def joined(parts: Sequence[Poses], ids: Sequence[int], nobody: Poses, status: Status) -> Poses:
+    """The answers about several windows of one frame as one.
+
+    Args:
+        nobody: an empty answer about that frame.
+    """
+    if not parts:
+        return replace(nobody, status=status)
+    arrays = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("keypoints_xy", "scores", "crops_xyxy")
+    }
+    return replace(parts[0], **arrays, ids=np.array(ids, np.int64), status=status)
+
+
+def supervision() -> Any:
+    """The module, which is an extra.
+
+    Raises:
+        StreamdeqError: it is not installed.
+    """
+    try:
+        import supervision as module
+    except ImportError as error:
+        raise StreamdeqError(
+            "skeletons are drawn with supervision, which is not installed: pip install 'streamdeq[pose]'"
+        ) from error
+    return module
+
+
+def _kind(array: np.ndarray) -> str:
+    return f"{array.shape} {array.dtype}"

@@ -1,0 +1,118 @@
+"""Poses are learnt from stills and scored as streams, by the commands a user types."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from pose_trees import NAMES, square_table
+
+from streamdeq.api import load
+from streamdeq.data.open import open_dataset
+from streamdeq.errors import StreamdeqError
+from streamdeq.evaluation.protocol import Cell, Mode, Settings, evaluate
+from streamdeq.models.architecture import Architecture
+from streamdeq.tasks.pose import PoseSettings
+from streamdeq.training import session
+from streamdeq.training.loop import WEIGHTS, Run, Trainer
+from streamdeq.training.optimizers import learning_rate
+from streamdeq.training.plain import from_plain, to_plain
+from streamdeq.training.recipe import Augment, Optimizer, Recipe, Uniform
+from streamdeq.training.recipes import RECIPES
+from streamdeq.training.schedules import Cosine
+from streamdeq.training.works.pose import PoseWork
+
+TINY = Recipe(
+    name="pose-tiny",
+    task="pose",
+    architecture=Architecture((8, 16), groups=4, expansion=2),
+    head=PoseSettings(width=16, sigma=1.0),
+    size=32,
+    crop_hw=(32, 32),
+    batch=4,
+    steps=80,
+    unroll=Uniform(1, 4),
+    grad_last=3,
+    optimizer=Optimizer("adamw", lr=1e-2, weight_decay=0.0),
+    schedule=Cosine(warmup=5),
+    augment=Augment(scale_range=(0.9, 1.1), rotation=10.0, flip=0.5),
+    statistics=4,
+    precision="fp32",
+)
+
+
+def test_a_model_learns_where_the_corners_are_and_streams(tmp_path):
+    folder = str(square_table(tmp_path / "set"))
+    run = Run(tmp_path / "run", folder, torch.device("cpu"))
+    trainer = Trainer.build(TINY, open_dataset(folder, "train"), run)
+    log = session.start(trainer)
+    assert trainer.train(log)
+    log.close()
+    model = load(tmp_path / "run" / WEIGHTS)
+    assert model.spec.classes == NAMES
+    assert model.spec.head["skeleton"] == [[0, 1]]
+    found = evaluate(model, open_dataset(folder, "val"), Settings((2,), (0, 3)))
+    scores = {cell: score.total.compute() for cell, score in found.scores.items()}
+    assert len(found.plan.samples) == 3  # of the film, frames 3, 4 and 5
+    assert scores[Cell(Mode.STREAMING, 2, 3)]["PCK@0.2"] > 90
+    assert scores[Cell(Mode.STREAMING, 2, 0)] == scores[Cell(Mode.SINGLE, 2)]
+
+
+def test_a_batch_is_a_function_of_seed_and_step(tmp_path):
+    dataset = open_dataset(str(square_table(tmp_path / "set")), "train")
+    one, again = (PoseWork(TINY, dataset).batch(3) for _ in range(2))
+    assert torch.equal(one.images, again.images)
+    assert torch.equal(one.targets.points, again.targets.points)
+    assert one.images.shape == (4, 3, 32, 32)
+    assert not torch.equal(one.images, PoseWork(TINY, dataset).batch(4).images)
+
+
+def test_frames_that_show_nobody_are_trained_on_without_weight():
+    dataset = open_dataset("synthetic:labels=keypoints,clips=6,frames=1,size=192x256", "train")
+    batch = PoseWork(replace(TINY, batch=6), dataset).batch(0)
+    empty = [not len(clip.target(0)) for clip in dataset.clips]
+    assert any(empty)
+    assert not all(empty)
+    assert (batch.targets.weights.sum(dim=1) == 0).sum() >= 1
+    assert torch.isfinite(batch.targets.points).all()
+
+
+def test_walkers_have_their_joints_where_the_street_has_drawn_them():
+    dataset = open_dataset("synthetic:labels=keypoints,clips=4,frames=2,size=192x256", "val")
+    assert ("left ankle" in dataset.classes, len(dataset.mirrored)) == (True, 6)
+    for a, b in dataset.mirrored:
+        assert dataset.classes[a].replace("left", "right") == dataset.classes[b]
+    people = [clip.target(t)[[n]] for clip in dataset.clips for t in (0, 1) for n in range(len(clip.target(t)))]
+    assert people
+    for one in people:
+        shown = one.xy[0][one.visible[0]]
+        assert (shown >= one.boxes_xyxy[0, :2] - 2).all()
+        assert (shown <= one.boxes_xyxy[0, 2:] + 2).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"crop_hw": (32, 64)}, r"crop_hw must be size x size for poses \(32\); got 32x64"),
+        ({"class_weights": "cityscapes"}, "class_weights must be none for poses"),
+        ({"augment": Augment(area_range=(0.5, 1.0))}, r"augment\.area_range must be none for poses"),
+    ],
+)
+def test_what_poses_have_no_use_for_is_refused(tmp_path, changes, message):
+    dataset = open_dataset(str(square_table(tmp_path / "set")), "train")
+    with pytest.raises(StreamdeqError, match=message):
+        PoseWork(replace(TINY, **changes), dataset)
+
+
+def test_rotation_is_refused_by_tasks_that_do_not_turn():
+    with pytest.raises(StreamdeqError, match=r"augment\.rotation must be 0 but for poses"):
+        Augment(rotation=10).transform((32, 32), 32)
+
+
+def test_recipes_of_poses_are_plain_values_and_back():
+    for name in ("bee-s", "bee-s-ur", "bee-s-il", "human-s", "walkers-s", "mpii-xl", "mpii-xl-ur", "mpii-xl-sur"):
+        assert from_plain(Recipe, to_plain(RECIPES[name])) == RECIPES[name]
+    published = RECIPES["mpii-xl"]
+    assert (published.size, published.batch, published.unroll.n, published.implicit.backward) == (256, 256, 26, 20)
+    rates = [learning_rate(published, epoch * 86) / 1e-4 for epoch in (0, 169, 170, 199, 200, 209)]
+    assert np.allclose(rates, [1, 1, 0.1, 0.1, 0.01, 0.01])
