@@ -23,11 +23,11 @@ from PIL import Image
 from streamdeq.data.base import Clip
 from streamdeq.data.classes import read_text
 from streamdeq.data.film import Film
-from streamdeq.data.labelled import distinct_colours
 from streamdeq.data.layout import Layout
 from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, pairs_of
 from streamdeq.errors import StreamdeqError
 from streamdeq.keypoints import Keypoints, boxes_around
+from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
 
 COLUMNS = ("frame_file", "sequence", "frame_index", "instance", "keypoint", "x", "y", "visible", "score", "split")

@@ -8,12 +8,12 @@ import numpy as np
 
 from streamdeq.boxes import Boxes
 from streamdeq.data.base import Clip, Dataset
-from streamdeq.data.labelled import distinct_colours
 from streamdeq.data.poses import PoseDataset, pairs_of
 from streamdeq.data.synthetic.render import Drawing, classes_of, visible
 from streamdeq.data.synthetic.scene import CAR, CLASSES, PERSON
 from streamdeq.data.synthetic.walkers import JOINTS
 from streamdeq.keypoints import Keypoints
+from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import Registry
 
 PALETTE = (
