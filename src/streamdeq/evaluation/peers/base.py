@@ -1,27 +1,25 @@
-"""What a user would pick instead: torchvision's networks, judged frame by frame as ours are. Knows no stream.
+"""What a user would pick instead: a network of torchvision's, judged frame by frame as ours are. Knows no stream.
 
-A peer's file is the plain state dict that `tools/train_peer.py` writes; classes, colours, working size and
-normalisation are those of the model it is compared with, which was trained on the same data.
+Classes, colours, working size, normalisation and thresholds are those of the model it is compared with, which was
+trained on the same data.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.transforms.v2 import functional as tv
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.models.layers import fold_batchnorm
 from streamdeq.models.spec import ModelSpec
 from streamdeq.registry import Registry
-from streamdeq.runtime.precision import pick_dtype
 from streamdeq.streaming.geometry import Geometry
 from streamdeq.streaming.status import Start, Status
 from streamdeq.tasks import Result, Task, build_task
@@ -62,64 +60,48 @@ class Peer(ABC):
         return self.result(x, geometry, Status(0, 0.0, 1, 1, float("nan"), Start.COLD))
 
     @abstractmethod
-    def result(self, x: torch.Tensor, geometry: Geometry, status: Status) -> Result:
+    def result(self, x: Tensor, geometry: Geometry, status: Status) -> Result:
         """Normalised canvas (1, 3, H, W), the picture at its top left → the answer in the picture's pixels."""
-
-
-#: From the number of classes to a network without weights.
-Build = Callable[[int], nn.Module]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How a peer is built and read."""
+    """A peer's network: how it is built, trained and read.
 
-    build: Build
+    Args:
+        task: that it is for.
+        build: from a description (of a model of ours for the same data) to the network without weights.
+        loss: of the network for normalised pictures (B, 3, h, w) and the task's targets, float32.
+        read: makes answers of its outputs.
+    """
+
+    task: str
+    build: Callable[[ModelSpec], nn.Module]
+    loss: Callable[[Any, Tensor, Any], Tensor]
     read: type[Peer]
 
 
 PEERS: Registry[Kind] = Registry("peer")
 
 
-class SegmentationPeer(Peer):
-    """torchvision's segmentation networks: logits at the canvas's size under `out`."""
-
-    def result(self, x: torch.Tensor, geometry: Geometry, status: Status) -> Result:
-        return self.task.decode(self.network(x)["out"], geometry, status, self.network)
-
-
-def _lraspp(classes: int) -> nn.Module:
-    from torchvision.models.segmentation import lraspp_mobilenet_v3_large
-
-    return lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=classes)
+def kind_of(name: str, task: str) -> Kind:
+    """Raises StreamdeqError if there is no such peer, or for another task."""
+    kind = PEERS[name]
+    if kind.task != task:
+        raise StreamdeqError(f"peer '{name}' is for {kind.task}, not for {task}; take {usual(task)}")
+    return kind
 
 
-PEERS.register("lraspp_mobilenet_v3_large")(Kind(_lraspp, SegmentationPeer))
-
-
-def load_peer(
-    name: str, path: Path, spec: ModelSpec, device: torch.device, precision: str = "auto"
-) -> tuple[Peer, Training]:
-    """The peer of that name with the weights in `path`, for the data that `spec` was trained on.
+def usual(task: str) -> str:
+    """The name of the peer for a task.
 
     Raises:
-        StreamdeqError: no such peer or file, or weights of another network or number of classes.
+        StreamdeqError: there is none.
     """
-    kind = PEERS[name]
-    network = kind.build(len(spec.classes))
-    try:
-        with safe_open(path, "pt") as file:
-            about = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
-        network.load_state_dict(tensors)
-    except FileNotFoundError:
-        raise StreamdeqError(f"no weights at {path}; tools/train_peer.py makes them") from None
-    except (OSError, SafetensorError) as error:
-        raise StreamdeqError(f"{path} cannot be read as safetensors: {error}") from error
-    except RuntimeError as error:
-        raise StreamdeqError(f"{path} does not fit {name} with {len(spec.classes)} classes: {_first(error)}") from error
-    training = Training(int(about.get("steps", 0)), float(about.get("seconds", 0)))
-    return kind.read(network, spec, device, pick_dtype(precision, device)), training
+    names = [name for name in PEERS if PEERS[name].task == task]
+    if not names:
+        raise StreamdeqError(f"there is no peer for {task} (for {', '.join(sorted({PEERS[n].task for n in PEERS}))})")
+    return names[0]
 
 
 def _fold(network: nn.Module) -> None:
@@ -127,9 +109,7 @@ def _fold(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.Sequential):
             for n, (conv, norm) in enumerate(pairwise(module)):
-                if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                    module[n], module[n + 1] = fold_batchnorm(conv, norm), nn.Identity()
-
-
-def _first(error: RuntimeError) -> str:
-    return " ".join(str(error).split())[:160]
+                if isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) and isinstance(norm, nn.BatchNorm2d):
+                    turned = isinstance(conv, nn.ConvTranspose2d)
+                    module[n] = fuse_conv_bn_eval(conv, norm, transpose=turned)  # type: ignore[type-var]
+                    module[n + 1] = nn.Identity()
