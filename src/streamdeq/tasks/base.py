@@ -70,12 +70,14 @@ class Task(ABC):
     `joins`: whether it answers about windows of a frame, one per instance, and joins the answers.
     `writes` is what a run can write of it: `video`, `jsonl`, `png` where a result has `labels`, a label map, and `mot`
     where it has `to_mot()`, lines of text.
+    `label_maps`: whether a result has `labels`, a label map.
     `counts_early`: whether its protocol scores a frame at an offset that its clip begins too late for, after all the
     frames there are, or leaves it out at every offset.
     """
 
     joins: ClassVar[bool] = False
     writes: ClassVar[tuple[str, ...]] = ("video", "jsonl")
+    label_maps: ClassVar[bool] = False
     counts_early: ClassVar[bool] = False
 
     def __init__(self, spec: ModelSpec) -> None:

@@ -19,6 +19,7 @@ from streamdeq.tasks.segmentation.result import Segmentation
 @TASKS.register("segmentation")
 class SegmentationTask(Task):
     writes = ("video", "jsonl", "png")
+    label_maps = True
 
     def build_head(self) -> SegmentationHead:
         return SegmentationHead(self.spec.architecture.channels, len(self.spec.classes))
