@@ -23,12 +23,12 @@ from streamdeq.streaming.status import Status
 from streamdeq.tasks import Result
 from streamdeq.tasks.detection import DetectorSettings
 from streamdeq.tasks.detection.head import Found, Target, as_torchvision
-from streamdeq.tasks.detection.regions import POOLED, Predictor, Proposer, precise
+from streamdeq.tasks.detection.regions import POOLED, Predictor, Proposer, level_strides, precise
 
 #: Levels of its pyramid: the last two of the backbone, and one of every other cell of the coarser.
 LEVELS = 3
-#: Of our pyramid, whose anchors it gets.
-OUR_STRIDES = (4, 8, 16, 32, 64)
+#: Channels of its pyramid, and of the layers behind each region.
+CHANNELS, HIDDEN = 256, 1024
 
 
 class AsGiven(nn.Module):
@@ -81,16 +81,15 @@ class _Detector(nn.Module):
 
 
 def _build(spec: ModelSpec) -> FasterRCNN:
-    s = DetectorSettings.read(spec.head)
+    s, classes = DetectorSettings.read(spec.head), len(spec.classes) + 1
     sides = tuple(
-        scale * stride for stride in OUR_STRIDES[: len(spec.architecture.channels) + 1] for scale in s.anchor_scales
+        scale * stride for stride in level_strides(len(spec.architecture.channels)) for scale in s.anchor_scales
     )
-    anchors = PreciseAnchors((sides,) * LEVELS, (s.anchor_ratios,) * LEVELS)
     # Without weights its BatchNorm is one that learns, and nothing of the backbone is frozen.
     network = fasterrcnn_mobilenet_v3_large_320_fpn(
         weights=None,
         weights_backbone=None,
-        num_classes=len(spec.classes) + 1,
+        num_classes=classes,
         rpn_pre_nms_top_n_train=s.train_candidates,
         rpn_pre_nms_top_n_test=s.candidates,
         rpn_post_nms_top_n_train=s.train_proposals,
@@ -103,13 +102,11 @@ def _build(spec: ModelSpec) -> FasterRCNN:
         box_detections_per_img=s.detections,
         box_roi_pool=PrecisePooling(["0", "1"], POOLED, sampling_ratio=2),
     )
-    channels = network.backbone.out_channels
+    anchors = PreciseAnchors((sides,) * LEVELS, (s.anchor_ratios,) * LEVELS)
     network.transform = AsGiven()  # type: ignore[assignment]
     network.rpn.anchor_generator = anchors
-    network.rpn.head = Proposer(channels, anchors.num_anchors_per_location()[0])
-    network.roi_heads.box_predictor = Predictor(
-        network.roi_heads.box_predictor.cls_score.in_features, len(spec.classes) + 1
-    )
+    network.rpn.head = Proposer(CHANNELS, anchors.num_anchors_per_location()[0])
+    network.roi_heads.box_predictor = Predictor(HIDDEN, classes)
     return network
 
 

@@ -19,7 +19,7 @@ from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from streamdeq.latent import Latent
-from streamdeq.tasks.detection.regions import POOLED, AlignedPooling, Anchors, Predictor, Proposer
+from streamdeq.tasks.detection.regions import POOLED, AlignedPooling, Anchors, Predictor, Proposer, level_strides
 from streamdeq.tasks.detection.settings import DetectorSettings
 
 HW = tuple[int, int]
@@ -54,7 +54,7 @@ class DetectionHead(nn.Module):
 
     def __init__(self, channels: tuple[int, ...], classes: int, settings: DetectorSettings) -> None:
         super().__init__()
-        s, strides = settings, [4 * 2**level for level in range(len(channels) + 1)]
+        s, strides = settings, level_strides(len(channels))
         self.fpn = FeaturePyramidNetwork(list(channels), s.channels, LastLevelMaxPool())
         self.rpn = RegionProposalNetwork(
             Anchors(strides, s.anchor_scales, s.anchor_ratios),
