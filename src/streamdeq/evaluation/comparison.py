@@ -148,7 +148,7 @@ class _Ground:
 
     def figure(self, score: Score) -> Figure:
         value = _value(score)
-        within = interval(self.draws.figures(score.pieces)) if self.draws else None
+        within = interval(self.draws.figures(score.pieces, score.total.name)) if self.draws else None
         return Figure(None if np.isnan(value) else value, within)
 
 
@@ -241,7 +241,7 @@ def _peer_entry(one: Theirs, ground: _Ground, times: _Times) -> Entry:
 
 
 def _value(score: Score) -> float:
-    return score.total.compute()[score.total.name]
+    return score.total.figure(score.total.name)
 
 
 def _stream(model: Evaluated, film: Clip, iterations: int, settings: Settings, keep: bool) -> Iterator[Result]:

@@ -63,6 +63,10 @@ class Metric(Protocol):
 
     def compute(self) -> dict[str, float]: ...
 
+    def figure(self, name: str) -> float:
+        """That of what `compute` gives, to the bit, without the rest; NaN where it gives none of that name."""
+        ...
+
 
 class Task(ABC):
     """One folder's worth of knowledge: a head, how its outputs become an answer, how that is scored and drawn.

@@ -1,5 +1,6 @@
 """Semantic segmentation as the rest of the program sees it."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -63,6 +64,9 @@ class SegmentationMetric:
     def compute(self) -> dict[str, float]:
         per_class = zip(self.classes, self.matrix.iou.tolist(), strict=True)
         return {self.name: self.matrix.miou, **{f"IoU/{k}": 100 * v for k, v in per_class if v == v}}
+
+    def figure(self, name: str) -> float:
+        return self.compute().get(name, math.nan)
 
 
 def argmax_maps(scores: Tensor) -> Tensor:
