@@ -41,6 +41,7 @@ class Recipe:
     optimizer: Optimizer = field(default_factory=Optimizer)
     unroll: Unroll = field(default_factory=Unroll)
     average: Unroll | None = None
+    either: Unroll | Optimizer | None = None
 
 
 @pytest.mark.parametrize(
@@ -126,6 +127,13 @@ def test_a_group_that_is_none_begins_with_its_defaults_when_one_of_its_settings_
     assert override(Recipe(average=Unroll(2, 9)), ["average.most=3"]).average == Unroll(2, 3)
     with pytest.raises(StreamdeqError, match="set as a whole and in part"):
         override(Recipe(), ["average.most=3", "average=none"])
+
+
+def test_of_several_kinds_the_one_that_has_all_the_settings_given_begins() -> None:
+    assert override(Recipe(), ["either.most=3"]).either == Unroll(1, 3)
+    assert override(Recipe(), ["either.lr=0.5", "either.name=sgd"]).either == Optimizer("sgd", 0.5)
+    with pytest.raises(StreamdeqError, match=r"no group 'either' has all of either\.most, either\.lr"):
+        override(Recipe(), ["either.most=3", "either.lr=0.5"])
 
 
 def test_a_key_that_is_set_twice_is_refused() -> None:

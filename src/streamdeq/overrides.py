@@ -3,12 +3,14 @@
 Knows dataclasses and their annotations; knows no recipe and no command line. A dotted key walks into nested
 dataclasses (`optimizer.lr=2e-3`); the value's type comes from the field's annotation: bool, int, float, str,
 Path, Literal, tuples and unions of those, None as `none`. A dataclass that is None begins with its defaults when
-one of its settings is given. Containers other than tuples are not for one line.
+one of its settings is given; of several, the one that has all that are given. Containers other than tuples are not for
+one line.
 """
 
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -61,8 +63,8 @@ def _value(root: Any, key: str, text: str) -> Any:
     """`text` as the type of the field that `key` leads to."""
     *groups, leaf = key.split(".")
     node = root
-    for name in groups:
-        node = _group(node, name) if _is_group(node) else None
+    for name, key_in_it in pairwise([*groups, leaf]):
+        node = _group(node, name, {key_in_it}) if _is_group(node) else None
         if node is None:
             raise StreamdeqError(_unknown_key(root, key))
     if leaf not in _fields(node):
@@ -88,7 +90,11 @@ def _rebuilt(value: Any, changes: dict[str, Any]) -> Any:
     if clash := own.keys() & inner.keys():
         group = min(clash)
         raise StreamdeqError(f"'{group}' is set as a whole and in part; keep one of them")
-    own |= {group: _rebuilt(_group(value, group), part) for group, part in inner.items()}
+    for group, part in inner.items():
+        begin = _group(value, group, {key.partition(".")[0] for key in part})
+        if begin is None:
+            raise StreamdeqError(f"no group '{group}' has all of {', '.join(f'{group}.{key}' for key in part)}")
+        own[group] = _rebuilt(begin, part)
     return dataclasses.replace(value, **own)
 
 
@@ -96,13 +102,18 @@ def _fields(value: Any) -> list[str]:
     return [field.name for field in dataclasses.fields(value) if field.init]
 
 
-def _group(value: Any, name: str) -> Any:
-    """The settings under `name`: what is there, or the defaults of the one dataclass that may be; None for neither."""
+def _group(value: Any, name: str, keys: set[str]) -> Any:
+    """The settings under `name`: what is there, or the defaults of the one dataclass that may be and has `keys`; None
+    for neither."""
     if name not in _fields(value):
         return None
     inner = getattr(value, name)
     if inner is None:
-        kinds = [kind for kind in get_args(get_type_hints(type(value))[name]) if dataclasses.is_dataclass(kind)]
+        kinds = [
+            kind
+            for kind in get_args(get_type_hints(type(value))[name])
+            if dataclasses.is_dataclass(kind) and keys <= set(_fields(kind))
+        ]
         return kinds[0]() if len(kinds) == 1 else None  # type: ignore[operator]
     return inner if _is_group(inner) else None
 
