@@ -75,6 +75,7 @@ class Task(ABC):
     `writes` is what a run can write of it: `video`, `jsonl`, `png` where a result has `labels`, a label map, and `mot`
     where it has `to_mot()`, lines of text.
     `label_maps`: whether a result has `labels`, a label map.
+    `head_settings`: the dataclass of what its head leaves open to a recipe; None where that is nothing.
     `counts_early`: whether its protocol scores a frame at an offset that its clip begins too late for, after all the
     frames there are, or leaves it out at every offset.
     """
@@ -82,6 +83,7 @@ class Task(ABC):
     joins: ClassVar[bool] = False
     writes: ClassVar[tuple[str, ...]] = ("video", "jsonl")
     label_maps: ClassVar[bool] = False
+    head_settings: ClassVar[type | None] = None
     counts_early: ClassVar[bool] = False
 
     def __init__(self, spec: ModelSpec) -> None:

@@ -11,6 +11,7 @@ from streamdeq.data.motion import Motion
 from streamdeq.data.transforms import AreaCrop, Augmentation, Jitter
 from streamdeq.models.architecture import Architecture
 from streamdeq.solvers import SOLVERS
+from streamdeq.tasks import TASKS
 from streamdeq.tasks.detection import DetectorSettings
 from streamdeq.tasks.pose import PoseSettings
 from streamdeq.tasks.segmentation.loss import Ohem
@@ -282,6 +283,10 @@ class Recipe:
             _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         _require(self.longest is None or self.longest >= self.size, "longest", "at least the size", self.longest)
         _require(self.grad_last is None or self.grad_last >= 1, "grad_last", "at least 1", self.grad_last)
+        if self.head is not None:
+            kind = TASKS[self.task].head_settings
+            what = f"none for {self.task}" if kind is None else f"{kind.__name__} or none for {self.task}"
+            _require(kind is not None and isinstance(self.head, kind), "head", what, type(self.head).__name__)
         implicit = self.implicit is not None
         _require(not (implicit and self.grad_last), "grad_last", "none with implicit training", self.grad_last)
         _require(not (implicit and self.streaming), "streaming", "none with implicit training", "both")
