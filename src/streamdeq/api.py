@@ -70,7 +70,8 @@ class Model:
         chosen = self.spec.size if size is None else size
         shorter_side = chosen if isinstance(chosen, int) else None
         decode = partial(self.task.decode, head=self.functions.head)
-        return Engine(self.functions, solver, decode, shorter_side, self.spec.architecture.stride)
+        longest = self.spec.longest if size is None else None  # who names a size means it
+        return Engine(self.functions, solver, decode, shorter_side, self.spec.architecture.stride, longest)
 
     def stream(self, iterations: int | None = None, *, boxes: Any = None, **options: Unpack[Options]) -> Stream:
         """A video: feed it frames in order, get an answer for each. Options as in `StreamOptions`.

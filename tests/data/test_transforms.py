@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from streamdeq.data.transforms import IMAGENET_MEAN_RGB, AreaCrop, Augmentation, Jitter, turn_hue
+from streamdeq.streaming.geometry import Geometry
 
 STILL = Jitter(0.0, 0.0, 0.0, 0.0)
 
@@ -132,3 +133,11 @@ def test_a_third_of_a_turn_swaps_the_channels_and_grey_has_no_hue() -> None:
     assert torch.equal(turn_hue(image, 0.0), image)
     grey = torch.full((3, 4, 4), 77, dtype=torch.uint8)
     assert torch.equal(turn_hue(grey, 0.13), grey)
+
+
+def test_a_picture_that_would_be_too_long_becomes_shorter_as_at_inference():
+    for frame_hw in ((90, 300), (300, 90), (96, 128)):
+        view = Augmentation.unchanged((160, 160), 96, 160).view(frame_hw, rng(0))
+        assert view.size_hw == Geometry.fit(frame_hw, 96, 32, longest=160).content_hw
+    half = Augmentation((160, 160), 96, (0.5, 0.5), 0.0, STILL, longest=160).view((90, 300), rng(0))
+    assert half.size_hw == (24, 80)

@@ -31,6 +31,9 @@ class Mean:
     def compute(self) -> dict[str, float]:
         return {self.name: self.total / self.count if self.count else float("nan")}
 
+    def figure(self, name: str) -> float:
+        return self.compute()[name]
+
 
 def stills(count: int) -> list[Sample]:
     """Frames that have nothing to do with one another."""

@@ -16,6 +16,15 @@ def test_the_shorter_side_is_the_working_size_and_the_canvas_a_multiple_of_the_s
     assert portrait.canvas_hw == (352, 192)
 
 
+def test_the_longer_side_can_be_limited():
+    """The published detector's: 600 short, at most 1000 long."""
+    wide = Geometry.fit((720, 1280), 600, 32, longest=1000)
+    assert (wide.content_hw, wide.canvas_hw) == ((562, 1000), (576, 1024))
+    assert wide.scale_xy == (1000 / 1280, 562 / 720)
+    assert Geometry.fit((1280, 720), 600, 32, longest=1000).content_hw == (1000, 562)
+    assert Geometry.fit((480, 640), 600, 32, longest=1000).content_hw == (600, 800)
+
+
 def test_native_keeps_the_frames_own_size():
     geometry = Geometry.fit((101, 65), None, 32)
     assert geometry.content_hw == (101, 65)

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -137,6 +138,27 @@ def test_merging_is_the_same_as_having_seen_all_and_twice_counts_twice():
     for number in drawn:
         twice.merge(parts[number])
     assert twice.compute() == score(*(frames[number] for number in drawn))
+
+
+def test_a_figure_alone_is_the_same_to_the_bit():
+    """Whatever is merged, and how often: what matches within a frame is found once for all resamples."""
+    rng = np.random.default_rng(0)
+    parts = []
+    for seed in range(20):
+        result, target = some_frame(seed)
+        part = MeanAveragePrecision(CLASSES)
+        part.update(result, replace(target, motion=rng.uniform(0.5, 1, len(target)).astype(np.float32)))
+        parts.append(part)
+    for _ in range(10):
+        drawn, fresh = MeanAveragePrecision(CLASSES), MeanAveragePrecision(CLASSES)
+        for number in rng.integers(0, len(parts), len(parts)):
+            drawn.merge(parts[number])
+            fresh.update(parts[number].frames[0].result, parts[number].frames[0].target)
+        expected = fresh.compute()
+        assert {name: drawn.figure(name) for name in expected} == expected
+        assert {"mAP@50", "mAP@[.5:.95]", "mAP@50 fast", "AP@50/car"} <= set(expected)
+    assert math.isnan(drawn.figure("AP@50/never"))
+    assert math.isnan(MeanAveragePrecision(CLASSES).figure("mAP@50"))
 
 
 # -- the reference ---------------------------------------------------------------------------------------------

@@ -99,6 +99,13 @@ def test_merged_metrics_are_the_metric_of_all():
     assert total.compute()["PCK@0.2"] == pytest.approx(100 * 2 / 3)
 
 
+def test_a_figure_alone_is_that_of_all():
+    found = score(MPII, (poses(np.full((2, len(MPII), 2), 3.0), MPII), labelled(np.zeros((2, len(MPII), 2)))))
+    expected = found.compute()
+    assert {name: found.figure(name) for name in expected} == pytest.approx(expected, nan_ok=True)
+    assert math.isnan(found.figure("PCK@0.1/nobody's"))
+
+
 def test_instances_belong_together_by_number_and_one_without_answer_is_wrong():
     names = ("a", "b")
     truth = np.array([[(10, 10), (20, 20)], [(70, 70), (80, 80)], [(40, 40), (50, 50)]], float)

@@ -19,7 +19,10 @@ from streamdeq.data.imagenet_vid import CLASSES
 from streamdeq.data.open import open_dataset
 from streamdeq.data.transforms import View
 from streamdeq.errors import StreamdeqError
+from streamdeq.frame import Frame
 from streamdeq.models.checkpoint import read_weights
+from streamdeq.models.spec import ModelSpec
+from streamdeq.solvers import make_solver
 from streamdeq.tasks import build_network
 from streamdeq.tasks.detection import Detections, DetectorSettings
 from streamdeq.training.loop import WEIGHTS, Run, Trainer
@@ -206,6 +209,22 @@ def test_the_recipes_of_people_differ_in_how_they_are_trained_alone():
         other = RECIPES[name]
         assert (other.head, other.architecture, other.steps) == (person.head, person.architecture, person.steps)
         assert from_plain(Recipe, json.loads(json.dumps(to_plain(other)))) == other
+
+
+def test_a_model_scales_long_pictures_as_it_was_trained_on_them():
+    running = trainer(replace(RECIPE, longest=80))
+    assert running.batch(0).targets[0].content_hw[1] <= 80 * 1.5  # scaled by up to 1.5
+    assert (running.spec.longest, ModelSpec.from_json(running.spec.to_json()).longest) == (80, 80)
+    model = streamdeq.Model(running.network, running.spec, "cpu", "fp32")
+    solver = make_solver("picard", 1)
+    for size, content in ((None, (53, 80)), (64, (64, 96))):  # who names a size means it
+        engine = model.engine(solver, size)
+        row = engine.open()
+        engine.observe([row], [Frame(np.zeros((64, 96, 3), np.uint8), 0, 0.0)])
+        assert row.geometry is not None
+        assert row.geometry.content_hw == content
+    with pytest.raises(StreamdeqError, match="recipe: longest must be at least the size; got 63"):
+        replace(RECIPE, longest=63)
 
 
 def test_the_published_detector_has_its_parts_and_its_rates():

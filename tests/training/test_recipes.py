@@ -86,6 +86,19 @@ def test_a_recipe_that_cannot_be_trained_is_refused_in_one_line(setting, message
         override(TINY, [setting])
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["head.channels=8"], "recipe: head must be none for segmentation; got DetectorSettings"),
+        (["task=classification", "head.width=8"], "recipe: head must be none for classification; got PoseSettings"),
+        (["task=pose", "head.hidden=8"], "recipe: head must be PoseSettings or none for pose; got DetectorSettings"),
+    ],
+)
+def test_settings_of_another_tasks_head_are_refused(settings, message):
+    with pytest.raises(StreamdeqError, match=f"^{message}$"):
+        override(TINY, settings)
+
+
 def test_the_learning_rate_rises_linearly_and_falls_as_a_cosine():
     schedule, optimizer = Cosine(warmup=10, final=0.1), Optimizer(lr=2.0)
     recipe = replace(TINY, steps=110, schedule=schedule, optimizer=optimizer)

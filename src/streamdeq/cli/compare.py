@@ -13,8 +13,8 @@ from streamdeq.errors import StreamdeqError
 
 def compare(
     models: Annotated[list[str], typer.Argument(metavar="NAME|FILE...", help="Packaged models, or weights files.")],
-    data: Annotated[str, typer.Option("--data", metavar="DIR|synthetic", help="The data set.")],
-    split: Annotated[str, typer.Option("--split", metavar="NAME", help="The part of it to score.")] = "val",
+    data: options.Data,
+    split: options.Split = "val",
     iterations: options.IterationCounts = (1, 2, 4, 8),
     offset: Annotated[
         int,
@@ -31,8 +31,9 @@ def compare(
     ] = None,
     precision: options.Precision = "auto",
     device: options.Device = "auto",
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write JSON as well.")] = None,
+    resamples: options.Resamples = 1000,
+    markdown: options.Markdown = False,
+    out: options.Out = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Compare models as they stream: streamdeq compare camvid-s camvid-s-sur --data DIR."""
@@ -61,7 +62,7 @@ def compare(
         if not quiet:
             typer.echo(f"compare: {what}", err=True)
 
-    comparison = judge(ours, theirs, dataset, Settings(tuple(iterations), (offset,)), say)
+    comparison = judge(ours, theirs, dataset, Settings(tuple(iterations), (offset,)), say, resamples)
     if out is not None:
         header = {
             "models": _hashes(models),

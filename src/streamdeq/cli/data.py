@@ -68,8 +68,8 @@ def _lines(folder: Path, report: "Report") -> list[str]:
 
 
 def _classes(report: "Report") -> list[str]:
-    if report.task == "classification":
-        head = f"    classes, share of the pictures of '{report.splits[0].name}':"
+    if report.sampled is None:
+        head = f"    classes, share of the {report.unit} of '{report.splits[0].name}':"
     else:
         head = f"    classes, share of the {report.unit} of {report.sampled} frames ({report.ignored:.1%} ignored):"
     lines = [head]

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,8 +12,8 @@ from streamdeq.cli.options import at_least, counts
 
 def eval(
     model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A packaged model, or a weights file.")],
-    data: Annotated[str, typer.Option("--data", metavar="DIR|synthetic", help="The data set.")],
-    split: Annotated[str, typer.Option("--split", metavar="NAME", help="The part of it to score.")] = "val",
+    data: options.Data,
+    split: options.Split = "val",
     iterations: options.IterationCounts = (1, 2, 4, 8),
     offsets: Annotated[
         Sequence[int] | None,
@@ -43,17 +42,9 @@ def eval(
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Show each figure's 95 % bootstrap interval in the table.")
     ] = False,
-    resamples: Annotated[
-        int,
-        typer.Option(
-            "--resamples",
-            metavar="N",
-            parser=at_least(0, "--resamples"),
-            help="Resamples the intervals are drawn from; 0 for no intervals.",
-        ),
-    ] = 1000,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write JSON as well.")] = None,
+    resamples: options.Resamples = 1000,
+    markdown: options.Markdown = False,
+    out: options.Out = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Score a model while it streams: streamdeq eval camvid-s --data DIR."""

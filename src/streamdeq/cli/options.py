@@ -115,6 +115,19 @@ Start = Annotated[
         help="Where a frame starts: the last frame's result, zeros, or a first frame solved to the end.",
     ),
 ]
+Data = Annotated[str, typer.Option("--data", metavar="DIR|synthetic", help="The data set.")]
+Split = Annotated[str, typer.Option("--split", metavar="NAME", help="The part of it to score.")]
+Resamples = Annotated[
+    int,
+    typer.Option(
+        "--resamples",
+        metavar="N",
+        parser=at_least(0, "--resamples"),
+        help="Resamples the intervals are drawn from; 0 for no intervals.",
+    ),
+]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write JSON as well.")]
 # An int, "native" or None: typer reads unions only with None, so the type is said here.
 Size = Annotated[
     Any,

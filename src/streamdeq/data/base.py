@@ -5,6 +5,7 @@ seconds. Pictures taken too far apart for that are clips of one frame each.
 """
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -64,6 +65,12 @@ class Dataset:
     def head(self) -> dict[str, Any]:
         """What a task's head has to know of the data besides the classes, as `ModelSpec.head` holds it."""
         return {}
+
+    @property
+    def of_class(self) -> Counter[int] | None:
+        """How many pictures show each class, where each shows one and nothing has to be read to know which (there is
+        no video then); else None."""
+        return None
 
     def scored(self, classes: tuple[str, ...]) -> "Dataset":
         """The split as a model of these classes is scored on it, where that is not frame by frame."""

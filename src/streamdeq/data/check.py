@@ -29,7 +29,7 @@ class SplitReport:
 
 @dataclass(frozen=True)
 class Share:
-    """A class and its share, 0..1, of what is labelled in the sample (classification: of all pictures)."""
+    """A class and its share, 0..1, of what was counted."""
 
     name: str
     share: float
@@ -39,7 +39,8 @@ class Share:
 class Report:
     """`missing` is what could be there and is not; `problems` is what is there and wrong.
 
-    `unit` is what the shares are of; `ignored` the share of them that counts nowhere.
+    `unit` is what the shares are of, in so many `sampled` frames, or (None) in all of the first split; `ignored` the
+    share of them that counts nowhere.
     """
 
     layout: str
@@ -48,7 +49,7 @@ class Report:
     licence: str
     splits: tuple[SplitReport, ...]
     classes: tuple[Share, ...]
-    sampled: int
+    sampled: int | None
     unit: str
     ignored: float
     missing: tuple[str, ...]
@@ -77,8 +78,9 @@ def check(folder: Path, sample: int = 50, watch: Callable[[], None] = lambda: No
                 problems.append(str(error))
             watch()
     first = datasets[0]
-    if first.task == "classification":
-        counts, unit = Counter(clip.target(0) for clip in first.clips), "pictures"
+    whole = first.of_class
+    if whole is not None:
+        counts, unit = whole, "pictures"
     return Report(
         layout=layout.name,
         name=first.name,
@@ -86,7 +88,7 @@ def check(folder: Path, sample: int = 50, watch: Callable[[], None] = lambda: No
         licence=first.licence,
         splits=tuple(_split(dataset) for dataset in datasets),
         classes=_shares(first, counts),
-        sampled=sampled,
+        sampled=sampled if whole is None else None,
         unit=unit or "labels",
         ignored=ignored / max(1, ignored + counts.total()),
         missing=_missing(layout, folder, datasets),
@@ -139,7 +141,7 @@ def _missing(layout: Layout, folder: Path, datasets: list[Dataset]) -> tuple[str
         if len(dataset.samples) < whole:
             missing.append(f"{dataset.split}: {len(dataset.samples)} of {whole} labelled frames")
     clips = [clip for dataset in datasets for clip in dataset.clips]
-    if datasets[0].task != "classification" and all(len(clip) == 1 for clip in clips):
+    if datasets[0].of_class is None and all(len(clip) == 1 for clip in clips):
         missing.append("no films: single pictures can be trained on, but nothing can be streamed")
     try:
         return (*missing, *layout.unused(folder))

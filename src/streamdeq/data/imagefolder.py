@@ -6,6 +6,7 @@ of one frame.
 """
 
 import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +59,15 @@ class Picture(Clip):
         return (0,)
 
 
+@dataclass(frozen=True)
+class PictureDataset(Dataset):
+    """A split whose clips are pictures of one class each."""
+
+    @property
+    def of_class(self) -> Counter[int]:
+        return Counter(clip.target(0) for clip in self.clips)
+
+
 def is_imagefolder(folder: Path) -> bool:
     """Whether a split has at least one folder, and a first folder with a picture in it."""
     for split in splits(folder):
@@ -91,7 +101,7 @@ def open_imagefolder(folder: Path, split: str) -> Dataset:
             )
     clips = tuple(Picture(file, index[where.name]) for where in found for file in _of_class(where))
     name = folder.resolve().name
-    return Dataset(name, "classification", split, classes, distinct_colours(len(classes)), clips, LICENCE)
+    return PictureDataset(name, "classification", split, classes, distinct_colours(len(classes)), clips, LICENCE)
 
 
 def _of_class(folder: Path) -> list[str]:

@@ -80,7 +80,8 @@ class View:
 class Augmentation:
     """Scale, crop, flip and colour.
 
-    At scale 1 the picture's shorter side becomes `size` pixels; the scale is drawn log-uniformly from
+    At scale 1 the picture's shorter side becomes `size` pixels, or less where the longer one would be more than
+    `longest` (None: of any length); the scale is drawn log-uniformly from
     `scale_range`, or uniformly from its steps of `scale_step`, and a window of `crop_hw` is cut at a uniform
     place. Where the scaled picture is smaller than the window it sits top left, as at inference, and the rest
     is `fill` in the image and 255 in the target. `flip` is the probability of a mirrored sample.
@@ -93,6 +94,12 @@ class Augmentation:
     jitter: Jitter = Jitter()
     fill: tuple[int, int, int] = IMAGENET_MEAN_RGB
     scale_step: float | None = None
+    longest: int | None = None
+
+    @staticmethod
+    def unchanged(crop_hw: tuple[int, int], size: int, longest: int | None = None) -> "Augmentation":
+        """Pictures as inference scales them, but for what the crop cuts off."""
+        return Augmentation(crop_hw, size, (1.0, 1.0), 0.0, Jitter(0.0, 0.0, 0.0, 0.0), longest=longest)
 
     def __call__(self, image: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """From (H, W, 3) and (H, W) uint8 arrays of any size to (3, h, w) and (h, w) uint8 tensors."""
@@ -101,7 +108,10 @@ class Augmentation:
 
     def view(self, frame_hw: tuple[int, int], rng: np.random.Generator) -> View:
         """Drawn for a frame of this size."""
-        factor = self.size * self._scale(rng) / min(frame_hw)
+        scale = self._scale(rng)
+        factor = self.size * scale / min(frame_hw)
+        if self.longest is not None:
+            factor = min(factor, self.longest * scale / max(frame_hw))
         rows, height = _window(frame_hw[0], factor, self.crop_hw[0], rng.uniform())
         columns, width = _window(frame_hw[1], factor, self.crop_hw[1], rng.uniform())
         return View(rows, columns, (height, width), bool(rng.uniform() < self.flip))

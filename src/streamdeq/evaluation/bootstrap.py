@@ -64,7 +64,7 @@ class Resamples:
         figures = np.empty(len(self.draws))
         for n, numbers in enumerate(self.draws):
             total = _merge(merged[number] for number in numbers)
-            figures[n] = total.compute().get(name or total.name, math.nan)
+            figures[n] = total.figure(name or total.name)
         return figures
 
 

@@ -34,12 +34,18 @@ def write(comparison: Comparison, header: Mapping[str, Any], path: str | os.Path
 
 
 def _cells(comparison: Comparison) -> list[Cells]:
-    """Heading, and a line per model and iteration count; what is of the model stands in its first line."""
+    """Heading, and a line per model and iteration count; what is of the model stands in its first line. No column of
+    flicker where nothing has any."""
     heading = [
         "model", "trained", "single frame", "iterations", "NFE", "ms",
         f"streaming, +{comparison.offset}", "from scratch", "flicker",
     ]  # fmt: skip
-    return [heading, *(cells for entry in comparison.entries for cells in _entry(entry))]
+    cells = [heading, *(cells for entry in comparison.entries for cells in _entry(entry))]
+    return cells if _flickers(comparison) else [line[:-1] for line in cells]
+
+
+def _flickers(comparison: Comparison) -> bool:
+    return any(line.flicker is not None for entry in comparison.entries for line in entry.lines)
 
 
 def _entry(entry: Entry) -> list[Cells]:
@@ -65,9 +71,13 @@ def _figure(figure: Figure | None) -> str:
 
 
 def _below(comparison: Comparison) -> list[str]:
-    where = f"in brackets where it lies in 95 of 100 resamples of blocks of {comparison.block} frames"
-    return [
-        f"{comparison.metric} in points over the same {comparison.frames} frames; {where}.",
-        "ms: median per frame, picture to answer, measured in turns.",
-        "flicker: of the pixels that stand still between two frames, those whose label flips (a peer: frame by frame).",
-    ]
+    about = f"{comparison.metric} in points over the same {comparison.frames} frames"
+    if comparison.block is not None:
+        about += f"; in brackets where it lies in 95 of 100 resamples of blocks of {comparison.block} frames"
+    lines = [f"{about}.", "ms: median per frame, picture to answer, measured in turns."]
+    if _flickers(comparison):
+        lines.append(
+            "flicker: of the pixels that stand still between two frames, those whose label flips "
+            "(a peer: frame by frame)."
+        )
+    return lines

@@ -1,4 +1,6 @@
-"""Several models on the same frames, as one table: streaming, from scratch and alone, with intervals, times, flicker.
+"""Several models on the same frames, as one table: streaming, from scratch and alone, with intervals and times.
+
+Where answers are label maps, with their flicker too.
 
 Ours stream by the protocol; a peer (`peers`) answers every frame alone. Times are measured in turns, so that whatever
 else the machine does falls on all alike. Knows no file.
@@ -12,16 +14,16 @@ import numpy as np
 
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.bootstrap import Interval, Resamples, interval, resample
+from streamdeq.evaluation.bootstrap import RESAMPLES, Interval, Resamples, interval, resample
 from streamdeq.evaluation.flicker import flicker, still_masks
 from streamdeq.evaluation.footage import Footage
 from streamdeq.evaluation.latency import measure, some_images
 from streamdeq.evaluation.peers import Peer, Training
-from streamdeq.evaluation.plan import make_plan
+from streamdeq.evaluation.plan import Sample, make_plan
 from streamdeq.evaluation.protocol import Evaluated, Evaluation, Mode, Score, Settings, check_classes, evaluate
 from streamdeq.frame import Frame
 from streamdeq.solvers import make_solver
-from streamdeq.tasks import Result, Task
+from streamdeq.tasks import Result
 
 #: Turns of timing, and frames of each (the first are not counted).
 TURNS, FRAMES, UNCOUNTED = 5, 25, 5
@@ -31,7 +33,8 @@ LEAD = 10
 
 @dataclass(frozen=True)
 class Figure:
-    """A metric in points, and where it lies in 95 of 100 resamples of the frames; None where nothing was counted."""
+    """A metric in points, and where it lies in 95 of 100 resamples of the frames; None where nothing was counted, and
+    no interval where none was drawn."""
 
     value: float | None
     interval: Interval | None
@@ -46,7 +49,8 @@ class Line:
         streaming: after `offset` further frames; None without video.
         scratch: the frame alone, as many iterations from zeros.
         ms: median milliseconds per frame, from the uint8 picture to the answer.
-        flicker: percent of still pixels whose label flips, while streaming; of a peer, frame by frame.
+        flicker: percent of still pixels whose label flips, while streaming; of a peer, frame by frame; None where
+            answers are no label maps, and without video.
     """
 
     iterations: int
@@ -79,12 +83,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is compared, on the same frames."""
+    """What is compared, on the same frames; `block` of them are drawn together for an interval, None without any."""
 
     metric: str
     frames: int
     offset: int
-    block: int
+    block: int | None
     entries: tuple[Entry, ...]
 
 
@@ -118,64 +122,95 @@ class _Times:
         return float(np.median(self.turns[iterations]))
 
 
+@dataclass(frozen=True, eq=False)
+class _Film:
+    """A clip, and which of its pixels stand still from each frame to the next, from frame `LEAD` on."""
+
+    clip: Clip
+    still: list[np.ndarray]
+
+    @staticmethod
+    def of(clip: Clip) -> "_Film":
+        return _Film(clip, still_masks([clip.image(t) for t in range(len(clip))])[LEAD:])
+
+    def flicker(self, answers: Iterator[Result]) -> float | None:
+        return flicker(self.still, answers) if self.still else None
+
+
+@dataclass(frozen=True, eq=False)
+class _Ground:
+    """What all are judged on. `film` is that of the flicker, None where answers are no label maps."""
+
+    dataset: Dataset
+    samples: Sequence[Sample]
+    draws: Resamples | None
+    film: _Film | None
+
+    def figure(self, score: Score) -> Figure:
+        value = _value(score)
+        within = interval(self.draws.figures(score.pieces, score.total.name)) if self.draws else None
+        return Figure(None if np.isnan(value) else value, within)
+
+
 def compare(
     ours: Sequence[Ours],
     theirs: Sequence[Theirs],
     dataset: Dataset,
     settings: Settings,
     report: Callable[[str], None] = lambda what: None,
+    resamples: int = RESAMPLES,
 ) -> Comparison:
     """Judge all on the frames of `dataset` that have as many predecessors as the settings' one offset; on all frames,
     and without streaming, where it has single pictures only.
 
     Args:
         report: told what is done next.
+        resamples: to draw intervals from; 0 for no intervals.
 
     Raises:
         StreamdeqError: models of other classes than the data's, no model, several offsets, or nothing to score.
     """
     if not ours or len(settings.offsets) != 1:
         raise StreamdeqError("a comparison needs at least one model and exactly one offset")
+    task = ours[0].model.task
+    scored = dataset.scored(ours[0].model.spec.classes)
     for one in ours:
-        check_classes(one.model.spec, dataset)
-    plan, [offset] = make_plan(dataset, settings.offsets), settings.offsets
-    draws = resample(plan.samples)
-    film = max(dataset.clips, key=len)
-    masks = still_masks([film.image(t) for t in range(len(film))])[LEAD:]
-    times = _time(ours, theirs, dataset, settings, report)
-    entries = []
+        check_classes(one.model.spec, scored)
+    plan = make_plan(scored, settings.offsets, early=task.counts_early)
+    draws = resample(plan.samples, resamples) if resamples else None
+    film = _Film.of(max(scored.clips, key=len)) if task.label_maps else None
+    ground = _Ground(scored, plan.samples, draws, film)
+    times = _time(ours, theirs, scored, settings, report)
+    entries, metric = [], task.metric().name
     for one, clock in zip(ours, times, strict=False):
         report(f"scoring {one.model.spec.name}")
         evaluation = evaluate(one.model, dataset, settings)
-        entries.append(_entry(one, evaluation, offset, draws, clock, film, masks, settings))
+        metric = next(iter(evaluation.scores.values())).total.name
+        entries.append(_entry(one, evaluation, ground, clock, settings))
     for one, clock in zip(theirs, times[len(ours) :], strict=True):
         report(f"scoring {one.name}")
-        entries.append(_peer_entry(one, dataset, plan.samples, draws, clock, film, masks))
-    metric = ours[0].model.task.metric().name
-    return Comparison(metric, len(plan.samples), offset, draws.length, tuple(entries))
+        entries.append(_peer_entry(one, ground, clock))
+    block = draws.length if draws else None
+    return Comparison(metric, len(plan.samples), settings.offsets[0], block, tuple(entries))
 
 
-def _entry(
-    one: Ours,
-    evaluation: Evaluation,
-    offset: int,
-    draws: Resamples,
-    times: _Times,
-    film: Clip,
-    masks: Sequence[np.ndarray],
-    settings: Settings,
-) -> Entry:
+def _entry(one: Ours, evaluation: Evaluation, ground: _Ground, times: _Times, settings: Settings) -> Entry:
     scores = {(cell.mode, cell.iterations): score for cell, score in evaluation.scores.items()}
     single = {count: _value(score) for (mode, count), score in scores.items() if mode is Mode.SINGLE}
     best = max(single, key=lambda count: (single[count], -count))
+
+    def restless(iterations: int, keep: bool) -> float | None:
+        film = ground.film
+        return film.flicker(_stream(one.model, film.clip, iterations, settings, keep)) if film else None
+
     lines = [
         Line(
             count,
             scores[Mode.SINGLE, count].nfe,
-            _figure(scores[Mode.STREAMING, count], draws) if evaluation.plan.chains else None,
-            _figure(scores[Mode.SINGLE, count], draws),
+            ground.figure(scores[Mode.STREAMING, count]) if evaluation.plan.chains else None,
+            ground.figure(scores[Mode.SINGLE, count]),
             times.median(count),
-            _restless(one.model.task, masks, _stream(one.model, film, count, settings, keep=True)),
+            restless(count, keep=True),
         )
         for count in settings.iterations
     ]
@@ -183,47 +218,30 @@ def _entry(
     return Entry(
         one.model.spec.name,
         one.parameters,
-        _figure(scores[Mode.SINGLE, best], draws),
+        ground.figure(scores[Mode.SINGLE, best]),
         best,
-        _restless(one.model.task, masks, _stream(one.model, film, best, settings, keep=False)),
+        restless(best, keep=False),
         trained.steps,
         trained.seconds,
         tuple(lines),
     )
 
 
-def _peer_entry(
-    one: Theirs,
-    dataset: Dataset,
-    samples: Sequence,
-    draws: Resamples,
-    times: _Times,
-    film: Clip,
-    masks: Sequence[np.ndarray],
-) -> Entry:
-    footage, score = Footage(dataset.clips), Score(one.peer.task.metric())
-    for sample in samples:
-        piece = score.pieces[sample] = one.peer.task.metric()
-        piece.update(one.peer.answer(footage.frame(sample).image), footage.target(sample))
+def _peer_entry(one: Theirs, ground: _Ground, times: _Times) -> Entry:
+    footage, score, peer = Footage(ground.dataset.clips), Score(one.peer.task.metric()), one.peer
+    for sample in ground.samples:
+        piece = score.pieces[sample] = peer.task.metric()
+        piece.update(peer.answer(footage.frame(sample).image), footage.target(sample))
         score.total.merge(piece)
-    figure = _figure(score, draws)
-    restless = _restless(one.peer.task, masks, (one.peer.answer(film.image(t)) for t in range(LEAD, len(film))))
+    figure, film, restless = ground.figure(score), ground.film, None
+    if film:
+        restless = film.flicker(peer.answer(film.clip.image(t)) for t in range(LEAD, len(film.clip)))
     line = Line(1, None, None, figure, times.median(1), restless)
-    return Entry(one.name, one.peer.parameters, figure, 1, restless, one.training.steps, one.training.seconds, (line,))
-
-
-def _restless(task: Task, masks: Sequence[np.ndarray], answers: Iterator[Result]) -> float | None:
-    """The flicker of tasks whose answers are label maps; None of others, and where there is no video."""
-    return flicker(masks, answers) if masks and "png" in task.writes else None
-
-
-def _figure(score: Score, draws: Resamples) -> Figure:
-    value = _value(score)
-    return Figure(None if np.isnan(value) else value, interval(draws.figures(score.pieces)))
+    return Entry(one.name, peer.parameters, figure, 1, restless, one.training.steps, one.training.seconds, (line,))
 
 
 def _value(score: Score) -> float:
-    return score.total.compute()[score.total.name]
+    return score.total.figure(score.total.name)
 
 
 def _stream(model: Evaluated, film: Clip, iterations: int, settings: Settings, keep: bool) -> Iterator[Result]:

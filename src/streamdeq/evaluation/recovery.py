@@ -64,6 +64,9 @@ class Agreement:
     def compute(self) -> dict[str, float]:
         return {self.name: 100 * self._sum / self._count if self._count else float("nan")}
 
+    def figure(self, name: str) -> float:
+        return self.compute().get(name, float("nan"))
+
 
 @dataclass(eq=False)
 class Curve:

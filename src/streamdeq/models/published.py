@@ -52,14 +52,15 @@ class Published:
 
 @dataclass(frozen=True)
 class _Head:
-    """How a task's head is recognised and measured. `size` and `iterations` are the paper's; `background` is how many
-    of the sign's outputs are no class."""
+    """How a task's head is recognised and measured. `size`, `longest` and `iterations` are the paper's; `background`
+    is how many of the sign's outputs are no class."""
 
     sign: str
     size: int
     iterations: int
     settings: Callable[[Tensors], dict[str, Any]]
     background: int = 0
+    longest: int | None = None
 
 
 def _classifier_widths(tensors: Tensors) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def _classifier_widths(tensors: Tensors) -> dict[str, Any]:
 HEADS: dict[str, _Head] = {
     "classification": _Head("classifier.weight", 224, 26, _classifier_widths),
     "segmentation": _Head("last_layer.3.weight", 1024, 8, lambda tensors: {}),
-    "detection": _Head(mmdet.SIGN, 600, 26, mmdet.head_settings, background=1),
+    "detection": _Head(mmdet.SIGN, 600, 26, mmdet.head_settings, background=1, longest=1000),
 }
 
 
@@ -110,6 +111,7 @@ def read_published(
         classes=_names(classes, count, path),
         palette=distinct_colours(count),
         size=HEADS[task].size,
+        longest=HEADS[task].longest,
         solver="broyden",
         iterations=HEADS[task].iterations,
         head=head,

@@ -40,6 +40,7 @@ class ModelSpec:
         classes: class names in the order of the outputs.
         palette: one RGB colour in 0–255 per class.
         size: working size, the shorter side in pixels that frames are scaled to.
+        longest: the longer side is at most so many pixels; None for any length.
         mean, std: normalisation of RGB in 0–1.
         solver: the solver the weights were trained for.
         iterations: applications per frame that suit them when the user names none.
@@ -58,6 +59,7 @@ class ModelSpec:
     iterations: int = 1
     head: dict[str, Any] = field(default_factory=dict)
     provenance: Provenance = field(default_factory=Provenance)
+    longest: int | None = None
 
     def __post_init__(self) -> None:
         if len(self.palette) != len(self.classes):
@@ -68,6 +70,8 @@ class ModelSpec:
             raise StreamdeqError(f"mean and std must be 3 numbers, std above 0; got {self.mean} and {self.std}")
         if self.size < 1 or self.iterations < 1:
             raise StreamdeqError(f"size and iterations must be >= 1; got {self.size} and {self.iterations}")
+        if self.longest is not None and self.longest < self.size:
+            raise StreamdeqError(f"longest must be at least the size, {self.size}; got {self.longest}")
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)

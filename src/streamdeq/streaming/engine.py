@@ -66,6 +66,7 @@ class Engine:
         decode: one row's outputs, its geometry and status → the answer.
         shorter_side: working size in pixels; None keeps every frame's own size.
         stride: canvas sides are padded to multiples of this.
+        longest: what a frame's longer side is scaled to at the most; None for any length.
     """
 
     def __init__(
@@ -75,12 +76,14 @@ class Engine:
         decode: Callable[[Any, Geometry, Status], Any],
         shorter_side: int | None,
         stride: int,
+        longest: int | None = None,
     ) -> None:
         self.functions = functions
         self.solver = solver
         self._decode = decode
         self._shorter_side = shorter_side
         self._stride = stride
+        self._longest = longest
         # Evaluations that are no iteration in the paper's sense: Broyden's first.
         self._uncounted = solver.evaluations(1) - 1
         self._pools: dict[HW, Pool] = {}
@@ -134,7 +137,7 @@ class Engine:
         pairs = list(zip(rows, frames, strict=True))
         seen = windows or [None] * len(pairs)
         fits = [
-            Geometry.fit(_hw(frame), self._shorter_side, self._stride, window)
+            Geometry.fit(_hw(frame), self._shorter_side, self._stride, window, self._longest)
             for frame, window in zip(frames, seen, strict=True)
         ]
         order = sorted(range(len(pairs)), key=lambda i: (fits[i].canvas_hw, fits[i].content_hw))

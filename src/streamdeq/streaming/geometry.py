@@ -66,11 +66,14 @@ class Geometry:
     window: Window | None = None
 
     @staticmethod
-    def fit(frame_hw: HW, shorter_side: int | None, stride: int, window: Window | None = None) -> "Geometry":
+    def fit(
+        frame_hw: HW, shorter_side: int | None, stride: int, window: Window | None = None, longest: int | None = None
+    ) -> "Geometry":
         """Scale so that the shorter side is `shorter_side` (None: keep the frame's own size), pad to `stride`.
 
         Args:
             window: only that of the frame is seen.
+            longest: the longer side is at most this; where it would be longer, the shorter one is less.
 
         Raises:
             StreamdeqError: an empty frame or one more than 16 times as long as wide.
@@ -79,6 +82,8 @@ class Geometry:
         if min(h, w) < 1 or max(h, w) > 16 * min(h, w):
             raise StreamdeqError(f"a frame of {w}x{h} pixels cannot be processed: too thin or empty")
         scale = 1.0 if shorter_side is None else shorter_side / min(h, w)
+        if longest is not None:
+            scale = min(scale, longest / max(h, w))
         content = max(1, round(h * scale)), max(1, round(w * scale))
         return Geometry(frame_hw, content, (_up(content[0], stride), _up(content[1], stride)), window)
 

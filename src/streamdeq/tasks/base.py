@@ -63,6 +63,10 @@ class Metric(Protocol):
 
     def compute(self) -> dict[str, float]: ...
 
+    def figure(self, name: str) -> float:
+        """That of what `compute` gives, to the bit, without the rest; NaN where it gives none of that name."""
+        ...
+
 
 class Task(ABC):
     """One folder's worth of knowledge: a head, how its outputs become an answer, how that is scored and drawn.
@@ -70,12 +74,16 @@ class Task(ABC):
     `joins`: whether it answers about windows of a frame, one per instance, and joins the answers.
     `writes` is what a run can write of it: `video`, `jsonl`, `png` where a result has `labels`, a label map, and `mot`
     where it has `to_mot()`, lines of text.
+    `label_maps`: whether a result has `labels`, a label map.
+    `head_settings`: the dataclass of what its head leaves open to a recipe; None where that is nothing.
     `counts_early`: whether its protocol scores a frame at an offset that its clip begins too late for, after all the
     frames there are, or leaves it out at every offset.
     """
 
     joins: ClassVar[bool] = False
     writes: ClassVar[tuple[str, ...]] = ("video", "jsonl")
+    label_maps: ClassVar[bool] = False
+    head_settings: ClassVar[type | None] = None
     counts_early: ClassVar[bool] = False
 
     def __init__(self, spec: ModelSpec) -> None:

@@ -11,6 +11,7 @@ from streamdeq.data.motion import Motion
 from streamdeq.data.transforms import AreaCrop, Augmentation, Jitter
 from streamdeq.models.architecture import Architecture
 from streamdeq.solvers import SOLVERS
+from streamdeq.tasks import TASKS
 from streamdeq.tasks.detection import DetectorSettings
 from streamdeq.tasks.pose import PoseSettings
 from streamdeq.tasks.segmentation.loss import Ohem
@@ -209,13 +210,15 @@ class Augment:
         low, high = self.area_range or (1.0, 1.0)
         _require(0 < low <= high <= 1, "augment.area_range", "0 < low <= high <= 1", self.area_range)
 
-    def transform(self, crop_hw: tuple[int, int], size: int) -> Augmentation | AreaCrop:
+    def transform(self, crop_hw: tuple[int, int], size: int, longest: int | None = None) -> Augmentation | AreaCrop:
         """What makes a sample of a picture, for this crop and working size."""
         _require(not self.rotation, "augment.rotation", "0 but for poses", self.rotation)
         _require(not self.half_body, "augment.half_body", "0 but for poses", self.half_body)
         if self.area_range is not None:
             return AreaCrop(crop_hw, self.area_range, flip=self.flip, jitter=self.jitter)
-        return Augmentation(crop_hw, size, self.scale_range, self.flip, self.jitter, scale_step=self.scale_step)
+        return Augmentation(
+            crop_hw, size, self.scale_range, self.flip, self.jitter, scale_step=self.scale_step, longest=longest
+        )
 
 
 @dataclass(frozen=True)
@@ -227,6 +230,7 @@ class Recipe:
         architecture: the backbone.
         head: what the task's head leaves open; None for its own defaults, or where it leaves nothing.
         size: the working size, pixels of a picture's shorter side; inference scales to it.
+        longest: at most so many pixels of its longer side; None for any number.
         crop_hw: what a training sample is cut to, pixels, multiples of the architecture's stride.
         batch: samples per optimiser step, over all ranks.
         unroll: how many applications of f a step takes; with `implicit`, how many iterations of its solver.
@@ -252,6 +256,7 @@ class Recipe:
     head: DetectorSettings | PoseSettings | None = None
     split: str = "train"
     size: int = 192
+    longest: int | None = None
     crop_hw: tuple[int, int] = (192, 256)
     batch: int = 8
     steps: int = 6000
@@ -276,7 +281,12 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("size", "batch", "steps", "statistics"):
             _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        _require(self.longest is None or self.longest >= self.size, "longest", "at least the size", self.longest)
         _require(self.grad_last is None or self.grad_last >= 1, "grad_last", "at least 1", self.grad_last)
+        if self.head is not None:
+            kind = TASKS[self.task].head_settings
+            what = f"none for {self.task}" if kind is None else f"{kind.__name__} or none for {self.task}"
+            _require(kind is not None and isinstance(self.head, kind), "head", what, type(self.head).__name__)
         implicit = self.implicit is not None
         _require(not (implicit and self.grad_last), "grad_last", "none with implicit training", self.grad_last)
         _require(not (implicit and self.streaming), "streaming", "none with implicit training", "both")

@@ -38,7 +38,9 @@ def single_frame(
     metrics = {count: task.metric() for count in sorted(counts)}
     for clip, t in dataset.scored(spec.classes).samples:
         image, target = clip.image(t), clip.target(t)
-        geometry = Geometry.fit((image.shape[0], image.shape[1]), spec.size, spec.architecture.stride)
+        geometry = Geometry.fit(
+            (image.shape[0], image.shape[1]), spec.size, spec.architecture.stride, None, spec.longest
+        )
         injection = functions.inject(_content(image, geometry), geometry.canvas_hw)
         f, done = partial(functions.step, injection=injection), 0
         state = solver.init(functions.zeros(injection))

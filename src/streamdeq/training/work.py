@@ -124,6 +124,7 @@ def spec_of(recipe: Recipe, dataset: Dataset) -> ModelSpec:
         classes=dataset.classes,
         palette=dataset.palette,
         size=recipe.size,
+        longest=recipe.longest,
         solver=recipe.implicit.solver if recipe.implicit else "picard",
         head={**(to_plain(recipe.head) if recipe.head else {}), **dataset.head},
         provenance=provenance,

@@ -36,3 +36,6 @@ class Accuracy:
 
     def compute(self) -> dict[str, float]:
         return {f"top-{k}": 100 * hits / self.count if self.count else math.nan for k, hits in self.hits.items()}
+
+    def figure(self, name: str) -> float:
+        return self.compute().get(name, math.nan)

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.tasks.detection.result import Detections, supervision
+from streamdeq.tasks.detection.result import Detections
+from streamdeq.tasks.drawing import supervision
 
 
 def boxes_and_labels(image: np.ndarray, result: Detections) -> np.ndarray:
@@ -19,7 +20,7 @@ def boxes_and_labels(image: np.ndarray, result: Detections) -> np.ndarray:
         raise StreamdeqError(
             f"expected the frame the boxes are of, uint8 ({h}, {w}, 3), got {image.dtype} {image.shape}; draw on that"
         )
-    sv, scene = supervision(), image.copy()
+    sv, scene = supervision("boxes", "detection"), image.copy()
     detections = result.to_supervision()
     style = _style(sv, result)
     scene = sv.BoxAnnotator(thickness=max(1, min(result.frame_hw) // 240), **style).annotate(scene, detections)

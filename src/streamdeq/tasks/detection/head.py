@@ -19,7 +19,7 @@ from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from streamdeq.latent import Latent
-from streamdeq.tasks.detection.regions import POOLED, AlignedPooling, Anchors, Predictor, Proposer
+from streamdeq.tasks.detection.regions import POOLED, AlignedPooling, Anchors, Predictor, Proposer, level_strides
 from streamdeq.tasks.detection.settings import DetectorSettings
 
 HW = tuple[int, int]
@@ -54,7 +54,7 @@ class DetectionHead(nn.Module):
 
     def __init__(self, channels: tuple[int, ...], classes: int, settings: DetectorSettings) -> None:
         super().__init__()
-        s, strides = settings, [4 * 2**level for level in range(len(channels) + 1)]
+        s, strides = settings, level_strides(len(channels))
         self.fpn = FeaturePyramidNetwork(list(channels), s.channels, LastLevelMaxPool())
         self.rpn = RegionProposalNetwork(
             Anchors(strides, s.anchor_scales, s.anchor_ratios),
@@ -102,10 +102,7 @@ class DetectionHead(nn.Module):
 
         Which anchors and regions are sampled comes from torch's global generator.
         """
-        # A box without area has no shape to learn, and would match every anchor that touches no object.
-        kept = [(t.boxes[:, 2:] > t.boxes[:, :2]).all(dim=1) for t in targets]
-        # The background is torchvision's class 0.
-        truth = [{"boxes": t.boxes[k], "labels": t.labels[k] + 1} for t, k in zip(targets, kept, strict=True)]
+        truth = as_torchvision(targets)
         sizes, pyramid = [t.content_hw for t in targets], self._pyramid(z)
         proposals, first = self.rpn(ImageList(z.maps[0], sizes), pyramid, truth)
         _, second = self.roi_heads(pyramid, proposals, sizes, truth)
@@ -121,6 +118,13 @@ class DetectionHead(nn.Module):
 
     def _pyramid(self, z: Latent) -> dict[str, Tensor]:
         return self.fpn(_named(z.maps))
+
+
+def as_torchvision(targets: Sequence[Target]) -> list[dict[str, Tensor]]:
+    """Targets as torchvision's detectors are trained on; the background is its class 0."""
+    # A box without area has no shape to learn, and would match every anchor that touches no object.
+    kept = [(t.boxes[:, 2:] > t.boxes[:, :2]).all(dim=1) for t in targets]
+    return [{"boxes": t.boxes[k], "labels": t.labels[k] + 1} for t, k in zip(targets, kept, strict=True)]
 
 
 def _named(levels: Sequence[Tensor]) -> dict[str, Tensor]:

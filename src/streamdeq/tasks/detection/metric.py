@@ -5,7 +5,7 @@ neither right nor wrong. Boxes without area do not count; a class without object
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,15 +17,28 @@ from streamdeq.tasks.detection.result import Detections
 #: By motion IoU, the mean IoU of an object with itself in the 10 frames before and after (Zhu et al., Flow-Guided
 #: Feature Aggregation, 2017): above 0.9, 0.7 to 0.9, below 0.7.
 SPEEDS = ("slow", "medium", "fast")
+#: Figures of one class begin so.
+CLASS = "AP@50/"
+
+
+#: The ten IoUs of COCO's mean.
+IOUS = np.linspace(0.5, 0.95, 10)
+#: So many of the IoUs, and these speeds (0: all): what was matched at. A figure needs few of the whole.
+_Part = tuple[int, tuple[int, ...]]
+_WHOLE: _Part = (len(IOUS), (0, 1, 2, 3))
 
 
 @dataclass(eq=False)
 class _Frame:
-    """One frame's objects and detections; `matches` says who matched whom, by class and speed, once that is known."""
+    """One frame's objects and detections; `matches` says who matched whom, by class and speed, for what is known.
+
+    `counted`: whether there is anything to find.
+    """
 
     target: Boxes
     result: Detections
-    matches: list[list[Any]] | None = None
+    counted: bool
+    matches: dict[_Part, list[Any]] = field(default_factory=dict)
 
 
 class MeanAveragePrecision:
@@ -45,7 +58,8 @@ class MeanAveragePrecision:
         if len(target) and not 0 <= target.labels.min() <= target.labels.max() < len(self.classes):
             span = f"{target.labels.min()}..{target.labels.max()}"
             raise StreamdeqError(f"expected labels 0..{len(self.classes) - 1}, got {span}; check the data set")
-        self.frames.append(_Frame(target[target.visible], result))
+        seen = target[target.visible]
+        self.frames.append(_Frame(seen, result, not seen.ignore.all()))
 
     def merge(self, other: "MeanAveragePrecision") -> None:
         self.frames += other.frames
@@ -57,37 +71,50 @@ class MeanAveragePrecision:
         return copied
 
     def compute(self) -> dict[str, float]:
-        counted = any((~frame.target.ignore).any() for frame in self.frames)
+        found = dict.fromkeys(self._picks(), math.nan)
+        if self._counted:
+            precision = self._precision(_WHOLE)
+            picks = self._picks().items()
+            found = {name: _mean(precision[:ious, :, classes, speed]) for name, (ious, classes, speed) in picks}
         moves = any(np.isfinite(frame.target.motion).any() for frame in self.frames)
-        names = [self.name, "mAP@[.5:.95]", *(f"{self.name} {speed}" for speed in SPEEDS if moves)]
-        if not counted:
-            return dict.fromkeys(names, math.nan)
-        precision = self._precision()
-        found = {
-            self.name: _mean(precision[0, :, :, 0]),
-            "mAP@[.5:.95]": _mean(precision[..., 0]),
-            **{f"{self.name} {SPEEDS[k - 1]}": _mean(precision[0, ..., k]) for k in (1, 2, 3) if moves},
-        }
-        per_class = {f"AP@50/{name}": _mean(precision[0, :, k, 0]) for k, name in enumerate(self.classes)}
-        return found | {name: value for name, value in per_class.items() if not math.isnan(value)}
+        always = [self.name, "mAP@[.5:.95]", *(f"{self.name} {speed}" for speed in SPEEDS if moves)]
+        occur = [name for name, value in found.items() if name.startswith(CLASS) and not math.isnan(value)]
+        return {name: found[name] for name in (*always, *occur)}
 
-    def _precision(self) -> np.ndarray:
-        """(IoUs, recalls, classes, all and each speed), -1 where there is nothing to find."""
+    def figure(self, name: str) -> float:
+        if not self._counted or name not in self._picks():
+            return math.nan
+        ious, classes, speed = self._picks()[name]
+        return _mean(self._precision((ious, (speed,)))[:, :, classes])
+
+    @property
+    def _counted(self) -> bool:
+        return any(frame.counted for frame in self.frames)
+
+    def _picks(self) -> dict[str, tuple[int, slice, int]]:
+        """What each figure is the mean over: so many IoUs, classes, and a speed."""
+        every = slice(None)
+        speeds = {f"{self.name} {speed}": (1, every, k) for k, speed in enumerate(SPEEDS, start=1)}
+        classes = {f"{CLASS}{name}": (1, slice(k, k + 1), 0) for k, name in enumerate(self.classes)}
+        return {self.name: (1, every, 0), "mAP@[.5:.95]": (len(IOUS), every, 0), **speeds, **classes}
+
+    def _precision(self, part: _Part) -> np.ndarray:
+        """(IoUs, recalls, classes, speeds) of the part, -1 where there is nothing to find."""
         import faster_coco_eval.faster_eval_api_cpp as compiled  # type: ignore[import-not-found]
 
-        fresh = list({id(frame): frame for frame in self.frames if frame.matches is None}.values())
+        fresh = list({id(frame): frame for frame in self.frames if part not in frame.matches}.values())
         if fresh:
-            evaluation = self._evaluation(fresh)
+            evaluation = self._evaluation(fresh, part)
             evaluation.evaluate()
             found, count = evaluation._evalImgs_cpp, len(fresh)
             for n, frame in enumerate(fresh):
-                frame.matches = found[n::count]  # by class, in it by speed, in it by frame
-        matches = [one for row in zip(*(frame.matches for frame in self.frames), strict=True) for one in row]
-        params = self._evaluation(self.frames[:1]).params
+                frame.matches[part] = found[n::count]  # by class, in it by speed, in it by frame
+        matches = [one for row in zip(*(frame.matches[part] for frame in self.frames), strict=True) for one in row]
+        params = self._evaluation(self.frames[:1], part).params
         params.imgIds = list(range(1, len(self.frames) + 1))
         return np.asarray(compiled.COCOevalAccumulate(params, matches)["precision"])[..., 0]
 
-    def _evaluation(self, frames: list[_Frame]) -> Any:
+    def _evaluation(self, frames: list[_Frame], part: _Part) -> Any:
         from faster_coco_eval import COCO
         from faster_coco_eval.core.faster_eval_api import COCOeval_faster
 
@@ -96,8 +123,11 @@ class MeanAveragePrecision:
         for annotation in answers.dataset["annotations"]:
             annotation["area"] = math.nan  # in every range: a wrong detection is wrong at any speed
         evaluation = COCOeval_faster(truth, answers, "bbox", print_function=_say_nothing, separate_eval=True)
-        evaluation.params.areaRng = [[0, len(SPEEDS)], *([k - 0.5, k + 0.5] for k in range(1, len(SPEEDS) + 1))]
-        evaluation.params.areaRngLbl = ["all", *SPEEDS]
+        ious, speeds = part
+        ranges = [[0, len(SPEEDS)], *([k - 0.5, k + 0.5] for k in range(1, len(SPEEDS) + 1))]
+        evaluation.params.iouThrs = IOUS[:ious]
+        evaluation.params.areaRng = [ranges[k] for k in speeds]
+        evaluation.params.areaRngLbl = [("all", *SPEEDS)[k] for k in speeds]
         evaluation.params.maxDets = [100]
         return evaluation
 

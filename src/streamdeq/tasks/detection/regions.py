@@ -18,6 +18,11 @@ from torchvision.ops.poolers import LevelMapper
 POOLED = 7
 
 
+def level_strides(scales: int) -> list[int]:
+    """Canvas pixels per cell of each level of the pyramid: of so many scales, and of one coarser level."""
+    return [4 * 2**level for level in range(scales + 1)]
+
+
 def precise(x: Tensor) -> Tensor:
     """Boxes and scores are computed in float32 at least: bfloat16 has 8 bits, and a frame more than 256 pixels."""
     return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -10,6 +10,7 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.models.spec import RGB
 from streamdeq.registry import unknown
 from streamdeq.tasks.base import Result
+from streamdeq.tasks.drawing import supervision
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,7 +102,7 @@ class Detections(Result):
         Raises:
             StreamdeqError: supervision is not installed.
         """
-        return supervision().Detections(
+        return supervision("boxes", "detection").Detections(
             xyxy=self.boxes_xyxy,
             confidence=self.scores,
             class_id=self.labels.astype(int),
@@ -135,21 +136,6 @@ class Detections(Result):
                 box = f"{left:.2f},{top:.2f},{right - left:.2f},{bottom - top:.2f}"
                 lines.append(f"{number},{own + 1 if own != UNKNOWN else own},{box},{score:.4f},-1,-1,-1")
         return lines
-
-
-def supervision() -> Any:
-    """The module, which is an extra.
-
-    Raises:
-        StreamdeqError: it is not installed.
-    """
-    try:
-        import supervision as module
-    except ImportError as error:
-        raise StreamdeqError(
-            "boxes are drawn with supervision, which is not installed: pip install 'streamdeq[detection]'"
-        ) from error
-    return module
 
 
 def _kind(array: np.ndarray) -> str:

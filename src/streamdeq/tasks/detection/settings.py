@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.registry import unknown
+from streamdeq.tasks.settings import read_settings
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,4 @@ class DetectorSettings:
         Raises:
             StreamdeqError: a setting that does not exist.
         """
-        names = [field.name for field in fields(DetectorSettings)]
-        for name in given:
-            if name not in names:
-                raise StreamdeqError(unknown("setting of the detection head", name, names))
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-        return DetectorSettings(**values)
+        return read_settings(DetectorSettings, given, "detection")

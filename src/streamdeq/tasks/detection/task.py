@@ -27,6 +27,7 @@ CARRIED = 0.1
 @TASKS.register("detection")
 class DetectionTask(Task):
     writes = ("video", "jsonl", "mot")
+    head_settings = DetectorSettings
     counts_early = True
 
     def build_head(self) -> DetectionHead:

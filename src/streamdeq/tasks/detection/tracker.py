@@ -7,7 +7,8 @@ import numpy as np
 
 from streamdeq.boxes import UNKNOWN
 from streamdeq.errors import StreamdeqError
-from streamdeq.tasks.detection.result import Detections, supervision
+from streamdeq.tasks.detection.result import Detections
+from streamdeq.tasks.drawing import supervision
 
 
 class Tracker:
@@ -44,7 +45,7 @@ class Tracker:
         for label in sorted({*self._of_class, *result.labels.tolist()}):
             places = np.flatnonzero(result.labels == label)
             tracker = self._of_class.setdefault(label, self._make())
-            sv = supervision()
+            sv = supervision("boxes", "track")
             given = sv.Detections(
                 xyxy=result.boxes_xyxy[places], confidence=result.scores[places], data={"place": places}
             )

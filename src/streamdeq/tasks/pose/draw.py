@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.tasks.pose.result import Poses, supervision
+from streamdeq.tasks.drawing import supervision
+from streamdeq.tasks.pose.result import Poses
 
 #: Points below this score are not drawn.
 SHOWN = 0.2
@@ -24,7 +25,7 @@ def skeletons(image: np.ndarray, result: Poses, least: float = SHOWN) -> np.ndar
         raise StreamdeqError(
             f"expected the frame the poses are of, uint8 ({h}, {w}, 3), got {image.dtype} {image.shape}; draw on that"
         )
-    sv, scene = supervision(), image.copy()
+    sv, scene = supervision("skeletons", "pose"), image.copy()
     thickness = max(1, min(result.frame_hw) // 240)
     edges = [(a + 1, b + 1) for a, b in result.skeleton]  # counted from 1 there
     for n in range(len(result)):

@@ -6,7 +6,9 @@ COCO's, by faster-coco-eval; where no area is labelled it is 0.53 of the box's, 
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,8 @@ from streamdeq.keypoints import UNKNOWN, Keypoints
 from streamdeq.tasks.pose.result import Poses
 
 FRACTIONS = (0.05, 0.1, 0.2)
+#: Figures of one kind of point begin so.
+POINT = "PCK@0.1/"
 #: Points that MPII's evaluation leaves out.
 UNCOUNTED = ("pelvis", "thorax")
 #: MPII: the length of a head is this share of the diagonal of its box.
@@ -75,11 +79,19 @@ class PoseMetric:
         self.frames += other.frames
 
     def compute(self) -> dict[str, float]:
-        found = {f"PCK@{fraction:g}": self._share(fraction) for fraction in FRACTIONS}
+        found = {name: of() for name, of in self._figures().items()}
+        return found | {f"{POINT}{name}": value for name, value in self._per_point(0.1).items()}
+
+    def figure(self, name: str) -> float:
+        if name.startswith(POINT):
+            return self._per_point(0.1).get(name.removeprefix(POINT), math.nan)
+        return self._figures().get(name, lambda: math.nan)()
+
+    def _figures(self) -> dict[str, Callable[[], float]]:
+        found: dict[str, Callable[[], float]] = {f"PCK@{f:g}": partial(self._share, f) for f in FRACTIONS}
         if self.name not in found:
-            found = {self.name: self._pckh(), **found}
-        found |= {"RMSE px": self._rmse(), "OKS-AP": self._average_precision()}
-        return found | {f"PCK@0.1/{name}": value for name, value in self._per_point(0.1).items()}
+            found = {self.name: self._pckh, **found}
+        return found | {"RMSE px": self._rmse, "OKS-AP": self._average_precision}
 
     def _share(self, fraction: float) -> float:
         return _points([one.px[one.visible] <= fraction * one.box_px for one in self.instances])

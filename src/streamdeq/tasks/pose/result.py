@@ -10,6 +10,7 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 from streamdeq.streaming.status import Status
 from streamdeq.tasks.base import Result
+from streamdeq.tasks.drawing import supervision
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,7 +90,7 @@ class Poses(Result):
         Raises:
             StreamdeqError: supervision is not installed.
         """
-        return supervision().KeyPoints(
+        return supervision("skeletons", "pose").KeyPoints(
             xy=self.keypoints_xy,
             class_id=np.zeros(len(self), int),
             keypoint_confidence=self.scores,
@@ -125,21 +126,6 @@ def joined(parts: Sequence[Poses], ids: Sequence[int], nobody: Poses, status: St
         for name in ("keypoints_xy", "scores", "crops_xyxy")
     }
     return replace(parts[0], **arrays, ids=np.array(ids, np.int64), status=status)
-
-
-def supervision() -> Any:
-    """The module, which is an extra.
-
-    Raises:
-        StreamdeqError: it is not installed.
-    """
-    try:
-        import supervision as module
-    except ImportError as error:
-        raise StreamdeqError(
-            "skeletons are drawn with supervision, which is not installed: pip install 'streamdeq[pose]'"
-        ) from error
-    return module
 
 
 def _kind(array: np.ndarray) -> str:

@@ -1,11 +1,12 @@
 """What a pose head leaves open, as one typed value. Knows no tensors."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
+from streamdeq.tasks.settings import read_settings
 
 HEADS = ("simple", "fused")
 DECODINGS = ("dark", "quarter", "peak")
@@ -47,9 +48,4 @@ class PoseSettings:
         Raises:
             StreamdeqError: a setting that does not exist.
         """
-        names = [field.name for field in fields(PoseSettings)]
-        for name in given:
-            if name not in names:
-                raise StreamdeqError(unknown("setting of the pose head", name, names))
-        pairs = {name: tuple((int(a), int(b)) for a, b in given.get(name, ())) for name in ("skeleton", "mirrored")}
-        return PoseSettings(**{**given, **pairs})
+        return read_settings(PoseSettings, given, "pose")

@@ -21,6 +21,7 @@ from streamdeq.tasks.pose.settings import PoseSettings
 @TASKS.register("pose")
 class PoseTask(Task):
     joins = True
+    head_settings = PoseSettings
 
     def __init__(self, spec: Any) -> None:
         super().__init__(spec)

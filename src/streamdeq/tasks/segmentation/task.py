@@ -1,5 +1,6 @@
 """Semantic segmentation as the rest of the program sees it."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from streamdeq.tasks.segmentation.result import Segmentation
 @TASKS.register("segmentation")
 class SegmentationTask(Task):
     writes = ("video", "jsonl", "png")
+    label_maps = True
 
     def build_head(self) -> SegmentationHead:
         return SegmentationHead(self.spec.architecture.channels, len(self.spec.classes))
@@ -62,6 +64,9 @@ class SegmentationMetric:
     def compute(self) -> dict[str, float]:
         per_class = zip(self.classes, self.matrix.iou.tolist(), strict=True)
         return {self.name: self.matrix.miou, **{f"IoU/{k}": 100 * v for k, v in per_class if v == v}}
+
+    def figure(self, name: str) -> float:
+        return self.compute().get(name, math.nan)
 
 
 def argmax_maps(scores: Tensor) -> Tensor:

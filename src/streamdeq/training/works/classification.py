@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from streamdeq.data.base import Dataset
-from streamdeq.data.transforms import AreaCrop, Augmentation, Jitter
+from streamdeq.data.transforms import AreaCrop, Augmentation
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.training.recipe import Recipe
@@ -24,8 +24,8 @@ class ClassificationWork:
         if recipe.ohem:
             raise StreamdeqError("recipe: ohem must be none for classification, which has no pixels to choose among")
         self.recipe, self.dataset = recipe, dataset
-        self.augmentation = recipe.augment.transform(recipe.crop_hw, recipe.size)
-        self.unchanged = Augmentation(recipe.crop_hw, recipe.size, (1.0, 1.0), 0.0, Jitter(0.0, 0.0, 0.0, 0.0))
+        self.augmentation = recipe.augment.transform(recipe.crop_hw, recipe.size, recipe.longest)
+        self.unchanged = Augmentation.unchanged(recipe.crop_hw, recipe.size, recipe.longest)
 
     def batch(self, step: int) -> Batch:
         return self._batch(step, "order", "augment", self.augmentation)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from streamdeq.boxes import Boxes
 from streamdeq.data.base import Dataset
-from streamdeq.data.transforms import Augmentation, Jitter, View
+from streamdeq.data.transforms import Augmentation, View
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.tasks.detection.head import Target
@@ -34,11 +34,10 @@ class DetectionWork:
         if recipe.augment.area_range:
             raise StreamdeqError("recipe: augment.area_range must be none for detection: stretching changes boxes")
         self.recipe, self.dataset = recipe, dataset
-        how = recipe.augment
-        self.augmentation = Augmentation(
-            recipe.crop_hw, recipe.size, how.scale_range, how.flip, how.jitter, scale_step=how.scale_step
-        )
-        self.unchanged = Augmentation(recipe.crop_hw, recipe.size, (1.0, 1.0), 0.0, Jitter(0.0, 0.0, 0.0, 0.0))
+        augmentation = recipe.augment.transform(recipe.crop_hw, recipe.size, recipe.longest)
+        assert isinstance(augmentation, Augmentation)  # it has no area_range
+        self.augmentation = augmentation
+        self.unchanged = Augmentation.unchanged(recipe.crop_hw, recipe.size, recipe.longest)
 
     def batch(self, step: int) -> Batch:
         return self._batch(step, "order", "augment", self.augmentation)

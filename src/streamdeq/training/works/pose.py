@@ -24,6 +24,7 @@ class PoseWork:
         unused = {
             "class_weights": recipe.class_weights != "none",
             "ohem": recipe.ohem is not None,
+            "longest": recipe.longest is not None,
             "augment.area_range": how.area_range is not None,
             "augment.scale_step": how.scale_step is not None,
         }

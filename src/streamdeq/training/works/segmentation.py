@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from streamdeq.data import cityscapes
 from streamdeq.data.base import IGNORE_INDEX, Dataset
-from streamdeq.data.transforms import AreaCrop, Augmentation, Jitter
+from streamdeq.data.transforms import AreaCrop, Augmentation
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.tasks.segmentation.loss import total_weight
@@ -24,8 +24,8 @@ class SegmentationWork:
         if not dataset.samples:
             raise StreamdeqError(f"expected labelled frames in split '{dataset.split}' of {dataset.name}, got none")
         self.recipe, self.dataset = recipe, dataset
-        self.augmentation = recipe.augment.transform(recipe.crop_hw, recipe.size)
-        self.unchanged = Augmentation(recipe.crop_hw, recipe.size, (1.0, 1.0), 0.0, Jitter(0.0, 0.0, 0.0, 0.0))
+        self.augmentation = recipe.augment.transform(recipe.crop_hw, recipe.size, recipe.longest)
+        self.unchanged = Augmentation.unchanged(recipe.crop_hw, recipe.size, recipe.longest)
         self.class_weights = class_weights(recipe.class_weights, dataset)
 
     def batch(self, step: int) -> Batch:

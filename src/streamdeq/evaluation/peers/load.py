@@ -1,0 +1,40 @@
+"""A peer from its file: the plain state dict that `tools/train_peer.py` writes. Knows no task."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.evaluation.peers.base import Peer, Training, kind_of
+from streamdeq.models.spec import ModelSpec
+from streamdeq.runtime.precision import pick_dtype
+
+
+def load_peer(
+    name: str, path: Path, spec: ModelSpec, device: torch.device, precision: str = "auto"
+) -> tuple[Peer, Training]:
+    """The peer of that name with the weights in `path`, for the data that `spec` was trained on.
+
+    Raises:
+        StreamdeqError: no such peer or file, or weights of another network or number of classes.
+    """
+    kind = kind_of(name, spec.task)
+    network = kind.build(spec)
+    try:
+        with safe_open(path, "pt") as file:
+            about = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+        network.load_state_dict(tensors)
+    except FileNotFoundError:
+        raise StreamdeqError(f"no weights at {path}; tools/train_peer.py makes them") from None
+    except (OSError, SafetensorError) as error:
+        raise StreamdeqError(f"{path} cannot be read as safetensors: {error}") from error
+    except RuntimeError as error:
+        raise StreamdeqError(f"{path} does not fit {name} with {len(spec.classes)} classes: {_first(error)}") from error
+    training = Training(int(about.get("steps", 0)), float(about.get("seconds", 0)))
+    return kind.read(network, spec, device, pick_dtype(precision, device)), training
+
+
+def _first(error: RuntimeError) -> str:
+    return " ".join(str(error).split())[:160]

@@ -1,0 +1,51 @@
+"""Poses: the Simple Baseline (Xiao et al. 2018) on torchvision's small MobileNetV3. Knows no data.
+
+Three deconvolutions of 256 channels on its coarsest features, a 32nd of the canvas, give maps of a quarter of it, the
+size that ours have. Targets, loss and decoding are ours.
+"""
+
+from torch import Tensor, nn
+from torchvision.models import mobilenet_v3_small
+
+from streamdeq.evaluation.peers.base import PEERS, Kind, Peer
+from streamdeq.latent import Latent
+from streamdeq.models.spec import ModelSpec
+from streamdeq.streaming.geometry import Geometry
+from streamdeq.streaming.status import Status
+from streamdeq.tasks import Result
+from streamdeq.tasks.pose import PoseSettings
+from streamdeq.tasks.pose.head import Joints, SimpleHead
+
+#: Of the deconvolutions, as published.
+WIDTH = 256
+
+
+class SimpleBaseline(nn.Module):
+    """Canvas (B, 3, H, W) → heat maps (B, K, H/4, W/4)."""
+
+    def __init__(self, points: int, sigma: float) -> None:
+        super().__init__()
+        self.features = mobilenet_v3_small(weights=None).features
+        channels = self.features[-1].out_channels  # type: ignore[union-attr]
+        # Of four scales it reads the coarsest alone, and has a deconvolution for each that is finer.
+        self.head = SimpleHead((channels,) * 4, points, WIDTH, sigma)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(Latent((self.features(x),)))
+
+    def loss(self, x: Tensor, targets: Joints) -> Tensor:
+        return self.head.losses(Latent((self.features(x),)), targets)["heatmaps"]
+
+
+class PosePeer(Peer):
+    """Heat maps of the window that it is given."""
+
+    def result(self, x: Tensor, geometry: Geometry, status: Status) -> Result:
+        return self.task.decode(self.network(x), geometry, status, self.network)
+
+
+def _build(spec: ModelSpec) -> SimpleBaseline:
+    return SimpleBaseline(len(spec.classes), PoseSettings.read(spec.head).sigma)
+
+
+PEERS.register("simple_baseline_mobilenet_v3_small")(Kind("pose", _build, SimpleBaseline.loss, PosePeer))
