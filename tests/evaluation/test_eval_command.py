@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 
 from streamdeq import __version__
@@ -65,6 +66,16 @@ def test_the_command_prints_the_table_and_writes_json(tmp_path: Path):
     assert all(0 <= row["value"] <= 100 for row in found["rows"])
     assert all(0 <= row["low"] <= row["high"] <= 100 for row in found["rows"])
     assert [one["iterations"] for one in found["latency"]] == [1, 2]
+
+
+def test_curves_are_drawn_of_what_streamed_and_of_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    model, chart = weights(tmp_path), tmp_path / "curves.png"
+    asked = ["--iterations", "1", "--resamples", "0", "--quiet", "--chart", str(chart)]
+    assert guarded(APP, ["eval", model, "--data", PICTURES, *asked]) == 2
+    assert "only single pictures were scored" in capsys.readouterr().err
+    assert guarded(APP, ["eval", model, "--data", VIDEO, *asked]) == 0
+    with Image.open(chart) as picture:
+        assert picture.size == (760, 400)
 
 
 def test_single_pictures_give_the_single_frame_line_and_say_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.evaluation.curves import over_the_offset
 from streamdeq.evaluation.latency import Latency, Percentiles
 from streamdeq.evaluation.plan import Plan, Sample
 from streamdeq.evaluation.protocol import Cell, Evaluation, Mode, Score
@@ -41,6 +42,23 @@ def test_the_table_shows_from_scratch_streaming_gain_and_nfe_and_marks_the_best_
         "",
         "single frame, by iterations: 1: 39.8, 2: 49.6, 14: 54.0*, 20: 54.0  (* the best)",
     ]
+
+
+def test_the_curves_are_streaming_over_the_offset_and_levels_from_zeros():
+    chart = over_the_offset(ROWS, "camvid-s")
+    assert chart is not None
+    assert chart.y_name == "mIoU"
+    found = {line.name: (line.points, line.dashed) for line in chart.lines}
+    assert found == {
+        "streaming, 1": (((0, 39.84), (10, 53.38)), False),
+        "from scratch, 1": (((0, 39.84), (10, 39.84)), True),
+        "streaming, 2": (((0, 49.6),), False),
+        "from scratch, 2": (((0, 49.6), (10, 49.6)), True),
+        "single frame, 14": (((0, 54.04), (10, 54.04)), True),
+    }
+    colours = {line.name: line.colour for line in chart.lines}
+    assert colours["streaming, 1"] == colours["from scratch, 1"] != colours["streaming, 2"]
+    assert over_the_offset(ROWS[:4], "pictures") is None
 
 
 def test_markdown_is_the_same_table_with_the_milliseconds_that_were_measured():

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -45,20 +46,25 @@ def eval(
     resamples: options.Resamples = 1000,
     markdown: options.Markdown = False,
     out: options.Out = None,
+    chart: Annotated[
+        Path | None, typer.Option("--chart", metavar="FILE", help="Draw the figure over the offset, as a PNG.")
+    ] = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Score a model while it streams: streamdeq eval camvid-s --data DIR."""
     import streamdeq
     from streamdeq.cli.progress import track
     from streamdeq.data.open import open_dataset
+    from streamdeq.evaluation.curves import draw_curves
     from streamdeq.evaluation.latency import measure, some_images
     from streamdeq.evaluation.plan import usual_offsets
     from streamdeq.evaluation.protocol import Settings, count_steps, evaluate
     from streamdeq.evaluation.report import Report, check_writable, make_notes, write
     from streamdeq.evaluation.table import figure_alone, make_rows, with_interval
 
-    if out is not None:
-        check_writable(out)
+    for file in (out, chart):
+        if file is not None:
+            check_writable(file)
     began = time.monotonic()
     dataset = open_dataset(data, split)
     settings = Settings(tuple(iterations), tuple(offsets or usual_offsets(dataset)), solver, size, batch, continuous)
@@ -75,6 +81,8 @@ def eval(
         write(report, out)
     show = with_interval if intervals else figure_alone
     typer.echo(report.markdown(show) if markdown else report.text(show))
+    if chart is not None:
+        draw_curves(report, chart)
 
 
 def _header(loaded: Any, model: str, data: str, split: str, size: int | str | None, seconds: float) -> Any:
