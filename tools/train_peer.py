@@ -57,15 +57,15 @@ def main() -> None:
 def train(
     network: nn.Module, loss_of: Callable[[Any, Tensor, Any], Tensor], recipe: Recipe, work: Work, seconds: float
 ) -> int:
-    """Optimiser steps until the time is over; returns their number."""
+    """Optimiser steps, one at least, until the time is over; returns their number."""
     optimizer = build_optimizer(network, recipe.optimizer)
     device = torch.device("cpu")
     began = time.monotonic()
     for step, batch in zip(count(), ahead(work.batch, range(10**9)), strict=False):
         through = (time.monotonic() - began) / seconds
-        if through >= 1:
+        if through >= 1 and step > 0:
             return step
-        rate = recipe.schedule.rate(recipe.optimizer.lr, int(through * recipe.steps), recipe.steps)
+        rate = recipe.schedule.rate(recipe.optimizer.lr, int(min(through, 1) * recipe.steps), recipe.steps)
         set_learning_rate(optimizer, rate)
         with autocast(recipe.precision, device):
             loss = loss_of(network, normalised(batch.images).contiguous(memory_format=LAYOUT), batch.targets)
