@@ -67,7 +67,7 @@ class Dataset:
         return {}
 
     @property
-    def of_class(self) -> Counter[int] | None:
+    def class_counts(self) -> Counter[int] | None:
         """How many pictures show each class, where each shows one and nothing has to be read to know which (there is
         no video then); else None."""
         return None

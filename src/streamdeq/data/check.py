@@ -78,7 +78,7 @@ def check(folder: Path, sample: int = 50, watch: Callable[[], None] = lambda: No
                 problems.append(str(error))
             watch()
     first = datasets[0]
-    whole = first.of_class
+    whole = first.class_counts
     if whole is not None:
         counts, unit = whole, "pictures"
     return Report(
@@ -141,7 +141,7 @@ def _missing(layout: Layout, folder: Path, datasets: list[Dataset]) -> tuple[str
         if len(dataset.samples) < whole:
             missing.append(f"{dataset.split}: {len(dataset.samples)} of {whole} labelled frames")
     clips = [clip for dataset in datasets for clip in dataset.clips]
-    if datasets[0].of_class is None and all(len(clip) == 1 for clip in clips):
+    if datasets[0].class_counts is None and all(len(clip) == 1 for clip in clips):
         missing.append("no films: single pictures can be trained on, but nothing can be streamed")
     try:
         return (*missing, *layout.unused(folder))

@@ -64,7 +64,7 @@ class PictureDataset(Dataset):
     """A split whose clips are pictures of one class each."""
 
     @property
-    def of_class(self) -> Counter[int]:
+    def class_counts(self) -> Counter[int]:
         return Counter(clip.target(0) for clip in self.clips)
 
 

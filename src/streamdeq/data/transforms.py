@@ -81,10 +81,10 @@ class Augmentation:
     """Scale, crop, flip and colour.
 
     At scale 1 the picture's shorter side becomes `size` pixels, or less where the longer one would be more than
-    `longest` (None: of any length); the scale is drawn log-uniformly from
-    `scale_range`, or uniformly from its steps of `scale_step`, and a window of `crop_hw` is cut at a uniform
-    place. Where the scaled picture is smaller than the window it sits top left, as at inference, and the rest
-    is `fill` in the image and 255 in the target. `flip` is the probability of a mirrored sample.
+    `longest` (None: of any length); the scale is drawn log-uniformly from `scale_range`, or uniformly from its steps
+    of `scale_step`, and a window of `crop_hw` is cut at a uniform place. Where the scaled picture is smaller than the
+    window it sits top left, as at inference, and the rest is `fill` in the image and 255 in the target. `flip` is the
+    probability of a mirrored sample.
     """
 
     crop_hw: tuple[int, int]

@@ -51,7 +51,9 @@ class Peer(ABC):
     @torch.no_grad()
     def answer(self, image: np.ndarray) -> Result:
         """The answer for a picture, (H, W, 3) uint8 RGB, in its own pixels."""
-        geometry = Geometry.fit((image.shape[0], image.shape[1]), self.spec.size, self.STRIDE, None, self.spec.longest)
+        geometry = Geometry.fit(
+            (image.shape[0], image.shape[1]), self.spec.size, self.STRIDE, longest=self.spec.longest
+        )
         picture = torch.from_numpy(np.ascontiguousarray(image)).to(self.device).permute(2, 0, 1)[None]
         x = tv.resize(picture, list(geometry.content_hw), antialias=True).float() / 255
         x = (x - self._mean) / self._std
