@@ -151,7 +151,7 @@ BEE_S_TUNE = replace(
     name="bee-s-tune",
     steps=640,
     optimizer=replace(BEE_S.optimizer, lr=4e-4),
-    streaming=CAMVID_S_TUNE.streaming,
+    streaming=Streaming(warm=0.7, cut=0.15, after=Uniform(1, 2), distil=5e-3, settle=6),  # the loss is near 1e-3
 )
 
 #: The same unrolled (UR) and implicit (IL), as their CamVid siblings are.
