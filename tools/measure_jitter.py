@@ -1,10 +1,11 @@
 """How steady streamed key points are on a video without labels, beside those of single frames. Writes JSON and a chart.
 
-    .venv/bin/python tools/measure_jitter.py human-s ../shared/data/human-balance/videos/cam0*.mp4 --boxes … --out NAME
-    .venv/bin/python tools/measure_jitter.py bee-s --data ../shared/data/bee-pose --split test --out docs/pose/jitter-bee-s
+    .venv/bin/python tools/measure_jitter.py MODEL street.mp4 --boxes person-s --out NAME
+    .venv/bin/python tools/measure_jitter.py bee-s --data ../shared/data/bee-pose --out docs/pose/jitter-bee-s
 
 Every source is a video of its own: a file, a folder, a quoted pattern. `--data` takes the clips of a data set instead,
-and the boxes of its labels; its labels are used for nothing else. Prints a table; `--out` writes NAME.json and NAME.png.
+and the boxes of its labels; its labels are used for nothing else. Prints a table; `--out` writes
+NAME.json and NAME.png.
 """
 
 import argparse
@@ -106,8 +107,8 @@ def _chart(model: str, rows: list[Steadiness]) -> Chart:
             lines.append(Line(name, points, colour, dashed=start == StartFrom.ZEROS, dots=True))
     level = rows[-1].figures["jitter %"]
     across = [float(n) for n in (rows[0].way.iterations, max(row.way.iterations for row in rows[:-1]))]
-    lines.append(Line("jitter, converged", tuple((x, level) for x in across), COLOURS[0], dashed=True))
-    title = f"{model}: acceleration of points, and how far from converged"
+    lines.append(Line("jitter, single at 20", tuple((x, level) for x in across), COLOURS[0], dashed=True))
+    title = f"{model}: acceleration of points, distance from converged"
     return Chart(title, "iterations per frame", "% of the crop's side", tuple(lines), y_range=_range(lines))
 
 

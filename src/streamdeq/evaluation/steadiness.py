@@ -61,11 +61,12 @@ class Unrest:
         self.points = 0
 
     def update(self, result: Sequence[Poses], target: Sequence[Poses]) -> None:
-        moved = accelerations(*result)
+        before, now, after = result
+        moved = accelerations(before, now, after)
         self.points += len(moved)
         self._jitter += moved.sum(axis=0)
-        self._converged += accelerations(*target).sum(axis=0)
-        self._distance += distances(result[1], target[1]).sum(axis=0)
+        self._converged += accelerations(target[0], target[1], target[2]).sum(axis=0)
+        self._distance += distances(now, target[1]).sum(axis=0)
 
     def merge(self, other: "Unrest") -> None:
         self._jitter = self._jitter + other._jitter
