@@ -12,6 +12,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def _of_files(model: Model, ways: list[Way], asked: argparse.Namespace) -> Itera
         where = None if asked.boxes is None else locate(asked.boxes)  # a detector's stream is of one video
         with open_source(source) as items:
             images = (item.image for item in items if isinstance(item, Frame))
-            yield source, watch(model, images, ways, where)
+            yield source, watch(model, islice(images, asked.frames), ways, where)
 
 
 def _of_data(model: Model, ways: list[Way], data: str, split: str) -> Iterator[tuple[str, Answers]]:
@@ -124,6 +125,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", help="a data set instead of videos")
     parser.add_argument("--split", default="test")
     parser.add_argument("--iterations", default="1,2,4,8")
+    parser.add_argument("--frames", type=int, help="of each video; all of them by default")
     parser.add_argument("--skip", type=int, default=5, help="frames at the beginning of a video that do not count")
     parser.add_argument("--out", type=Path, help="NAME of NAME.json and NAME.png")
     asked = parser.parse_args()
