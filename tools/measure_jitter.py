@@ -46,7 +46,7 @@ def main() -> None:
         raise StreamdeqError(f"expected a pose model, got {asked.model}, which is for {model.spec.task}")
     counts = [int(number) for number in asked.iterations.split(",")]
     ways = [Way(n) for n in counts] + [Way(n, StartFrom.ZEROS) for n in counts] + [CONVERGED]
-    videos = dict(_of_data(model, ways, asked.data, asked.split) if asked.data else _of_files(model, ways, asked))
+    videos = dict((_of_data if asked.data else _of_files)(model, ways, asked))
     rows = measure(list(videos.values()), CONVERGED, asked.skip)
     _print(rows)
     if asked.out is not None:
@@ -63,10 +63,11 @@ def _of_files(model: Model, ways: list[Way], asked: argparse.Namespace) -> Itera
             yield source, watch(model, islice(images, asked.frames), ways, where)
 
 
-def _of_data(model: Model, ways: list[Way], data: str, split: str) -> Iterator[tuple[str, Answers]]:
-    for clip in open_dataset(data, split).clips:
+def _of_data(model: Model, ways: list[Way], asked: argparse.Namespace) -> Iterator[tuple[str, Answers]]:
+    for clip in open_dataset(asked.data, asked.split).clips:
         if len(clip) >= LEAST:
-            yield clip.name, watch(model, (clip.image(t) for t in range(len(clip))), ways, _labelled(clip))
+            images = (clip.image(t) for t in range(len(clip))[: asked.frames])
+            yield clip.name, watch(model, images, ways, _labelled(clip))
 
 
 def _labelled(clip: Clip) -> Locate:
