@@ -64,8 +64,8 @@ class Cost:
     """What was measured for a case.
 
     Args:
-        total: the task's metric over all instances; `pieces` of each alone.
-        distances: of each, the mean distance of its points from the converged answer, in sides of the crop.
+        total: the task's metric over all instances; `pieces` of each frame alone.
+        distances: of each instance, the mean distance of its points from the converged answer, in sides of the crop.
     """
 
     total: Metric
@@ -87,8 +87,10 @@ def measure(model: Evaluated, clips: Sequence[InstanceClip], cases: Sequence[Cas
         target, converged = _target(clip), _streamed(single, frames[-1:], [clip.window], SETTLED)
         for case, engine in engines.items():
             answer = _streamed(engine, frames, windows_of(clip.window, case, len(frames), angle), case.iterations)
-            piece = costs[case].pieces[Sample(films.index(clip.clip), clip.last)] = model.task.metric()
+            piece = model.task.metric()
             piece.update(answer, target)
+            sample = Sample(films.index(clip.clip), clip.last)
+            costs[case].pieces.setdefault(sample, model.task.metric()).merge(piece)
             costs[case].total.merge(piece)
             costs[case].distances.append(float(distances(answer, converged)[:, 1].mean()))
     return costs

@@ -45,6 +45,7 @@ class Move:
         return moved.contiguous(memory_format=torch.channels_last) if channels_last else moved
 
 
+#: What an engine does if nothing else is said.
 MOVED = Move()
 
 
