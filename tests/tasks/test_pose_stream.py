@@ -4,31 +4,15 @@ import json
 
 import numpy as np
 import pytest
-import torch
-from small_models import frames, tiny_model
+from pose_models import FILM, NAMES, pose_model
+from small_models import tiny_model
 
 from streamdeq.api import Model
 from streamdeq.errors import StreamdeqError
-from streamdeq.models.architecture import Architecture
-from streamdeq.models.spec import ModelSpec
 from streamdeq.running import Run, RunOptions
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.status import Start
-from streamdeq.tasks import build_network
 from streamdeq.tasks.pose import Poses
-
-NAMES = ("head", "hand", "foot")
-FILM = [frame.image for frame in frames(6, hw=(96, 128))]
-
-
-def pose_model(precision: str = "fp32") -> Model:
-    torch.manual_seed(0)
-    arch = Architecture((8, 8, 16), groups=2, expansion=2)
-    head = {"width": 8, "sigma": 1.0, "skeleton": [[0, 1], [1, 2]]}
-    spec = ModelSpec("tiny-pose", "pose", arch, NAMES, ((9, 9, 9),) * 3, size=32, head=head)
-    network = build_network(spec)
-    torch.nn.init.normal_(network.head.final_layer.weight)  # maps with hills
-    return Model(network, spec, "cpu", precision)
 
 
 def moving(*starts: tuple[float, float]):

@@ -22,6 +22,7 @@ from streamdeq.latent import Latent
 from streamdeq.models.cells import Injection
 from streamdeq.solvers import Solver
 from streamdeq.solvers import Status as SolverStatus
+from streamdeq.streaming.carry import MOVED, Carry
 from streamdeq.streaming.geometry import HW, Geometry, Window
 from streamdeq.streaming.rows import Pool, Slots
 from streamdeq.streaming.status import Start, Status
@@ -67,6 +68,7 @@ class Engine:
         shorter_side: working size in pixels; None keeps every frame's own size.
         stride: canvas sides are padded to multiples of this.
         longest: what a frame's longer side is scaled to at the most; None for any length.
+        carry: what becomes of a latent whose window moves.
     """
 
     def __init__(
@@ -77,9 +79,11 @@ class Engine:
         shorter_side: int | None,
         stride: int,
         longest: int | None = None,
+        carry: Carry = MOVED,
     ) -> None:
         self.functions = functions
         self.solver = solver
+        self.carry = carry
         self._decode = decode
         self._shorter_side = shorter_side
         self._stride = stride
@@ -131,8 +135,8 @@ class Engine:
         after `reset`, when the frame's size has changed, or when the last solve failed.
 
         Args:
-            windows: what each row sees of its frame; None for all of it. Where one is not where it was, the latent
-                stays as it is and its next steps find out.
+            windows: what each row sees of its frame; None for all of it. Where one is not where it was, the latent is
+                moved with what it shows.
         """
         pairs = list(zip(rows, frames, strict=True))
         seen = windows or [None] * len(pairs)
@@ -235,6 +239,7 @@ class Engine:
             if start is Start.WARM:
                 # A solve that failed unread is known to the device only: choose there, without waiting for it.
                 z0 = zeros.where(state.status == SolverStatus.NONFINITE, state.answer)
+                z0 = self.carry(z0, row.geometry, geometry)
             row.pool.scatter([row.slot], Slots(self.solver.renew(state, None, z0), injection))
         row.geometry, row.poisoned = geometry, False
         return start
