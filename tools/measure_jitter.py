@@ -1,0 +1,135 @@
+"""How steady streamed key points are on a video without labels, beside those of single frames. Writes JSON and a chart.
+
+    .venv/bin/python tools/measure_jitter.py human-s ../shared/data/human-balance/videos/cam0*.mp4 --boxes … --out NAME
+    .venv/bin/python tools/measure_jitter.py bee-s --data ../shared/data/bee-pose --split test --out docs/pose/jitter-bee-s
+
+Every source is a video of its own: a file, a folder, a quoted pattern. `--data` takes the clips of a data set instead,
+and the boxes of its labels; its labels are used for nothing else. Prints a table; `--out` writes NAME.json and NAME.png.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import streamdeq
+from streamdeq.api import Model, locate
+from streamdeq.data.base import Clip
+from streamdeq.data.open import open_dataset
+from streamdeq.errors import StreamdeqError
+from streamdeq.evaluation.chart import COLOURS, Chart, Line, draw
+from streamdeq.evaluation.steadiness import TIMES, Answers, Steadiness, Way, measure, watch
+from streamdeq.files import atomic_path
+from streamdeq.frame import Frame
+from streamdeq.streaming.locate import NONE
+from streamdeq.streaming.options import StartFrom
+from streamdeq.streaming.regions import Locate, Located
+from streamdeq.training.log import surroundings
+from streamdeq.video import open_source
+
+CONVERGED = Way(20, StartFrom.ZEROS)
+#: A clip of fewer frames tells little about time.
+LEAST = 12
+
+
+def main() -> None:
+    asked = _arguments()
+    torch.set_num_threads(1)
+    model = streamdeq.load(asked.model)
+    if model.spec.task != "pose":
+        raise StreamdeqError(f"expected a pose model, got {asked.model}, which is for {model.spec.task}")
+    counts = [int(number) for number in asked.iterations.split(",")]
+    ways = [Way(n) for n in counts] + [Way(n, StartFrom.ZEROS) for n in counts] + [CONVERGED]
+    videos = dict(_of_data(model, ways, asked.data, asked.split) if asked.data else _of_files(model, ways, asked))
+    rows = measure(list(videos.values()), CONVERGED, asked.skip)
+    _print(rows)
+    if asked.out is not None:
+        frames = {name: len(video[CONVERGED]) for name, video in videos.items()}
+        header = {"model": model.spec.name, "frames": frames, "skip": asked.skip}
+        _write(asked.out, header | {"surroundings": surroundings(model.functions.device)}, rows)
+
+
+def _of_files(model: Model, ways: list[Way], asked: argparse.Namespace) -> Iterator[tuple[str, Answers]]:
+    for source in asked.sources:
+        where = None if asked.boxes is None else locate(asked.boxes)  # a detector's stream is of one video
+        with open_source(source) as items:
+            images = (item.image for item in items if isinstance(item, Frame))
+            yield source, watch(model, images, ways, where)
+
+
+def _of_data(model: Model, ways: list[Way], data: str, split: str) -> Iterator[tuple[str, Answers]]:
+    for clip in open_dataset(data, split).clips:
+        if len(clip) >= LEAST:
+            yield clip.name, watch(model, (clip.image(t) for t in range(len(clip))), ways, _labelled(clip))
+
+
+def _labelled(clip: Clip) -> Locate:
+    def where(frame: Frame) -> Located:
+        target = clip.target(frame.index)
+        return NONE if target is None else Located(target.boxes_xyxy, np.arange(len(target)))
+
+    return where
+
+
+def _print(rows: list[Steadiness]) -> None:
+    print(f"{rows[0].triples} times three frames")
+    print("| | iterations | jitter, px/frame² | % of the crop | times converged | from converged, px | % of the crop |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    for row in rows:
+        found, spread = row.figures, f"{row.times.low:.2f}–{row.times.high:.2f}" if row.times else ""
+        print(
+            f"| {row.way.name} | {row.way.iterations} | {found['jitter px']:.2f} | {found['jitter %']:.2f} | "
+            f"{found[TIMES]:.2f} ({spread}) | {found['distance px']:.2f} | {found['distance %']:.2f} |"
+        )
+
+
+def _write(out: Path, header: dict, rows: list[Steadiness]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(out.with_suffix(".json")) as part:
+        part.write_text(json.dumps(header | {"rows": [asdict(row) for row in rows]}, indent=1) + "\n", encoding="utf-8")
+    with atomic_path(out.with_suffix(".png")) as part:
+        draw(_chart(header["model"], rows)).save(part, "PNG")
+
+
+def _chart(model: str, rows: list[Steadiness]) -> Chart:
+    """Both figures, in percent of the crop's side, over the iterations."""
+    lines = []
+    for figure, colour in (("jitter %", COLOURS[1]), ("distance %", COLOURS[2])):
+        for start in (StartFrom.PREVIOUS, StartFrom.ZEROS):
+            ways = [row for row in rows if row.way.start == start and row.way != CONVERGED]
+            points = tuple((float(row.way.iterations), row.figures[figure]) for row in ways)
+            name = f"{figure.split()[0]}, {ways[0].way.name}"
+            lines.append(Line(name, points, colour, dashed=start == StartFrom.ZEROS, dots=True))
+    level = rows[-1].figures["jitter %"]
+    across = [float(n) for n in (rows[0].way.iterations, max(row.way.iterations for row in rows[:-1]))]
+    lines.append(Line("jitter, converged", tuple((x, level) for x in across), COLOURS[0], dashed=True))
+    title = f"{model}: acceleration of points, and how far from converged"
+    return Chart(title, "iterations per frame", "% of the crop's side", tuple(lines), y_range=_range(lines))
+
+
+def _range(lines: list[Line]) -> tuple[float, float]:
+    return 0.0, max(y for line in lines for _, y in line.points)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="a packaged model, or a weights file")
+    parser.add_argument("sources", nargs="*", help="videos")
+    parser.add_argument("--boxes", help="where the instances are: a file or a detector (see streamdeq run --boxes)")
+    parser.add_argument("--data", help="a data set instead of videos")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--iterations", default="1,2,4,8")
+    parser.add_argument("--skip", type=int, default=5, help="frames at the beginning of a video that do not count")
+    parser.add_argument("--out", type=Path, help="NAME of NAME.json and NAME.png")
+    asked = parser.parse_args()
+    if bool(asked.sources) == bool(asked.data):
+        parser.error("give either videos or --data")
+    return asked
+
+
+if __name__ == "__main__":
+    main()
