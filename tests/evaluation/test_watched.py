@@ -1,7 +1,6 @@
 """Jitter beside the scores: over whole clips, in the boxes of their labels, by the command a user types."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from pose_trees import NAMES, square_table
 from streamdeq.cli import eval
 from streamdeq.cli.main import build, guarded
 from streamdeq.data.open import open_dataset
+from streamdeq.data.poses import PoseClip
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.bootstrap import Interval
 from streamdeq.evaluation.steadiness import Steadiness, Way
@@ -79,11 +79,18 @@ def test_boxes_come_from_the_labels_with_the_numbers_of_the_instances(tmp_path):
     assert located.boxes_xyxy.tolist() == [[12, 11.5, 43, 12.5]]
     assert np.array_equal(labelled(film)(Frame(film.image(3), 3, 0.0)).boxes_xyxy, film.target(3).boxes_xyxy)
     assert np.array_equal(located.ids, film.target(2).instances)
-    unknown = replace(
-        film, poses={2: Keypoints(*(getattr(film.target(2), of) for of in ("xy", "visible", "boxes_xyxy")))}
-    )
-    assert labelled(unknown)(Frame(film.image(2), 2, 0.0)).ids is None
-    assert len(labelled(unknown)(Frame(film.image(3), 3, 0.0)).boxes_xyxy) == 0
+
+
+def test_a_frame_without_labels_has_the_boxes_of_the_next_that_has_and_nobody_is_after_the_last():
+    image, shown = np.zeros((40, 40, 3), np.uint8), np.array([[True, True], [False, False]])
+    boxes = np.array([[3, 4, 20, 30], [0, 0, 40, 40]], np.float32)
+    clip = PoseClip("rare", 25.0, 9, lambda t: image, {5: Keypoints(np.ones((2, 2, 2), np.float32), shown, boxes)})
+    where = labelled(clip)
+    for t in (0, 5):
+        located = where(Frame(image, t, 0.0))
+        assert located.boxes_xyxy.tolist() == [[3, 4, 20, 30]]  # and not of whom no point is labelled
+        assert located.ids is None
+    assert len(where(Frame(image, 6, 0.0)).boxes_xyxy) == 0
 
 
 def test_a_count_that_stands_for_converged_is_not_measured_twice():

@@ -74,8 +74,8 @@ def eval(
     dataset = open_dataset(data, split)
     settings = Settings(tuple(iterations), tuple(offsets or usual_offsets(dataset)), solver, size, batch, continuous)
     loaded = streamdeq.load(model, device, precision)
-    clips = watchable(dataset) if jitter else ()
     with track("eval", count_steps(loaded, dataset, settings), unit="steps", quiet=quiet) as advance:
+        clips = watchable(dataset) if jitter else ()  # refused before minutes of work, if at all
         evaluation = evaluate(loaded, dataset, settings, advance)
     times: tuple[Any, ...] = ()
     steady: tuple[Any, ...] = ()

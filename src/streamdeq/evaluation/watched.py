@@ -4,6 +4,7 @@ Every clip is streamed whole, with the boxes of its labels to look in. What the 
 clip is a video like any other, and only boxes are taken from its labels.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -68,12 +69,18 @@ def steadiness(
 
 
 def labelled(clip: Clip) -> Locate:
-    """Where the labels of a clip say that somebody is; nowhere in a frame that has none."""
+    """Where the labels of a frame say that somebody is; of one that has none, those of the next frame that has.
+
+    After the last labels of the clip nobody is anywhere.
+    """
+    frames = clip.labelled
 
     def where(frame: Frame) -> Located:
-        target = clip.target(frame.index)
-        if target is None:
+        place = bisect_left(frames, frame.index)
+        if place == len(frames):
             return NONE
+        target = clip.target(frames[place])
+        target = target[target.visible.any(axis=1)]
         known = bool((target.instances != UNKNOWN).all())
         return Located(_solid(target.boxes_xyxy), target.instances if known else None)
 
