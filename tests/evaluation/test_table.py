@@ -158,7 +158,7 @@ def test_streaming_through_whole_clips_has_a_column_of_its_own():
 def test_the_json_file_has_a_header_and_rows_with_the_promised_names(tmp_path):
     write(Report(HEADER, ROWS, (LATENCY,), ("a note",)), tmp_path / "new" / "table.json")
     found = json.loads((tmp_path / "new" / "table.json").read_text())
-    assert list(found) == ["format", "header", "rows", "latency", "notes"]
+    assert list(found) == ["format", "header", "rows", "latency", "notes", "jitter"]
     assert found["header"] == {
         "model": "camvid-s", "hash": "ab12", "data": "camvid", "split": "val", "size": 192, "precision": "bf16",
         "device": "cpu", "seconds": 12.3, "torch": "2.15", "threads": 2, "commit": None,

@@ -39,6 +39,9 @@ def eval(
     figure: Annotated[
         str | None, typer.Option("--figure", metavar="NAME", help="Which of the task's figures to show.")
     ] = None,
+    jitter: Annotated[
+        bool, typer.Option("--jitter", help="Poses: also how restless the points are over time, on whole clips.")
+    ] = False,
     latency: Annotated[bool, typer.Option("--latency", help="Measure milliseconds per frame as well.")] = False,
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Show each figure's 95 % bootstrap interval in the table.")
@@ -61,6 +64,8 @@ def eval(
     from streamdeq.evaluation.protocol import Settings, count_steps, evaluate
     from streamdeq.evaluation.report import Report, check_writable, make_notes, write
     from streamdeq.evaluation.table import figure_alone, make_rows, with_interval
+    from streamdeq.evaluation.watched import steadiness, watchable
+    from streamdeq.streaming.options import StreamOptions
 
     for file in (out, chart):
         if file is not None:
@@ -70,13 +75,18 @@ def eval(
     settings = Settings(tuple(iterations), tuple(offsets or usual_offsets(dataset)), solver, size, batch, continuous)
     loaded = streamdeq.load(model, device, precision)
     with track("eval", count_steps(loaded, dataset, settings), unit="steps", quiet=quiet) as advance:
+        clips = watchable(dataset) if jitter else ()  # refused before minutes of work, if at all
         evaluation = evaluate(loaded, dataset, settings, advance)
     times: tuple[Any, ...] = ()
+    steady: tuple[Any, ...] = ()
+    if jitter:
+        with track("jitter", sum(map(len, clips)), quiet=quiet) as advance:
+            steady = steadiness(loaded, clips, settings.iterations, StreamOptions(solver=solver, size=size), advance)
     if latency:
         images = some_images(dataset)
         times = tuple(measure(loaded, images, count, settings) for count in settings.iterations)
     header = _header(loaded, model, data, split, size, time.monotonic() - began)
-    report = Report(header, make_rows(evaluation, resamples, figure), times, make_notes(evaluation))
+    report = Report(header, make_rows(evaluation, resamples, figure), times, make_notes(evaluation), steady)
     if out is not None:
         write(report, out)
     show = with_interval if intervals else figure_alone

@@ -1,6 +1,7 @@
 """An evaluation as it is shown and kept: what was measured on what, the rows, the latency. Knows no network.
 
-The JSON file: `format`, `header`, `rows` (see `table.Row`), `latency` (see `latency.Latency`) and `notes`.
+The JSON file: `format`, `header`, `rows` (see `table.Row`), `latency` (see `latency.Latency`), `notes` and
+`jitter` (see `steadiness.Steadiness`).
 """
 
 import json
@@ -11,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation import table
+from streamdeq.evaluation import table, watched
 from streamdeq.evaluation.latency import Latency
 from streamdeq.evaluation.protocol import Evaluation
+from streamdeq.evaluation.steadiness import Steadiness
 from streamdeq.evaluation.table import Row, Show, figure_alone
 from streamdeq.files import atomic_path, ensure_folder
 
@@ -57,6 +59,7 @@ class Report:
     rows: tuple[Row, ...]
     latency: tuple[Latency, ...] = ()
     notes: tuple[str, ...] = ()
+    jitter: tuple[Steadiness, ...] = ()
 
     def to_json(self) -> str:
         parts = {
@@ -65,6 +68,7 @@ class Report:
             "rows": [asdict(row) for row in self.rows],
             "latency": [asdict(one) for one in self.latency],
             "notes": list(self.notes),
+            "jitter": [one.to_plain() for one in self.jitter],
         }
         return json.dumps(parts, indent=1, allow_nan=False) + "\n"
 
@@ -72,12 +76,14 @@ class Report:
         """For a terminal. `show`: how a figure is written."""
         below = self._below()
         shown = table.text(self.rows, self._ms(), show)
-        return "\n".join([self._title(), "", shown, *([""] if below else []), *below])
+        steady = ["", *table.aligned(watched.cells(self.jitter))] if self.jitter else []
+        return "\n".join([self._title(), "", shown, *steady, *([""] if below else []), *below])
 
     def markdown(self, show: Show = figure_alone) -> str:
         """For a README. `show`: how a figure is written."""
         below = [line for note in self._below() for line in ("", note)]
-        return "\n".join([table.markdown(self.rows, self._ms(), show), "", self._title(), *below])
+        steady = ["", *table.piped(watched.cells(self.jitter))] if self.jitter else []
+        return "\n".join([table.markdown(self.rows, self._ms(), show), *steady, "", self._title(), *below])
 
     def _title(self) -> str:
         head, row = self.header, self.rows[0]
@@ -93,7 +99,8 @@ class Report:
         return {one.iterations: one.total.p50 for one in self.latency} or None
 
     def _below(self) -> list[str]:
-        return [*(_split(one) for one in self.latency), *self.notes]
+        steady = [watched.note(self.jitter)] if self.jitter else []
+        return [*(_split(one) for one in self.latency), *steady, *self.notes]
 
 
 def make_notes(evaluation: Evaluation) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ A constant answer would be the steadiest of all: the two belong together. Knows 
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -42,6 +42,9 @@ class Way:
     def name(self) -> str:
         return "from scratch" if self.start == StartFrom.ZEROS else "streaming"
 
+
+#: What streams run with besides their way, where nothing else is said.
+USUAL = StreamOptions()
 
 #: The answers of every way for the frames of one video, in order.
 Answers = dict[Way, list[Poses]]
@@ -96,16 +99,28 @@ class Steadiness:
     times: Interval | None
     triples: int
 
+    def to_plain(self) -> dict[str, Any]:
+        """For JSON: a figure that does not exist is None."""
+        known = {name: None if math.isnan(value) else value for name, value in self.figures.items()}
+        return asdict(self) | {"figures": known}
 
-def watch(model: Streaming, images: Iterable[np.ndarray], ways: Sequence[Way], where: Locate | None = None) -> Answers:
+
+def watch(
+    model: Streaming,
+    images: Iterable[np.ndarray],
+    ways: Sequence[Way],
+    where: Locate | None = None,
+    options: StreamOptions = USUAL,
+) -> Answers:
     """A stream per way, all of them fed with the same frames and the same boxes.
 
     Args:
         where: says where the instances are, once a frame; None to look at the whole frame.
+        options: of every stream, besides its iterations and where it starts.
     """
     located = Located(np.zeros((0, 4)))
     boxes = None if where is None else lambda image: located
-    states = {way: model.begin(StreamOptions(way.iterations, start=way.start), boxes) for way in ways}
+    states = {way: model.begin(replace(options, iterations=way.iterations, start=way.start), boxes) for way in ways}
     answers: Answers = {way: [] for way in ways}
     for t, image in enumerate(images):
         frame = Frame(image, t, 0.0)
