@@ -4,31 +4,17 @@ import json
 
 import numpy as np
 import pytest
-import torch
-from small_models import frames, tiny_model
+from small_models import frames
+from small_poses import NAMES, pose_model
 
 from streamdeq.api import Model
 from streamdeq.errors import StreamdeqError
-from streamdeq.models.architecture import Architecture
-from streamdeq.models.spec import ModelSpec
 from streamdeq.running import Run, RunOptions
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.status import Start
-from streamdeq.tasks import build_network
 from streamdeq.tasks.pose import Poses
 
-NAMES = ("head", "hand", "foot")
 FILM = [frame.image for frame in frames(6, hw=(96, 128))]
-
-
-def pose_model(precision: str = "fp32") -> Model:
-    torch.manual_seed(0)
-    arch = Architecture((8, 8, 16), groups=2, expansion=2)
-    head = {"width": 8, "sigma": 1.0, "skeleton": [[0, 1], [1, 2]]}
-    spec = ModelSpec("tiny-pose", "pose", arch, NAMES, ((9, 9, 9),) * 3, size=32, head=head)
-    network = build_network(spec)
-    torch.nn.init.normal_(network.head.final_layer.weight)  # maps with hills
-    return Model(network, spec, "cpu", precision)
 
 
 def moving(*starts: tuple[float, float]):
@@ -136,18 +122,9 @@ def test_budgets_and_hand_work_go_over_all_rows():
         stream.iterate()
         by_hand = stream.read()
         assert (len(by_hand), by_hand.status.nfe) == (2, 2)
-        with pytest.raises(StreamdeqError, match="follows boxes cannot be saved"):
-            stream.state.save("never.safetensors")
         fork = stream.state.clone()
         stream.iterate()
         assert [row.evaluations for row in fork.rows] == [2, 2]
-
-
-def test_boxes_are_refused_where_whole_frames_are_looked_at():
-    with pytest.raises(StreamdeqError, match="segmentation looks at whole frames"):
-        tiny_model().stream(1, boxes=lambda image: [])
-    with pytest.raises(StreamdeqError, match="boxes: expected a file, a detection model or a function, got int"):
-        pose_model().stream(1, boxes=7)
 
 
 def test_a_run_with_boxes_from_a_file_leaves_a_video_and_lines(tmp_path):
@@ -160,6 +137,10 @@ def test_a_run_with_boxes_from_a_file_leaves_a_video_and_lines(tmp_path):
     assert lines[0]["instances"] == []
     [one] = lines[3]["instances"]
     assert (one["id"], sorted(one["keypoints"])) == (0, sorted(NAMES))
+    for line in lines:
+        parts = [line["latency_ms"][stage] for stage in ("locate", "inject", "solve", "head")]
+        assert line["answer_ms"] == pytest.approx(sum(parts), abs=0.003)
+    assert work.summary.latency_ms()["p99"] <= max(line["answer_ms"] for line in lines) + 0.001
     assert work.paths["video"].stat().st_size > 0
 
 
