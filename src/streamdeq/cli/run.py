@@ -45,8 +45,9 @@ Boxes = Annotated[
     str | None,
     typer.Option(
         "--boxes",
-        metavar="FILE|MODEL|frame",
-        help="Where the instances are, for poses: boxes in JSON, a detector, or the whole frame (the default).",
+        metavar="FILE|MODEL|labels|frame",
+        help="Where the instances are, for poses: boxes in JSON, a detector, the labels of the data set that holds the "
+        "source, or the whole frame (the default).",
     ),
 ]
 
