@@ -27,7 +27,7 @@ from streamdeq.training.recipes import RECIPES
 TURNS = 40
 
 
-def main(name: str = "bee-s", points: int = 32) -> None:
+def main(name: str, points: int) -> None:
     torch.set_num_threads(1)
     recipe = RECIPES[name]
     dtype = pick_dtype("auto", torch.device("cpu"))
@@ -105,4 +105,4 @@ def _application(recipe: Recipe, dtype: torch.dtype) -> Callable[[], None]:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2], *(int(text) for text in sys.argv[2:3]))
+    main(sys.argv[1] if sys.argv[1:] else "bee-s", int(sys.argv[2]) if sys.argv[2:] else 32)

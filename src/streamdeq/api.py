@@ -108,17 +108,20 @@ class Model:
         Raises:
             StreamdeqError: none of these, or this model looks at whole frames.
         """
-        wanted, named = choice or Choice(), isinstance(boxes, str | os.PathLike)
-        whole = boxes is None or (named and str(boxes) == "frame")
+        wanted = choice or Choice()
+        whole = boxes is None or (isinstance(boxes, str) and boxes == "frame")
         if not whole and not self.task.joins:
             raise StreamdeqError(f"{self.spec.task} looks at whole frames; boxes are for poses and their like")
-        if named and not whole and Path(boxes).suffix not in (".json", ".jsonl"):
-            boxes = load(boxes, self.functions.device.type, precision_of(self.functions.dtype))
+        if isinstance(boxes, str | os.PathLike) and not whole:
+            if Path(boxes).suffix in (".json", ".jsonl"):
+                boxes = read_boxes(boxes)
+            else:
+                boxes = load(boxes, self.functions.device.type, precision_of(self.functions.dtype))
         if isinstance(boxes, Model):
             return boxes._finder(wanted)
         if wanted != Choice():
             raise StreamdeqError("--conf, --classes and --track choose among a detector's boxes; --boxes names none")
-        return None if whole else read_boxes(boxes) if named else given_locator(boxes)
+        return None if whole else given_locator(boxes)
 
     def _finder(self, choice: Choice) -> Locator:
         """This model as what says where to look."""

@@ -92,7 +92,7 @@ def _place(clip: Clip, t: int) -> tuple[Path, int | None] | None:
 
 def _located(target: Boxes | Keypoints) -> Located:
     if isinstance(target, Keypoints):
-        target = target[target.visible.any(axis=1)]
+        target = target[np.flatnonzero(target.visible.any(axis=1))]
         boxes, ids = target.boxes_xyxy, target.instances
     else:
         target = target[~target.ignore]

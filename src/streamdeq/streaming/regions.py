@@ -86,7 +86,8 @@ class Follow:
     def _keys(self, followed: Followed, boxes: np.ndarray, ids: np.ndarray | None) -> tuple[list[int], int]:
         """A track's number for each box, and the number for the next new one."""
         if ids is not None:
-            return [int(number) for number in ids], followed.born
+            numbers = [int(number) for number in ids]
+            return numbers, max([followed.born, *(number + 1 for number in numbers)])
         keys: list[int | None] = [None] * len(boxes)
         if followed.tracks and len(boxes):
             iou = pairwise_iou(np.array([track.box for track in followed.tracks]), boxes)
