@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from small_poses import DETECTOR, SPEC, detector_network, pose_network
+from pose_parts import DETECTOR, SPEC, detector_network, pose_network
 from video.making_videos import write_video
 
 from streamdeq.cli.main import COMMANDS, build, guarded

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from box_trees import write_coco_video
+from pose_models import pose_model
 from pose_trees import HEADER, NAMES, square_table
-from small_poses import pose_model
 from video.making_videos import write_video
 
 from streamdeq.data.labelboxes import label_boxes

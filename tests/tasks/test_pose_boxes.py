@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from pose_models import pose_model
+from pose_parts import DETECTOR, detector, detector_network
 from small_models import frames, tiny_model
-from small_poses import DETECTOR, detector, detector_network, pose_model
 
 import streamdeq
 from streamdeq.api import Model

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from pose_parts import SPEC, pose_network
 from small_models import frames
-from small_poses import SPEC, pose_network
 from torch import Tensor
 
 from streamdeq.frame import Frame

@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from small_models import frames
-from small_poses import NAMES, pose_model
+from pose_models import FILM, NAMES, pose_model
 
 from streamdeq.api import Model
 from streamdeq.errors import StreamdeqError
@@ -14,8 +13,6 @@ from streamdeq.running import Run, RunOptions
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.status import Start
 from streamdeq.tasks.pose import Poses
-
-FILM = [frame.image for frame in frames(6, hw=(96, 128))]
 
 
 def moving(*starts: tuple[float, float]):

@@ -24,8 +24,8 @@ from streamdeq.streaming.regions import Located
 from streamdeq.video import open_source
 from streamdeq.video.images import ImageSource
 
-#: How many folders above its file a data set may begin.
-LEVELS = 4
+#: How many folders above a file its data set may begin: ImageNet-VID's are six deep.
+LEVELS = 6
 
 
 def label_boxes(source: Any) -> FromTable:
@@ -59,14 +59,13 @@ def _files(source: Any) -> tuple[Path, ...]:
 
 
 def _datasets(file: Path) -> tuple[Path, list[Dataset]]:
-    """The nearest folder above a file that is a data set, and its splits, those whose frames have boxes."""
+    """The nearest folder above a file that is a data set with boxes, and its splits; key points before objects."""
     for folder in file.parents[:LEVELS]:
-        for layout in LAYOUTS:
-            if layout.recognise(folder):
-                found = [layout.open(folder, split) for split in layout.splits(folder)]
-                if located := [dataset for dataset in found if dataset.task in ("pose", "detection")]:
-                    return folder, located
-                break
+        layouts = [layout for layout in LAYOUTS if layout.recognise(folder)]
+        found = [layout.open(folder, split) for layout in layouts for split in layout.splits(folder)]
+        for task in ("pose", "detection"):
+            if located := [dataset for dataset in found if dataset.task == task]:
+                return folder, located
     raise StreamdeqError(f"boxes: expected a data set with boxes or key points around {file}, found none")
 
 

@@ -1,36 +1,31 @@
-"""Pose models and detectors small enough to make in a test, with random weights but for what makes them answer."""
+"""A pose network and a detector small enough to make in a test, with random weights but for what makes them answer."""
 
 import torch
+from pose_models import pose_model
 
 from streamdeq.api import Model
-from streamdeq.models.architecture import Architecture
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.tasks import build_network
 
-NAMES = ("head", "hand", "foot")
-ARCHITECTURE = Architecture((8, 8, 16), groups=2, expansion=2)
-HEAD = {"width": 8, "sigma": 1.0, "skeleton": [[0, 1], [1, 2]]}
-SPEC = ModelSpec("tiny-pose", "pose", ARCHITECTURE, NAMES, ((9, 9, 9),) * 3, size=32, head=HEAD)
+#: Of `pose_models.pose_model`.
+SPEC = pose_model().spec
 
 SMALL_DETECTOR = {
     "channels": 16, "hidden": 32, "anchor_scales": [4.0], "finest": 16.0, "candidates": 60, "proposals": 40,
     "least_score": 0.0, "detections": 8,
 }  # fmt: skip
 DETECTOR = ModelSpec(
-    "tiny-boxes", "detection", ARCHITECTURE, ("cat", "dog"), ((0, 0, 0), (9, 9, 9)), size=32, head=SMALL_DETECTOR
+    "tiny-boxes", "detection", SPEC.architecture, ("cat", "dog"), ((0, 0, 0), (9, 9, 9)), size=32, head=SMALL_DETECTOR
 )
 
 
 def pose_network() -> Network:
+    """As trained, not folded."""
     torch.manual_seed(0)
     network = build_network(SPEC)
     torch.nn.init.normal_(network.head.final_layer.weight)  # maps with hills
     return network
-
-
-def pose_model(precision: str = "fp32") -> Model:
-    return Model(pose_network(), SPEC, "cpu", precision)
 
 
 def detector_network() -> Network:
