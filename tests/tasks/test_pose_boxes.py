@@ -85,18 +85,11 @@ def test_ids_of_a_tracker_are_the_ids_of_the_poses_from_its_second_frame_on():
         (pose_model, None, "boxes: expected a detection model, got 'tiny-pose', which is for pose"),
         (lambda: "people.txt", None, "unknown model 'people.txt'"),
         (lambda: "none.json", None, "expected a file of boxes, none.json cannot be read"),
-        (lambda: 7, None, "boxes: expected a file, a detection model or a function, got int"),
     ],
 )
 def test_what_says_nothing_about_boxes_is_refused_in_one_line(boxes, choice, message):
     with pytest.raises(StreamdeqError, match=message):
         pose_model().stream(1, boxes=boxes(), choice=choice)
-
-
-def test_boxes_are_refused_where_whole_frames_are_looked_at():
-    for boxes in (lambda image: [], "nowhere.safetensors"):
-        with pytest.raises(StreamdeqError, match="segmentation looks at whole frames"):
-            tiny_model().stream(1, boxes=boxes)
 
 
 # -- functions and files ---------------------------------------------------------------------------------------

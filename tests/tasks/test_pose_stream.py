@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from pose_models import FILM, NAMES, pose_model
+from small_models import tiny_model
 
 from streamdeq.api import Model
 from streamdeq.errors import StreamdeqError
@@ -147,7 +147,7 @@ def test_of_more_people_than_a_hundred_the_hundred_largest_are_answered():
 
 def test_points_that_nothing_is_seen_of_are_answered_with_low_scores_and_not_drawn():
     model = pose_model()
-    torch.nn.init.zeros_(model.functions.head.final_layer.weight)
+    model.functions.head.final_layer.weight.zero_()
     [answer, *_] = answers(model, lambda image: [(20, 20, 60, 70)])
     assert np.isfinite(answer.keypoints_xy).all()
     assert (answer.scores == 0).all()
@@ -170,6 +170,14 @@ def test_budgets_and_hand_work_go_over_all_rows():
         fork = stream.state.clone()
         stream.iterate()
         assert [row.evaluations for row in fork.rows] == [2, 2]
+
+
+def test_boxes_are_refused_where_whole_frames_are_looked_at():
+    for boxes in (lambda image: [], "nowhere.safetensors"):
+        with pytest.raises(StreamdeqError, match="segmentation looks at whole frames"):
+            tiny_model().stream(1, boxes=boxes)
+    with pytest.raises(StreamdeqError, match="boxes: expected a file, a detection model or a function, got int"):
+        pose_model().stream(1, boxes=7)
 
 
 def test_a_run_with_boxes_from_a_file_leaves_a_video_and_lines(tmp_path):
