@@ -94,17 +94,17 @@ class Run:
             StreamdeqError: an option that does not fit the model, or a place that cannot be written, at once.
         """
         chosen = self._options
-        boxes = self._boxes()
         from_zeros = replace(chosen.stream, start=StartFrom.ZEROS)
         began = perf_counter()
         try:
-            with (
-                self.source,
-                Stream(self._model.begin(chosen.stream, boxes), open_source) as stream,
-                Stream(self._model.begin(from_zeros, boxes), open_source) as scratch,
-                self._recorder() as recorder,
-            ):
-                yield self._process(stream, scratch, recorder)
+            with self.source:
+                boxes = self._boxes()
+                with (
+                    Stream(self._model.begin(chosen.stream, boxes), open_source) as stream,
+                    Stream(self._model.begin(from_zeros, boxes), open_source) as scratch,
+                    self._recorder() as recorder,
+                ):
+                    yield self._process(stream, scratch, recorder)
         finally:
             self.summary.seconds = perf_counter() - began
             self.summary.failed = self.source.stats.failed
