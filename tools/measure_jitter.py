@@ -1,11 +1,9 @@
 """How steady streamed key points are on a video without labels, beside those of single frames. Writes JSON and a chart.
 
     .venv/bin/python tools/measure_jitter.py MODEL street.mp4 --boxes person-s --out NAME
-    .venv/bin/python tools/measure_jitter.py bee-s --data ../shared/data/bee-pose --out docs/pose/jitter-bee-s
 
-Every source is a video of its own: a file, a folder, a quoted pattern. `--data` takes the clips of a data set instead,
-and the boxes of its labels; its labels are used for nothing else. Prints a table; `--out` writes
-NAME.json and NAME.png.
+Every source is a video of its own: a file, a folder, a quoted pattern. Prints a table; `--out` writes NAME.json and
+NAME.png. (On the clips of a labelled set: `streamdeq eval --jitter`.)
 """
 
 import argparse
@@ -15,27 +13,21 @@ from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import torch
 
 import streamdeq
-from streamdeq.api import Model, locate
-from streamdeq.data.base import Clip
-from streamdeq.data.open import open_dataset
+from streamdeq.api import Model
+from streamdeq.data.labelboxes import label_boxes
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.chart import COLOURS, Chart, Line, draw
 from streamdeq.evaluation.steadiness import TIMES, Answers, Steadiness, Way, measure, watch
 from streamdeq.files import atomic_path
 from streamdeq.frame import Frame
-from streamdeq.streaming.locate import NONE
 from streamdeq.streaming.options import StartFrom
-from streamdeq.streaming.regions import Locate, Located
 from streamdeq.training.log import surroundings
 from streamdeq.video import open_source
 
 CONVERGED = Way(20, StartFrom.ZEROS)
-#: A clip of fewer frames tells little about time.
-LEAST = 12
 
 
 def main() -> None:
@@ -46,7 +38,7 @@ def main() -> None:
         raise StreamdeqError(f"expected a pose model, got {asked.model}, which is for {model.spec.task}")
     counts = [int(number) for number in asked.iterations.split(",")]
     ways = [Way(n) for n in counts] + [Way(n, StartFrom.ZEROS) for n in counts] + [CONVERGED]
-    videos = dict((_of_data if asked.data else _of_files)(model, ways, asked))
+    videos = dict(_watched(model, ways, asked))
     rows = measure(list(videos.values()), CONVERGED, asked.skip)
     _print(rows)
     if asked.out is not None:
@@ -55,27 +47,13 @@ def main() -> None:
         _write(asked.out, header | {"surroundings": surroundings(model.functions.device)}, rows)
 
 
-def _of_files(model: Model, ways: list[Way], asked: argparse.Namespace) -> Iterator[tuple[str, Answers]]:
+def _watched(model: Model, ways: list[Way], asked: argparse.Namespace) -> Iterator[tuple[str, Answers]]:
     for source in asked.sources:
-        where = None if asked.boxes is None else locate(asked.boxes)  # a detector's stream is of one video
+        boxes = label_boxes(source) if asked.boxes == "labels" else asked.boxes
+        where = model.locator(boxes)  # anew for each: a detector's stream is of one video
         with open_source(source) as items:
             images = (item.image for item in items if isinstance(item, Frame))
             yield source, watch(model, islice(images, asked.frames), ways, where)
-
-
-def _of_data(model: Model, ways: list[Way], asked: argparse.Namespace) -> Iterator[tuple[str, Answers]]:
-    for clip in open_dataset(asked.data, asked.split).clips:
-        if len(clip) >= LEAST:
-            images = (clip.image(t) for t in range(len(clip))[: asked.frames])
-            yield clip.name, watch(model, images, ways, _labelled(clip))
-
-
-def _labelled(clip: Clip) -> Locate:
-    def where(frame: Frame) -> Located:
-        target = clip.target(frame.index)
-        return NONE if target is None else Located(target.boxes_xyxy, np.arange(len(target)))
-
-    return where
 
 
 def _print(rows: list[Steadiness]) -> None:
@@ -121,18 +99,13 @@ def _range(lines: list[Line]) -> tuple[float, float]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a packaged model, or a weights file")
-    parser.add_argument("sources", nargs="*", help="videos")
-    parser.add_argument("--boxes", help="where the instances are: a file or a detector (see streamdeq run --boxes)")
-    parser.add_argument("--data", help="a data set instead of videos")
-    parser.add_argument("--split", default="test")
+    parser.add_argument("sources", nargs="+", help="videos")
+    parser.add_argument("--boxes", help="where the instances are, as of streamdeq run --boxes")
     parser.add_argument("--iterations", default="1,2,4,8")
     parser.add_argument("--frames", type=int, help="of each video; all of them by default")
     parser.add_argument("--skip", type=int, default=5, help="frames at the beginning of a video that do not count")
     parser.add_argument("--out", type=Path, help="NAME of NAME.json and NAME.png")
-    asked = parser.parse_args()
-    if bool(asked.sources) == bool(asked.data):
-        parser.error("give either videos or --data")
-    return asked
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ if TYPE_CHECKING:
     from streamdeq.api import Model, load
     from streamdeq.errors import StreamdeqError
     from streamdeq.streaming.options import StreamOptions
+    from streamdeq.tasks import Choice
 
 __version__ = "0.1.0"
-__all__ = ["Model", "StreamOptions", "StreamdeqError", "__version__", "load"]
+__all__ = ["Choice", "Model", "StreamOptions", "StreamdeqError", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,6 +18,10 @@ def __getattr__(name: str) -> Any:
         from streamdeq import api
 
         return getattr(api, name)
+    if name == "Choice":
+        from streamdeq.tasks import Choice
+
+        return Choice
     if name == "StreamdeqError":
         from streamdeq.errors import StreamdeqError
 

@@ -21,16 +21,17 @@ from streamdeq.models.checkpoint import load_tensors, read_weights
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.functions import Functions
-from streamdeq.runtime.precision import pick_device, pick_dtype
+from streamdeq.runtime.precision import pick_device, pick_dtype, precision_of
 from streamdeq.solvers import Solver, make_solver
 from streamdeq.streaming.cut import make_cut_policy
 from streamdeq.streaming.engine import Engine
-from streamdeq.streaming.locate import FromFunction, read_boxes
+from streamdeq.streaming.locate import FromDetector, Locator, given_locator, read_boxes
 from streamdeq.streaming.options import DEFAULT_CAP, StreamOptions
-from streamdeq.streaming.regions import Locate, Regions
-from streamdeq.streaming.state import StreamState, read_state
+from streamdeq.streaming.regions import Regions
+from streamdeq.streaming.state import StreamState
+from streamdeq.streaming.statefile import read_state
 from streamdeq.streaming.stream import OnUpdate, Stream, advance, check_image
-from streamdeq.tasks import build_network, build_task
+from streamdeq.tasks import Choice, build_network, build_task
 from streamdeq.video import open_source
 
 
@@ -73,33 +74,70 @@ class Model:
         longest = self.spec.longest if size is None else None  # who names a size means it
         return Engine(self.functions, solver, decode, shorter_side, self.spec.architecture.stride, longest)
 
-    def stream(self, iterations: int | None = None, *, boxes: Any = None, **options: Unpack[Options]) -> Stream:
+    def stream(
+        self,
+        iterations: int | None = None,
+        *,
+        boxes: Any = None,
+        choice: Choice | None = None,
+        **options: Unpack[Options],
+    ) -> Stream:
         """A video: feed it frames in order, get an answer for each. Options as in `StreamOptions`.
 
         Args:
-            boxes: where the instances are, for a task that looks at each of them: see `begin`.
+            boxes, choice: where the instances are, for a task that looks at each of them: see `locator`.
 
         Raises:
             StreamdeqError: an option that does not exist, is out of range, or does not go with another.
         """
-        return Stream(self.begin(StreamOptions(iterations, **options), boxes), open_source)
+        return Stream(self.begin(StreamOptions(iterations, **options), self.locator(boxes, choice)), open_source)
 
     def iterations(self, options: StreamOptions) -> int:
         """What a frame gets; where a budget decides, at the most."""
         return options.iterations or (DEFAULT_CAP if options.dynamic else self.spec.iterations)
 
+    def locator(self, boxes: Any, choice: Choice | None = None) -> Locator | None:
+        """What says where to look in the frames of one video.
+
+        Args:
+            boxes: a file (see `streaming.locate`), the name or file of a detection model, such a model, or a function
+                of the picture that gives an array (N, 4) or an answer with `boxes_xyxy`; None or "frame" to look at
+                the whole frame.
+            choice: which of a detection model's boxes are looked at; as it shows them if None.
+
+        Raises:
+            StreamdeqError: none of these, or this model looks at whole frames.
+        """
+        wanted = choice or Choice()
+        whole = boxes is None or (isinstance(boxes, str) and boxes == "frame")
+        if not whole and not self.task.joins:
+            raise StreamdeqError(f"{self.spec.task} looks at whole frames; boxes are for poses and their like")
+        if isinstance(boxes, str | os.PathLike) and not whole:
+            if Path(boxes).suffix in (".json", ".jsonl"):
+                boxes = read_boxes(boxes)
+            else:
+                boxes = load(boxes, self.functions.device.type, precision_of(self.functions.dtype))
+        if isinstance(boxes, Model):
+            return boxes._finder(wanted)
+        if wanted != Choice():
+            raise StreamdeqError("--conf, --classes and --track choose among a detector's boxes; --boxes names none")
+        return None if whole else given_locator(boxes)
+
+    def _finder(self, choice: Choice) -> Locator:
+        """This model as what says where to look."""
+        if self.spec.task != "detection":
+            name, task = self.spec.name, self.spec.task
+            raise StreamdeqError(f"boxes: expected a detection model, got '{name}', which is for {task}")
+        return FromDetector(self.stream().step, self.task.chooser(choice))
+
     def begin(self, options: StreamOptions, boxes: Any = None) -> StreamState:
         """The state of a video that has not begun, for `step` or a `Stream`.
 
         Args:
-            boxes: a file (see `streaming.locate`), a detection model, or a function of the picture that gives an array
-                (N, 4) or an answer with `boxes_xyxy`; None to look at the whole frame.
+            boxes: see `locator`.
         """
-        regions = None
-        if boxes is not None:
-            if not self.task.joins:
-                raise StreamdeqError(f"{self.spec.task} looks at whole frames; boxes are for poses and their like")
-            regions = Regions(locate(boxes), self.task.join)
+        locate = self.locator(boxes)
+        regions = None if locate is None else Regions(locate, self.task.join)
         number = self.iterations(options)
         solver = make_solver(options.solver or self.spec.solver, number)
         budget = options.budget(solver.evaluations(number))
@@ -114,16 +152,27 @@ class Model:
     ) -> tuple[Any, StreamState]:
         """The functional core: (frame, state) → (result, state). The state given is consumed; `clone` it to keep it."""
         if not isinstance(frame, Frame):
-            status = state.row.status
-            frame = Frame(frame, 0 if status is None else status.frame_index + 1, 0.0)
+            frame = Frame(frame, state.next_index, 0.0)
         check_image(frame.image)
         return advance(frame, state, on_update)
 
-    def restore(self, saved: str | os.PathLike[str]) -> StreamState:
-        """A state written by `state.save`, on this model's device, to go on with as if nothing had happened."""
+    def restore(self, saved: str | os.PathLike[str], boxes: Any = None) -> StreamState:
+        """A state written by `state.save`, on this model's device, to go on with as if nothing had happened.
+
+        Args:
+            boxes: see `locator`; for a stream that followed some. What a detector remembers is not in the file.
+        """
         read = read_state(saved, self.spec.architecture, self.functions.device)
-        state = self.begin(read.options)
-        return replace(state, row=state.engine.adopt(read.content, read.row), value=read.value, seen=read.seen)
+        state = self.begin(read.options, boxes)
+        if (state.regions is None) != (read.followed is None):
+            what = "whole frames; give no boxes" if read.followed is None else "boxes; say which with boxes="
+            raise StreamdeqError(f"{saved} is the state of a stream that looks at {what}")
+        rows = [state.engine.adopt(content, row) for row, content in read.rows]
+        state = replace(state, value=read.value, seen=read.seen, next_index=read.next_index)
+        if state.regions is None or read.followed is None:
+            return replace(state, row=rows[0])
+        of_track = {track.key: row for track, row in zip(read.followed.tracks, rows, strict=True)}
+        return replace(state, regions=replace(state.regions, followed=read.followed, rows=of_track))
 
     def solve(
         self,
@@ -139,18 +188,6 @@ class Model:
     def draw(self, image: np.ndarray, result: Any) -> np.ndarray:
         """The frame with the answer on it, as a new array."""
         return self.task.draw(image, result)
-
-
-def locate(boxes: Any) -> Locate:
-    """What says where to look, from what a user gives."""
-    if isinstance(boxes, Model):
-        return FromFunction(boxes.stream())
-    if isinstance(boxes, str | os.PathLike):
-        suffix = Path(boxes).suffix
-        return read_boxes(boxes) if suffix in (".json", ".jsonl") else FromFunction(load(boxes).stream())
-    if callable(boxes):
-        return FromFunction(boxes)
-    raise StreamdeqError(f"boxes: expected a file, a detection model or a function, got {type(boxes).__name__}")
 
 
 def load(name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Model:

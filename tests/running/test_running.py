@@ -188,6 +188,9 @@ def test_the_summary_counts_times_and_means() -> None:
     assert latency["p95"] == pytest.approx(7 + 0.9 * 6)
     assert summary.nfe.mean == 2
     summary.stages_s["encode"].add(0.003)
+    assert list(summary.stage_ms()) == [stage for stage in STAGES if stage not in ("locate", "draw")]
+    summary.count(0.010, replace(STATUS, locate_s=0.020))
+    assert summary.latency_ms()["p99"] > 20  # what says where to look is waited for, too
     assert list(summary.stage_ms()) == [stage for stage in STAGES if stage != "draw"]
 
 

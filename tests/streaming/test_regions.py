@@ -53,6 +53,19 @@ def test_given_ids_are_the_numbers():
     assert [sorted(windows) for windows in seen] == [[4, 7], [4], [5]]
 
 
+def test_a_box_without_an_id_gets_none_that_was_given():
+    policy, a, b = Follow(), (10, 10, 60, 90), (150, 20, 210, 120)
+    followed = policy.update(Followed(), Located(np.array([a], float), np.array([0])), HW)
+    followed = policy.update(followed, Located(np.array([b, a], float)), HW)
+    assert {track.key: track.box for track in followed.tracks} == {0: a, 1: b}
+
+
+def test_a_box_that_its_tracker_is_not_sure_of_is_left_out():
+    a, b = (10, 10, 60, 90), (150, 20, 210, 120)
+    seen = follow([a, b], [a, b], ids=[[-1, -1], [-1, 3]])
+    assert [sorted(windows) for windows in seen] == [[], [3]]
+
+
 def test_patience_holds_a_window_for_a_box_that_was_missed():
     a = (10, 10, 60, 90)
     seen = follow([a], [], [a], [], [], [], policy=Follow(patience=2))

@@ -109,6 +109,53 @@ def test_forty_people_are_answered_at_once():
     same(answer, place, alone, 0)
 
 
+def test_boxes_that_show_nothing_are_left_out_and_change_nothing_for_the_others():
+    model, good = pose_model(), (20, 20, 60, 70)
+    bad = [
+        (50, 50, 50, 90),
+        (50, 50, 90, 50),
+        (-80, 10, -5, 60),
+        (200, 0, 400, 90),
+        (90, 50, 50, 90),
+        (0, 0, np.nan, 9),
+    ]
+    for answer, alone in zip(
+        answers(model, lambda image: [*bad[:3], good, *bad[3:]]), answers(model, lambda image: [good]), strict=True
+    ):
+        assert len(answer) == 1
+        same(answer, 0, alone, 0)
+
+
+def test_of_a_box_partly_outside_the_part_inside_is_looked_at():
+    model = pose_model()
+    [answer, *_] = answers(model, lambda image: [(-60, 30, 40, 70)])
+    [inside, *_] = answers(model, lambda image: [(0, 30, 40, 70)])
+    assert answer.crops_xyxy.tolist() == [[-5, 25, 45, 75]]
+    same(answer, 0, inside, 0)
+    # What of the crop lies outside the frame is black.
+    black = np.zeros((50, 50, 3), np.uint8)
+    black[:, 5:] = FILM[0][25:75, :45]
+    corner = np.array((-5, 25))
+    assert np.allclose(answer.keypoints_xy - corner, model.solve(black, 2).keypoints_xy, atol=1e-3)
+
+
+def test_of_more_people_than_a_hundred_the_hundred_largest_are_answered():
+    boxes = [(n % 12 * 10, n // 12 * 8, n % 12 * 10 + 6 + n / 20, n // 12 * 8 + 8) for n in range(120)]
+    with pose_model().stream(1, boxes=lambda image: boxes) as stream:
+        assert len(stream(FILM[0])) == 100
+
+
+def test_points_that_nothing_is_seen_of_are_answered_with_low_scores_and_not_drawn():
+    model = pose_model()
+    model.functions.head.final_layer.weight.zero_()
+    [answer, *_] = answers(model, lambda image: [(20, 20, 60, 70)])
+    assert np.isfinite(answer.keypoints_xy).all()
+    assert (answer.scores == 0).all()
+    assert np.array_equal(model.draw(FILM[0], answer), FILM[0])
+    [record] = model.task.record(answer)["instances"]
+    assert [point[2] for point in record["keypoints"].values()] == [0, 0, 0]
+
+
 def test_budgets_and_hand_work_go_over_all_rows():
     model, places = pose_model(), ((5, 5), (60, 20))
     with model.stream(20, tolerance=1e-2, boxes=moving(*places)) as stream:
@@ -120,16 +167,15 @@ def test_budgets_and_hand_work_go_over_all_rows():
         stream.iterate()
         by_hand = stream.read()
         assert (len(by_hand), by_hand.status.nfe) == (2, 2)
-        with pytest.raises(StreamdeqError, match="follows boxes cannot be saved"):
-            stream.state.save("never.safetensors")
         fork = stream.state.clone()
         stream.iterate()
         assert [row.evaluations for row in fork.rows] == [2, 2]
 
 
 def test_boxes_are_refused_where_whole_frames_are_looked_at():
-    with pytest.raises(StreamdeqError, match="segmentation looks at whole frames"):
-        tiny_model().stream(1, boxes=lambda image: [])
+    for boxes in (lambda image: [], "nowhere.safetensors"):
+        with pytest.raises(StreamdeqError, match="segmentation looks at whole frames"):
+            tiny_model().stream(1, boxes=boxes)
     with pytest.raises(StreamdeqError, match="boxes: expected a file, a detection model or a function, got int"):
         pose_model().stream(1, boxes=7)
 
@@ -144,6 +190,10 @@ def test_a_run_with_boxes_from_a_file_leaves_a_video_and_lines(tmp_path):
     assert lines[0]["instances"] == []
     [one] = lines[3]["instances"]
     assert (one["id"], sorted(one["keypoints"])) == (0, sorted(NAMES))
+    for line in lines:
+        parts = [line["latency_ms"][stage] for stage in ("locate", "inject", "solve", "head")]
+        assert line["answer_ms"] == pytest.approx(sum(parts), abs=0.003)
+    assert work.summary.latency_ms()["p99"] <= max(line["answer_ms"] for line in lines) + 0.001
     assert work.paths["video"].stat().st_size > 0
 
 

@@ -99,11 +99,12 @@ def _header(loaded: Any, model: str, data: str, split: str, size: int | str | No
     from streamdeq.evaluation.report import Header
     from streamdeq.models import zoo
     from streamdeq.models.checkpoint import digest, read_weights
+    from streamdeq.runtime.precision import precision_of
     from streamdeq.training.log import surroundings
 
     _, tensors = read_weights(zoo.find(model))
     functions, spec = loaded.functions, loaded.spec
-    precision = {"bfloat16": "bf16", "float32": "fp32"}[str(functions.dtype).removeprefix("torch.")]
+    precision = str(precision_of(functions.dtype))
     side = spec.size if size is None else size
     place = surroundings(functions.device)
     return Header(spec.name, digest(tensors), data, split, side, precision, str(functions.device), seconds, place)

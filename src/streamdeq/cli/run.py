@@ -29,7 +29,10 @@ Write = Annotated[
     ),
 ]
 Conf = Annotated[
-    float | None, typer.Option("--conf", metavar="X", help="Detections: the least score, 0-1, to show; default 0.5.")
+    float | None,
+    typer.Option(
+        "--conf", metavar="X", help="Detections (of --boxes, too): the least score, 0-1, to show; default 0.5."
+    ),
 ]
 Classes = Annotated[
     str | None, typer.Option("--classes", metavar="NAME,NAME,…", help="Detections: these classes alone.")
@@ -41,7 +44,10 @@ Compare = Annotated[
 Boxes = Annotated[
     str | None,
     typer.Option(
-        "--boxes", metavar="FILE|MODEL", help="Where the instances are, for poses: boxes in JSON, or a detector."
+        "--boxes",
+        metavar="FILE|MODEL|labels|frame",
+        help="Where the instances are, for poses: boxes in JSON, a detector, the labels of the data set that holds the "
+        "source, or the whole frame (the default).",
     ),
 ]
 

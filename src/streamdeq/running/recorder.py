@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.frame import Failure, Frame, Gap, Item
-from streamdeq.running.summary import Summary
+from streamdeq.running.summary import Summary, stages_of
 from streamdeq.running.watching import Drawing, Watcher
 from streamdeq.tasks import Result, Task
 from streamdeq.video import (
@@ -128,14 +128,7 @@ class Recorder(Sink[Entry]):
         result: Result = item.result
         status = result.status
         age_s = None if frame.captured_s is None else item.answered_s - frame.captured_s
-        stages = {
-            "decode": frame.decode_s,
-            "inject": status.inject_s,
-            "solve": status.solve_s,
-            "head": status.read_s,
-            "draw": draw_s,
-            "encode": encode_s,
-        }
+        stages = {**stages_of(frame.decode_s, status), "draw": draw_s, "encode": encode_s}
         return {
             "index": status.frame_index,
             "time_s": status.time_s,
@@ -148,6 +141,7 @@ class Recorder(Sink[Entry]):
             "cut": status.cut,
             "gap_s": status.gap_s,
             "dropped_before": frame.dropped_before,
+            "answer_ms": round(status.answer_s * 1e3, 3),
             "age_ms": None if age_s is None else round(age_s * 1e3, 3),
             "latency_ms": {stage: round(seconds * 1e3, 3) for stage, seconds in stages.items()},
             **self._task.record(result),

@@ -9,12 +9,14 @@ from time import monotonic, perf_counter
 from typing import Any
 
 from streamdeq.api import Model
+from streamdeq.data.labelboxes import label_boxes
 from streamdeq.errors import StreamdeqError
 from streamdeq.frame import Frame, Item
 from streamdeq.running.naming import check_not_source, output_name
 from streamdeq.running.recorder import Entry, Recorder
 from streamdeq.running.summary import Summary
 from streamdeq.running.watching import Watcher
+from streamdeq.streaming.locate import Locator, Shared
 from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.streaming.stream import Stream
 from streamdeq.tasks import Choice
@@ -34,9 +36,10 @@ class RunOptions:
         write: which of video, jsonl, png, mot.
         max_frames: stop after so many frames.
         compare: beside the stream, solve every frame from scratch with the same number of iterations.
-        boxes: where the instances are, for a task that looks at each of them (see `Model.begin`).
         live: which frames of a live source are taken, and how long it is waited for.
-        choice: what of the answers is shown and written, where they are of instances.
+        choice: what of a detector's answers is shown and written, or looked at where a detector gives the boxes.
+        boxes: where the instances are, for a task that looks at each of them: as for `Model.locator`, or "labels" for
+            those of the data set that the source's files belong to.
     """
 
     stream: StreamOptions = field(default_factory=StreamOptions)
@@ -94,13 +97,14 @@ class Run:
         from_zeros = replace(chosen.stream, start=StartFrom.ZEROS)
         began = perf_counter()
         try:
-            with (
-                self.source,
-                Stream(self._model.begin(chosen.stream, chosen.boxes), open_source) as stream,
-                Stream(self._model.begin(from_zeros, chosen.boxes), open_source) as scratch,
-                self._recorder() as recorder,
-            ):
-                yield self._process(stream, scratch, recorder)
+            with self.source:
+                boxes = self._boxes()
+                with (
+                    Stream(self._model.begin(chosen.stream, boxes), open_source) as stream,
+                    Stream(self._model.begin(from_zeros, boxes), open_source) as scratch,
+                    self._recorder() as recorder,
+                ):
+                    yield self._process(stream, scratch, recorder)
         finally:
             self.summary.seconds = perf_counter() - began
             self.summary.failed = self.source.stats.failed
@@ -109,8 +113,18 @@ class Run:
             self.summary.reconnects = self.source.stats.reconnects
             self.summary.note = self.source.stats.note
 
+    def _boxes(self) -> Locator | None:
+        """What says where to look, once per frame for both streams."""
+        choice = self._options.choice if self._model.task.joins else None
+        boxes = self._options.boxes
+        if isinstance(boxes, str) and boxes == "labels":
+            boxes = label_boxes(self._spec)
+        found = self._model.locator(boxes, choice)
+        return None if found is None else Shared(found)
+
     def _process(self, stream: Stream, scratch: Stream, recorder: ThreadedSink[Entry]) -> Iterator[Any]:
-        choose, choose_scratch = (self._model.task.chooser(self._options.choice) for _ in range(2))
+        choice = Choice() if self._model.task.joins else self._options.choice  # of the boxes, there
+        choose, choose_scratch = (self._model.task.chooser(choice) for _ in range(2))
         for item in self._items():
             if self._watcher:
                 wish = self._watcher.wish()

@@ -7,8 +7,9 @@ import numpy as np
 
 from streamdeq.streaming.status import Status
 
-#: The stages of a frame, in order. `draw` and `encode` run beside the others, on a thread of their own.
-STAGES = ("decode", "inject", "solve", "head", "draw", "encode")
+#: The stages of a frame, in order; `locate` where boxes say where to look. `draw` and `encode` run beside the others,
+#: on a thread of their own.
+STAGES = ("decode", "locate", "inject", "solve", "head", "draw", "encode")
 #: Medians and percentiles are over this many frames at the end: memory stays flat however long a run is.
 WINDOW = 10_000
 
@@ -42,7 +43,7 @@ class Summary:
         seconds: wall time of the whole run.
         note: what the source had to say at its end, such as that a file was cut short.
         stages_s: seconds per frame of every stage.
-        answer_s: seconds from having a frame to having its answer: inject, solve and head.
+        answer_s: seconds from having a frame to having its answer: locate, inject, solve and head.
     """
 
     processed: int = 0
@@ -68,9 +69,9 @@ class Summary:
     def count(self, decode_s: float, status: Status) -> None:
         """Add a processed frame; what drawing and encoding took is added by who does it."""
         self.processed += 1
-        for stage, seconds in zip(STAGES, (decode_s, status.inject_s, status.solve_s, status.read_s), strict=False):
+        for stage, seconds in stages_of(decode_s, status).items():
             self.stages_s[stage].add(seconds)
-        self.answer_s.add(status.inject_s + status.solve_s + status.read_s)
+        self.answer_s.add(status.answer_s)
         self.nfe.add(status.nfe)
         self.residual.add(status.residual)
 
@@ -81,3 +82,10 @@ class Summary:
     def stage_ms(self) -> dict[str, float]:
         """Median milliseconds per frame of every stage that took place."""
         return {stage: 1e3 * series.percentile(50) for stage, series in self.stages_s.items() if series.count}
+
+
+def stages_of(decode_s: float, status: Status) -> dict[str, float]:
+    """Seconds of every stage that took place, up to the answer."""
+    located = {} if status.locate_s is None else {"locate": status.locate_s}
+    solved = {"inject": status.inject_s, "solve": status.solve_s, "head": status.read_s}
+    return {"decode": decode_s, **located, **solved}

@@ -41,6 +41,11 @@ def pick_dtype(precision: str, device: torch.device) -> torch.dtype:
     return torch.float32
 
 
+def precision_of(dtype: torch.dtype) -> str:
+    """The precision that gives this number format."""
+    return Precision.BF16 if dtype == torch.bfloat16 else Precision.FP32
+
+
 def has_bf16(device: torch.device) -> bool:
     """Whether bfloat16 convolutions run in hardware."""
     if device.type == "cuda":

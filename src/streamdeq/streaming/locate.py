@@ -1,4 +1,4 @@
-"""Where boxes come from: a file, a function, a detector's stream. Knows no task; a detector's answers have boxes_xyxy.
+"""Where boxes come from: a file, a function, a detector. Knows no task; a detector's answers have boxes_xyxy.
 
 A file is JSON, `{"0": [[left, top, right, bottom], …], "1": …}` by frame number, or JSON lines as `streamdeq run`
 writes them for a detector: `{"index": 0, "objects": [{"box_xyxy": […], "id": 3}, …]}`, ids where there are any. A frame
@@ -7,6 +7,7 @@ that is not in it has no boxes.
 
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,15 @@ from streamdeq.streaming.regions import Located
 NONE = Located(np.zeros((0, 4)))
 
 
+class Locator(ABC):
+    """Says where to look in the frames of one video, in order."""
+
+    @abstractmethod
+    def __call__(self, frame: Frame) -> Located: ...
+
+
 @dataclass(frozen=True, eq=False)
-class FromTable:
+class FromTable(Locator):
     """Boxes by frame number."""
 
     table: Mapping[int, Located]
@@ -32,17 +40,67 @@ class FromTable:
 
 
 @dataclass(frozen=True, eq=False)
-class FromFunction:
+class FromFunction(Locator):
     """What a function of the picture (H, W, 3) gives: an array (N, 4), or an answer with `boxes_xyxy` and `ids`."""
 
     function: Callable[[np.ndarray], Any]
 
     def __call__(self, frame: Frame) -> Located:
-        given = self.function(frame.image)
-        boxes = getattr(given, "boxes_xyxy", None)
-        if boxes is not None:
-            return Located(boxes, getattr(given, "ids", None))
+        return given_as(self.function(frame.image))
+
+
+@dataclass(frozen=True, eq=False)
+class FromDetector(Locator):
+    """What a detector finds in a frame, `detect`, as `choose` leaves it: the sure ones, some classes, with ids."""
+
+    detect: Callable[[Frame], Any]
+    choose: Callable[[Any], Any]
+
+    def __call__(self, frame: Frame) -> Located:
+        return given_as(self.choose(self.detect(frame)))
+
+
+class Shared(Locator):
+    """One answer per frame, however many streams of the same video ask for it."""
+
+    def __init__(self, locator: Locator) -> None:
+        self._locator = locator
+        self._frame: Frame | None = None
+        self._located = NONE
+
+    def __call__(self, frame: Frame) -> Located:
+        if frame is not self._frame:
+            self._frame, self._located = frame, self._locator(frame)
+        return self._located
+
+
+def given_locator(given: Any) -> Locator:
+    """A function of the picture, or what is a locator already.
+
+    Raises:
+        StreamdeqError: neither.
+    """
+    if isinstance(given, Locator):
+        return given
+    if callable(given):
+        return FromFunction(given)
+    raise StreamdeqError(f"boxes: expected a file, a detection model or a function, got {type(given).__name__}")
+
+
+def given_as(given: Any) -> Located:
+    """Boxes as somebody's function gives them.
+
+    Raises:
+        StreamdeqError: neither an array (N, 4) nor an answer with `boxes_xyxy`.
+    """
+    boxes = getattr(given, "boxes_xyxy", None)
+    if boxes is not None:
+        return Located(boxes, getattr(given, "ids", None))
+    try:
         return Located(np.asarray(given, np.float64).reshape(-1, 4))
+    except (TypeError, ValueError) as error:
+        got = f"an array {given.shape}" if isinstance(given, np.ndarray) else type(given).__name__
+        raise StreamdeqError(f"boxes: expected an array (N, 4) or an answer with boxes_xyxy, got {got}") from error
 
 
 def read_boxes(path: str | os.PathLike[str]) -> FromTable:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from streamdeq.boxes import pairwise_iou
+from streamdeq.boxes import UNKNOWN, pairwise_iou
 from streamdeq.errors import StreamdeqError
 from streamdeq.frame import Frame
 from streamdeq.streaming.engine import Row
@@ -20,7 +20,10 @@ from streamdeq.streaming.status import Start, Status
 
 
 class Located(NamedTuple):
-    """Boxes (N, 4), left, top, right, bottom in the frame's pixels; ids (N,) where whoever gives them knows them."""
+    """Boxes (N, 4), left, top, right, bottom in the frame's pixels; ids (N,) where whoever gives them knows them.
+
+    `UNKNOWN` is the id of a box that a tracker is not sure of yet: it is left out.
+    """
 
     boxes_xyxy: np.ndarray
     ids: np.ndarray | None = None
@@ -83,7 +86,8 @@ class Follow:
     def _keys(self, followed: Followed, boxes: np.ndarray, ids: np.ndarray | None) -> tuple[list[int], int]:
         """A track's number for each box, and the number for the next new one."""
         if ids is not None:
-            return [int(number) for number in ids], followed.born
+            numbers = [int(number) for number in ids]
+            return numbers, max([followed.born, *(number + 1 for number in numbers)])
         keys: list[int | None] = [None] * len(boxes)
         if followed.tracks and len(boxes):
             iou = pairwise_iou(np.array([track.box for track in followed.tracks]), boxes)
@@ -109,7 +113,7 @@ class Follow:
 
 
 def usable(located: Located, frame_hw: HW, most: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Boxes cut to the frame, without those that show nothing; of several with one id the first.
+    """Boxes cut to the frame, without those that show nothing or are unsure; of several with one id the first.
 
     Raises:
         StreamdeqError: no (N, 4) array, or another number of ids.
@@ -124,6 +128,7 @@ def usable(located: Located, frame_hw: HW, most: int) -> tuple[np.ndarray, np.nd
     sizes = cut[:, 2:] - cut[:, :2]
     kept = np.flatnonzero(finite & (sizes > 0).all(axis=1))
     if ids is not None:
+        kept = kept[ids[kept] != UNKNOWN]
         _, first = np.unique(ids[kept], return_index=True)
         kept = kept[np.sort(first)]
     if len(kept) > most:
@@ -137,13 +142,15 @@ Join = Callable[[Sequence[Any], Sequence[int], HW, Status], Any]
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """The regions of a stream between two frames. `rows` holds a row of the engine for each track, by its number."""
+    """The regions of a stream between two frames. `rows` holds a row of the engine for each track, by its number;
+    `locate_s` is how many seconds the latest frame's boxes took."""
 
     locate: Locate
     join: Join
     policy: Follow = field(default_factory=Follow)
     followed: Followed = field(default_factory=Followed)
     rows: Mapping[int, Row] = field(default_factory=dict)
+    locate_s: float = 0.0
 
     @property
     def windows(self) -> list[Window]:

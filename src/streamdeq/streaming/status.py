@@ -35,6 +35,7 @@ class Status:
         failed: the solve met a non-finite value; the answer is the last finite one and the next frame starts cold.
         cut: the frame was taken for the first of a new shot.
         gap_s: seconds the source was away before this frame.
+        locate_s: seconds it took to say where to look; None where whole frames are looked at.
         inject_s, solve_s: seconds spent on this frame so far.
         head_s, decode_s: seconds the answer took, until the task's outputs and from them to it.
     """
@@ -49,6 +50,7 @@ class Status:
     failed: bool = False
     cut: bool = False
     gap_s: float = 0.0
+    locate_s: float | None = None
     inject_s: float = 0.0
     solve_s: float = 0.0
     head_s: float = 0.0
@@ -58,3 +60,8 @@ class Status:
     def read_s(self) -> float:
         """Seconds the answer took."""
         return self.head_s + self.decode_s
+
+    @property
+    def answer_s(self) -> float:
+        """Seconds from having the frame to having its answer."""
+        return (self.locate_s or 0.0) + self.inject_s + self.solve_s + self.read_s

@@ -31,7 +31,7 @@ class ImageSource(Source):
     """
 
     def __init__(self, paths: Sequence[Path], name: str, fps: float | None = None) -> None:
-        self._paths = tuple(paths)
+        self.paths = tuple(paths)
         self._step = frame_step(fps)
         size_hw = self._first_size_hw(name)
         info = SourceInfo(name, "images", False, float(1 / self._step), len(paths), size_hw, self._step)
@@ -45,15 +45,15 @@ class ImageSource(Source):
         self._rest = iter(())
 
     def _first_size_hw(self, name: str) -> tuple[int, int]:
-        for path in self._paths:
+        for path in self.paths:
             try:
                 return upright_size_hw(path)
             except BAD_PICTURE:
                 continue
-        raise StreamdeqError(f"none of the {len(self._paths)} images of {name} can be read: give other files")
+        raise StreamdeqError(f"none of the {len(self.paths)} images of {name} can be read: give other files")
 
     def _read(self) -> Iterator[Frame | Failure]:
-        for index, path in enumerate(self._paths):
+        for index, path in enumerate(self.paths):
             try:
                 image = read_rgb(path)
             except BAD_PICTURE as error:

@@ -1,0 +1,163 @@
+"""A stream's state as a safetensors file, and back. Knows what is in a row; knows no model and no source of boxes."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.files import atomic_path
+from streamdeq.latent import Latent
+from streamdeq.models.architecture import Architecture
+from streamdeq.solvers import SolverState
+from streamdeq.streaming.budget import Value
+from streamdeq.streaming.engine import Row
+from streamdeq.streaming.geometry import Geometry, Window
+from streamdeq.streaming.options import StreamOptions
+from streamdeq.streaming.regions import Followed, Track
+from streamdeq.streaming.rows import Slots
+from streamdeq.streaming.status import Start, Status, Stop
+
+FORMAT = "streamdeq-state-2"
+SIZES = ("frame_hw", "content_hw", "canvas_hw")
+PER_ROW = ("residual", "relative", "best", "count", "status")
+
+
+@dataclass(frozen=True, eq=False)
+class SavedState:
+    """What a state file holds.
+
+    Args:
+        rows: each with its content: the one of a stream that looks at whole frames, or one for each that is followed.
+        followed: whom the stream follows; None for whole frames.
+        next_index: one more than the latest frame's number.
+    """
+
+    options: StreamOptions
+    rows: Sequence[tuple[Row, Slots]]
+    followed: Followed | None
+    value: Value
+    seen: Any
+    next_index: int
+
+
+def write_state(path: str | os.PathLike[str], architecture: Architecture, saved: SavedState) -> None:
+    """Write a file, atomically; solver memory is left out."""
+    tensors: dict[str, Tensor] = {}
+    for n, (_, content) in enumerate(saved.rows):
+        tensors |= {f"{n}.{name}": tensor for name, tensor in _tensors(content).items()}
+    described = {
+        "architecture": digest(architecture),
+        "options": asdict(saved.options),
+        "rows": [_described(row) for row, _ in saved.rows],
+        "followed": saved.followed and asdict(saved.followed),
+        "value": saved.value,
+        "seen": saved.seen,
+        "next_index": saved.next_index,
+    }
+    with atomic_path(path) as part:
+        copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+        save_file(copies, part, {"format": FORMAT, "state": json.dumps(described)})
+
+
+def read_state(path: str | os.PathLike[str], architecture: Architecture, device: torch.device) -> SavedState:
+    """Read what `write_state` wrote, onto `device`.
+
+    Raises:
+        StreamdeqError: not such a file, or a state of another architecture.
+    """
+    path = Path(path)
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: _laid_out(file.get_tensor(name), device) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise StreamdeqError(f"{path} cannot be read as a stream's state: {error}") from error
+    if metadata.get("format") != FORMAT:
+        raise StreamdeqError(f"{path} is not a stream's state: write one with state.save()")
+    described: dict[str, Any] = json.loads(metadata["state"])
+    if described["architecture"] != digest(architecture):
+        raise StreamdeqError(f"{path} is the state of a model of another architecture; load that model")
+    scales = len(architecture.channels)
+    return SavedState(
+        StreamOptions(**described["options"]),
+        tuple((_row(one), _content(tensors, n, scales)) for n, one in enumerate(described["rows"])),
+        _followed(described["followed"]),
+        tuple(described["value"]),
+        _tuples(described["seen"]),
+        described["next_index"],
+    )
+
+
+def digest(architecture: Architecture) -> str:
+    """What tells one architecture from another: a hash of its description."""
+    return hashlib.sha256(json.dumps(asdict(architecture), sort_keys=True).encode()).hexdigest()
+
+
+def _tensors(content: Slots) -> dict[str, Tensor]:
+    state = content.state
+    tensors: dict[str, Tensor] = {name: getattr(state, name) for name in PER_ROW}
+    for name, maps in (("z", state.z.maps), ("answer", state.answer.maps), ("injection", content.injection)):
+        tensors |= {f"{name}.{i}": m for i, m in enumerate(maps) if m is not None}
+    return tensors
+
+
+def _content(tensors: dict[str, Tensor], row: int, scales: int) -> Slots:
+    own = {name.removeprefix(f"{row}."): t for name, t in tensors.items() if name.startswith(f"{row}.")}
+    z, answer = (Latent(tuple(own[f"{name}.{i}"] for i in range(scales))) for name in ("z", "answer"))
+    state = SolverState(z, answer, *(own[name] for name in PER_ROW))
+    return Slots(state, tuple(own.get(f"injection.{i}") for i in range(scales)))
+
+
+def _described(row: Row) -> dict[str, Any]:
+    geometry, status = row.geometry, row.status
+    assert geometry is not None  # a row with content has seen a frame
+    assert status is not None
+    return {
+        "geometry": {name: getattr(geometry, name) for name in SIZES},
+        "window": geometry.window and asdict(geometry.window),
+        "status": asdict(status),
+        "evaluations": row.evaluations,
+        "poisoned": row.poisoned,
+    }
+
+
+def _row(described: dict[str, Any]) -> Row:
+    status = described["status"] | {"start": Start(described["status"]["start"])}
+    status["stopped"] = status["stopped"] and Stop(status["stopped"])
+    sizes: dict[str, Any] = {name: tuple(described["geometry"][name]) for name in SIZES}
+    window = described["window"] and Window(**described["window"])
+    return Row(
+        geometry=Geometry(**sizes, window=window),
+        status=Status(**status),
+        evaluations=described["evaluations"],
+        poisoned=described["poisoned"],
+    )
+
+
+def _followed(described: dict[str, Any] | None) -> Followed | None:
+    if described is None:
+        return None
+    tracks = (
+        Track(one["key"], tuple(one["box"]), Window(**one["window"]), one["missed"]) for one in described["tracks"]
+    )
+    return Followed(tuple(tracks), described["born"])
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists back to the tuples they were."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _laid_out(tensor: Tensor, device: torch.device) -> Tensor:
+    if tensor.ndim == 4:
+        return tensor.to(device, memory_format=torch.channels_last)
+    return tensor.to(device)

@@ -1,0 +1,90 @@
+"""The labels of a data set say where to look in a film or in pictures that belong to it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from box_trees import write_coco_video
+from pose_models import pose_model
+from pose_trees import HEADER, NAMES, square_table
+from video.making_videos import write_video
+
+from streamdeq.data.labelboxes import label_boxes
+from streamdeq.errors import StreamdeqError
+from streamdeq.frame import Frame
+from streamdeq.running import Run, RunOptions
+from streamdeq.streaming.options import StreamOptions
+
+
+def boxes(source: object, count: int) -> list[list[list[float]]]:
+    """Of each frame."""
+    found = label_boxes(source)
+    return [found(Frame(np.zeros((8, 8, 3), np.uint8), t, 0.0)).boxes_xyxy.tolist() for t in range(count)]
+
+
+def film_table(folder: Path, labelled: tuple[int, ...] = (2, 4), people: int = 1) -> Path:
+    """A data set of one film of 6 frames; returns the film. In frame t the points lie t pixels further right."""
+    (folder / "videos").mkdir(parents=True)
+    film = write_video(folder / "videos" / "walk.mp4", 6)
+    (folder / "keypoints.json").write_text(json.dumps({"keypoints": NAMES}))
+    lines = [HEADER]
+    for t in labelled:
+        for one in range(people):
+            for name, (x, y) in zip(NAMES, ((5, 5), (35, 5), (20, 45)), strict=True):
+                lines.append(f"videos/walk.mp4,walk,{t},{one},{name},{x + t + 40 * one},{y},1,,train")
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
+    return film
+
+
+def test_a_frame_has_its_own_boxes_or_those_of_the_next_labelled_one(tmp_path):
+    film = film_table(tmp_path / "set")
+    two, four = [[7, 5, 37, 45]], [[9, 5, 39, 45]]
+    assert boxes(film, 6) == [two, two, two, four, four, []]
+    assert boxes(str(film), 6) == boxes(film, 6)
+
+
+def test_who_is_who_is_known_from_the_labels(tmp_path):
+    found = label_boxes(film_table(tmp_path / "set", people=2))
+    assert found.table[4].ids.tolist() == [0, 1]
+    assert found.table[4].boxes_xyxy.tolist() == [[9, 5, 39, 45], [49, 5, 79, 45]]
+
+
+def test_pictures_are_known_by_their_files_in_whatever_order_they_are_read(tmp_path):
+    folder = square_table(tmp_path / "set")
+    # In names' order: train-0 … train-6, val-0 … val-6; frame 3 of each shows all three points, frame 2 does not.
+    found = boxes(folder / "frames", 14)
+    assert found[3] == found[10] == [[13, 12, 44, 35]]
+    assert boxes(str(folder / "frames" / "val-*.png"), 7)[3] == found[3]
+    assert boxes(folder / "frames" / "val-3.png", 1) == [found[3]]
+
+
+def test_labels_of_objects_are_boxes_too_but_for_crowds(tmp_path):
+    folder = write_coco_video(tmp_path / "set")
+    found = boxes(folder / "images" / "walk", 3)
+    assert found[:2] == [[[0, 4, 8, 20]], [[2, 4, 10, 20]]]
+
+
+def test_a_run_looks_where_the_labels_say(tmp_path):
+    film = film_table(tmp_path / "set")
+    options = RunOptions(StreamOptions(1), save=tmp_path / "out", write=("jsonl",), boxes="labels")
+    work = Run(pose_model(), film, options)
+    with work.results() as results:
+        assert [len(result) for result in results] == [1, 1, 1, 1, 1, 0]
+    first = json.loads(work.paths["jsonl"].read_text().splitlines()[0])
+    [one] = first["instances"]
+    assert one["crop_xyxy"] == [-3, 0, 47, 50]
+    assert one["id"] == 0
+
+
+def test_what_has_no_labels_is_refused_in_one_line(tmp_path):
+    film = write_video(tmp_path / "walk.mp4", 3)
+    with pytest.raises(StreamdeqError, match=r"a data set with boxes or key points around .*walk\.mp4, found none"):
+        label_boxes(film)
+    film_table(tmp_path / "set")
+    other = write_video(tmp_path / "set" / "videos" / "other.mp4", 3)
+    with pytest.raises(StreamdeqError, match=r"labelled boxes of .*other\.mp4 in the data set .*set, found none"):
+        label_boxes(other)
+    for source in ([np.zeros((8, 8, 3), np.uint8)], "rtsp://camera/stream"):
+        with pytest.raises(StreamdeqError, match="only files of a data set have labels, got"):
+            label_boxes(source)

@@ -1,0 +1,41 @@
+"""A pose network and a detector small enough to make in a test, with random weights but for what makes them answer."""
+
+import torch
+from pose_models import pose_model
+
+from streamdeq.api import Model
+from streamdeq.models.mdeq import Network
+from streamdeq.models.spec import ModelSpec
+from streamdeq.tasks import build_network
+
+#: Of `pose_models.pose_model`.
+SPEC = pose_model().spec
+
+SMALL_DETECTOR = {
+    "channels": 16, "hidden": 32, "anchor_scales": [4.0], "finest": 16.0, "candidates": 60, "proposals": 40,
+    "least_score": 0.0, "detections": 8,
+}  # fmt: skip
+DETECTOR = ModelSpec(
+    "tiny-boxes", "detection", SPEC.architecture, ("cat", "dog"), ((0, 0, 0), (9, 9, 9)), size=32, head=SMALL_DETECTOR
+)
+
+
+def pose_network() -> Network:
+    """As trained, not folded."""
+    torch.manual_seed(0)
+    network = build_network(SPEC)
+    torch.nn.init.normal_(network.head.final_layer.weight)  # maps with hills
+    return network
+
+
+def detector_network() -> Network:
+    torch.manual_seed(0)
+    network = build_network(DETECTOR)
+    for parameter in network.head.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=1.5 / parameter[0].numel() ** 0.5)
+    return network
+
+
+def detector() -> Model:
+    return Model(detector_network(), DETECTOR, "cpu", "fp32")
