@@ -117,4 +117,4 @@ def _narrowed(clips: tuple[BoxClip, ...], names: list[str], read: CocoFile) -> t
     return tuple(clip for clip in clips if clip.name.partition("@")[0] in names)
 
 
-LAYOUT = Layout("COCO boxes", is_coco, open_coco, EXPECTED, splits, SOURCE)
+LAYOUT = Layout("COCO boxes", is_coco, open_coco, EXPECTED, splits, SOURCE, task="detection")
