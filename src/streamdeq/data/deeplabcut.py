@@ -153,9 +153,7 @@ def _unused(folder: Path) -> tuple[str, ...]:
     bare = [place.name for place in subfolders(folder / "labeled-data") if _table(place, project) is None]
     if not bare:
         return ()
-    return (
-        f"{len(bare)} folders of labeled-data have no CollectedData_*.csv and are not used, the first is {bare[0]}",
-    )
+    return (f"{len(bare)} folders without CollectedData_*.csv are not used, the first is {bare[0]}",)
 
 
 LAYOUT = Layout("DeepLabCut project", is_deeplabcut, open_deeplabcut, EXPECTED, splits, SOURCE, unused=_unused)

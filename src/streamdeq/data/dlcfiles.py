@@ -21,7 +21,7 @@ from streamdeq.data.poses import Pairs
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 
-#: The individual of a table that belong to no animal, and the value of `bodyparts` in a project with several.
+#: The individual of a table whose points belong to no animal, and the value of `bodyparts` in a project with several.
 UNIQUE, SEVERAL = "single", "MULTI!"
 ONE = "animal"
 """Of a project with one animal, its name."""
@@ -41,7 +41,7 @@ class Project:
 
 
 def read_project(path: Path) -> Project:
-    """Raises StreamdeqError for a config without different body parts, or a skeleton of others."""
+    """Raises StreamdeqError for a config without different body parts."""
     values: dict[str, list[str]] = {}
     for key, value in entries(path):
         values.setdefault(key, []).append(value)
@@ -53,12 +53,15 @@ def read_project(path: Path) -> Project:
         key = "multianimalbodyparts" if several else "bodyparts"
         raise StreamdeqError(f"expected different names as {key} in {path}, got {', '.join(points) or 'none'}")
     individuals = tuple(values.get("individuals", ())) if several else (ONE,)
-    skeleton = _skeleton(values.get("skeleton", []), tuple(points), path)
+    skeleton = _skeleton(values.get("skeleton", []), tuple(points))
     return Project(tuple(points), individuals, skeleton, values.get("scorer", [""])[0])
 
 
-def _skeleton(items: list[str], points: tuple[str, ...], path: Path) -> Pairs:
-    """Chains of points, each begun by a bracket or a second dash, to pairs; those of unique body parts are left out."""
+def _skeleton(items: list[str], points: tuple[str, ...]) -> Pairs:
+    """Chains of points, each begun by a bracket or a second dash, to pairs.
+
+    Those of other points are left out: a new project's config has some, and unique body parts may be linked.
+    """
     chains: list[list[str]] = []
     for item in items:
         if item.startswith(("-", "[")) or not chains:
