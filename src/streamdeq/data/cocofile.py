@@ -73,7 +73,8 @@ class CocoFile:
     def picture_of(self, k: int) -> Picture:
         """What annotation `k` is about."""
         entry = self.annotations[k]
-        picture = self.pictures.get(entry.get("image_id")) if isinstance(entry, dict) else None
+        number = entry.get("image_id") if isinstance(entry, dict) else None
+        picture = self.pictures.get(number) if isinstance(number, int) else None
         if picture is None:
             raise StreamdeqError(f"expected the id of an image in {self.where('annotations', k)}, got {entry}")
         return picture

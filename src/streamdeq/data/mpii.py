@@ -160,7 +160,7 @@ def _scored(people: list[Person], truth: Path, path: Path) -> list[Person]:
     """The same people with the points and heads of MPII's evaluation, whose order is that of the JSON."""
     read, shapes = _matlab(truth), {"pos_gt_src": (16, 2), "jnt_missing": (16,), "headboxes_src": (2, 2)}
     for name, shape in shapes.items():
-        got = np.shape(read.get(name))
+        got = np.shape(read[name]) if name in read else ()
         if got != (*shape, len(people)):
             raise StreamdeqError(
                 f"expected {name} of {(*shape, len(people))} in {truth}, as {path} has {len(people)} people, "
