@@ -97,7 +97,7 @@ def _is_link(link: Any, points: int) -> bool:
 def _poses(read: CocoFile, points: int) -> dict[int, Keypoints]:
     """What each picture shows, by its id; a picture of nobody is not among them."""
     has_points = {entry["id"]: bool(entry.get("keypoints")) for entry in read.categories}
-    rows: dict[int, list[list[float]]] = {}
+    rows: dict[int, list[np.ndarray]] = {}
     for k, entry in enumerate(read.annotations):
         picture, category = read.picture_of(k), entry.get("category_id")
         if category not in has_points:
@@ -107,10 +107,10 @@ def _poses(read: CocoFile, points: int) -> dict[int, Keypoints]:
             )
         if has_points[category] and not entry.get("iscrowd"):
             rows.setdefault(picture.id, []).append(_row(k, entry, points, read))
-    return {number: _together(np.array(found), points) for number, found in rows.items()}
+    return {number: _together(np.stack(found), points) for number, found in rows.items()}
 
 
-def _row(k: int, entry: dict[str, Any], points: int, read: CocoFile) -> list[float]:
+def _row(k: int, entry: dict[str, Any], points: int, read: CocoFile) -> np.ndarray:
     """x, y, v of each point, the box, the area, the instance."""
     given = entry.get("keypoints") or [0] * (3 * points)
     values, box = numbers(given, 3 * points), numbers(entry.get("bbox"), 4)
@@ -126,7 +126,7 @@ def _row(k: int, entry: dict[str, Any], points: int, read: CocoFile) -> list[flo
     [area] = numbers([entry.get("area")], 1) or [np.nan]
     instance = entry.get("instance_id", entry.get("track_id"))
     number = instance if isinstance(instance, int) else UNKNOWN
-    return [*values, *box, area if area > 0 else np.nan, number]
+    return np.array([*values, *box, area if area > 0 else np.nan, number])
 
 
 def _together(rows: np.ndarray, points: int) -> Keypoints:

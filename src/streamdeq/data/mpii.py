@@ -170,8 +170,8 @@ def _scored(people: list[Person], truth: Path, path: Path) -> list[Person]:
     xy = np.where(visible[:, :, None], np.asarray(read["pos_gt_src"], float).transpose(2, 0, 1) - 1, 0)
     corners = np.asarray(read["headboxes_src"], float)
     heads = [head_length(corners[:, :, n].ravel()) for n in range(len(people))]
-    if not np.isfinite(xy).all() or not min(heads) > 0:
-        raise StreamdeqError(f"expected finite points and heads of a size in {truth}; fetch it again")
+    if not np.isfinite(xy).all() or not np.isfinite(heads).all():
+        raise StreamdeqError(f"expected points and heads in finite numbers in {truth}; fetch it again")
     both = zip(people, xy.astype(np.float32), visible, heads, strict=True)
     return [replace(one, xy=at, visible=shown, head_px=head) for one, at, shown, head in both]
 
@@ -274,10 +274,9 @@ def _before(place: Path, key: int) -> tuple[str, ...]:
 
 
 def _unused(folder: Path) -> tuple[str, ...]:
-    lacks = []
-    if _first(folder, FILES["val"]) and not _first(folder, TRUTHS):
-        lacks.append(f"no {TRUTHS[0]}: val is scored by PCK instead of PCKh")
-    return tuple(lacks)
+    if not _first(folder, FILES["val"]) or _first(folder, TRUTHS):
+        return ()
+    return (f"no {TRUTHS[0]}: val is scored by PCK instead of PCKh",)
 
 
 LAYOUT = Layout("MPII", is_mpii, open_mpii, EXPECTED, splits, SOURCE, unused=_unused)
