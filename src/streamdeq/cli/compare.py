@@ -50,8 +50,8 @@ def compare(
     if out is not None:
         check_writable(out)
     began = time.monotonic()
-    dataset = open_dataset(data, split)
     loaded = [streamdeq.load(model, device, precision) for model in models]
+    dataset = open_dataset(data, split, loaded[0].spec.task)
     ours = [Ours(one, sum(p.numel() for p in build_network(one.spec).parameters())) for one in loaded]
     theirs = []
     for name, path in map(_named_file, peer or []):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from streamdeq.data.check import Report
 
 ActionName = Literal["check"]
+LabelledTask = Literal["detection", "pose"]
 
 _CLASSES_SHOWN, _PROBLEMS_SHOWN = 40, 20
 
@@ -31,6 +32,15 @@ def data(
             "--sample", metavar="N", parser=at_least(0, "--sample"), help="Labelled frames of each split to read."
         ),
     ] = 50,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            parser=choice("--task", get_args(LabelledTask)),
+            help="Where a folder has labels for two tasks: detection or pose.",
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Say what a folder of data is, what is missing and how to get it: streamdeq data check DIR."""
@@ -39,7 +49,7 @@ def data(
 
     folder = folder.expanduser()
     with track("check", None, unit="frames", quiet=quiet) as advance:
-        report = check(folder, sample, advance)
+        report = check(folder, sample, advance, task or "")
     for line in _lines(folder, report):
         typer.echo(line)
     if report.problems:

@@ -71,9 +71,9 @@ def eval(
         if file is not None:
             check_writable(file)
     began = time.monotonic()
-    dataset = open_dataset(data, split)
-    settings = Settings(tuple(iterations), tuple(offsets or usual_offsets(dataset)), solver, size, batch, continuous)
     loaded = streamdeq.load(model, device, precision)
+    dataset = open_dataset(data, split, loaded.spec.task)
+    settings = Settings(tuple(iterations), tuple(offsets or usual_offsets(dataset)), solver, size, batch, continuous)
     with track("eval", count_steps(loaded, dataset, settings), unit="steps", quiet=quiet) as advance:
         clips = watchable(dataset) if jitter else ()  # refused before minutes of work, if at all
         evaluation = evaluate(loaded, dataset, settings, advance)

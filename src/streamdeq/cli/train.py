@@ -88,8 +88,8 @@ def train(
     if spec is None:
         raise StreamdeqError("--data: expected a data set to train on, got none; give its folder")
     folder = resume or out or Path("runs") / f"{chosen.name}-{chosen.seed}"
-    dataset = cached(open_dataset(spec, chosen.split), _CACHE_BYTES)
-    validation = cached(open_dataset(spec, eval_split), _CACHE_BYTES) if eval_split else None
+    dataset = cached(open_dataset(spec, chosen.split, chosen.task), _CACHE_BYTES)
+    validation = cached(open_dataset(spec, eval_split, chosen.task), _CACHE_BYTES) if eval_split else None
 
     with stop_signals() as caught, joined(pick_device(device)) as ranks:
         silent = quiet or not ranks.leads

@@ -57,13 +57,15 @@ class Report:
     source: str
 
 
-def check(folder: Path, sample: int = 50, watch: Callable[[], None] = lambda: None) -> Report:
+def check(folder: Path, sample: int = 50, watch: Callable[[], None] = lambda: None, task: str = "") -> Report:
     """Open every split of `folder` and read `sample` labelled frames of each, evenly spaced; `watch` after each.
+
+    Where a folder has labels for two tasks, `task` says which of them.
 
     Raises:
         StreamdeqError: the folder is nothing known, or none of its splits can be opened.
     """
-    layout = find_layout(folder)
+    layout = find_layout(folder, task)
     datasets, problems = _open_all(layout, folder)
     counts, ignored, unit, sampled = Counter[int](), 0, "", 0
     for dataset in datasets:

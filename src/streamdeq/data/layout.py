@@ -29,6 +29,7 @@ class Layout:
         complete: the number of labelled frames of a split, where it is known.
         unused: what is in a folder and used by no split, in words.
         lacks: what a folder that is not recognised lacks to be one, in words; empty where it is nothing of the kind.
+        task: what its labels are for, where a folder can be of two kinds at once; else empty.
     """
 
     name: str
@@ -40,3 +41,4 @@ class Layout:
     complete: Mapping[str, int] = field(default_factory=dict)
     unused: Callable[[Path], tuple[str, ...]] = nothing
     lacks: Callable[[Path], str] = unlike
+    task: str = ""

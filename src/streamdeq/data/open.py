@@ -2,7 +2,19 @@
 
 from pathlib import Path
 
-from streamdeq.data import camvid, cityscapes, coco, folders, imagefolder, imagenet_vid, posetable, yolo
+from streamdeq.data import (
+    camvid,
+    cityscapes,
+    coco,
+    cocopose,
+    deeplabcut,
+    folders,
+    imagefolder,
+    imagenet_vid,
+    mpii,
+    posetable,
+    yolo,
+)
 from streamdeq.data.base import Dataset
 from streamdeq.data.layout import Layout
 from streamdeq.data.synthetic.street import open_street
@@ -14,18 +26,22 @@ LAYOUTS: tuple[Layout, ...] = (
     cityscapes.LAYOUT,
     folders.LAYOUT,
     camvid.LAYOUT,
+    mpii.LAYOUT,
     coco.LAYOUT,
+    cocopose.LAYOUT,
     yolo.LAYOUT,
     posetable.LAYOUT,
+    deeplabcut.LAYOUT,
     imagefolder.LAYOUT,
 )
-"""Asked in this order: the first that recognises a folder reads it."""
+"""Asked in this order: the first that recognises a folder reads it, or the first of those for the task."""
 
 
-def open_dataset(spec: str, split: str) -> Dataset:
+def open_dataset(spec: str, split: str, task: str = "") -> Dataset:
     """The `split` of the data set named by `spec`.
 
-    `spec` is a folder in one of `LAYOUTS`, or `synthetic[:key=value,...]` with the keys of `StreetSpec`.
+    `spec` is a folder in one of `LAYOUTS`, or `synthetic[:key=value,...]` with the keys of `StreetSpec`. Some folders
+    have labels for two tasks, as COCO's has: `task` is what they are wanted for.
 
     Raises:
         StreamdeqError: no such folder, an unknown layout or split, an incomplete data set.
@@ -33,11 +49,11 @@ def open_dataset(spec: str, split: str) -> Dataset:
     if spec == SYNTHETIC or spec.startswith(f"{SYNTHETIC}:"):
         return open_street(spec[len(SYNTHETIC) + 1 :], split)
     folder = Path(spec).expanduser()
-    return find_layout(folder).open(folder, split)
+    return find_layout(folder, task).open(folder, split)
 
 
-def find_layout(folder: Path) -> Layout:
-    """What kind of data set `folder` is.
+def find_layout(folder: Path, task: str = "") -> Layout:
+    """What kind of data set `folder` is, to somebody who wants it for `task`.
 
     Raises:
         StreamdeqError: no such folder, or none of `LAYOUTS`.
@@ -47,7 +63,7 @@ def find_layout(folder: Path) -> Layout:
         raise StreamdeqError(
             f"expected 'synthetic' or a folder with a data set ({known}), got {folder}, which is no folder"
         )
-    for layout in LAYOUTS:
+    for layout in sorted(LAYOUTS, key=lambda layout: not layout.task or layout.task != task):
         if layout.recognise(folder):
             return layout
     for layout in LAYOUTS:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.files import read_rgb
@@ -18,6 +19,8 @@ from streamdeq.keypoints import Keypoints
 from streamdeq.streaming.geometry import Window
 
 Pairs = tuple[tuple[int, int], ...]
+SIDES = (("left", "right"), ("Left", "Right"), ("L_", "R_"))
+"""How names say the side of a body."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,15 @@ class InstanceClip(Clip):
         return some.shifted(window.left, window.top)
 
 
+def size_of(path: Path) -> tuple[int, int]:
+    """(height, width) of the picture in `path`, without reading its pixels."""
+    try:
+        with Image.open(path) as picture:
+            return picture.size[1], picture.size[0]
+    except (OSError, ValueError, SyntaxError) as error:
+        raise StreamdeqError(f"expected a picture in {path}, which labels are about; it cannot be read") from error
+
+
 def pairs_of(named: Any, names: tuple[str, ...], where: str) -> Pairs:
     """Pairs of names → pairs of their places.
 
@@ -133,3 +145,12 @@ def pairs_of(named: Any, names: tuple[str, ...], where: str) -> Pairs:
     if not good or any(name not in places for pair in named for name in pair):
         raise StreamdeqError(f"expected pairs of key point names in {where}, got {str(named)[:80]}; correct it")
     return tuple((places[a], places[b]) for a, b in named)
+
+
+def sides_of(names: tuple[str, ...]) -> Pairs:
+    """The pairs of points that change places in a mirror, by their names."""
+    pairs = []
+    for k, name in enumerate(names):
+        others = {name.replace(left, right) for left, right in SIDES if left in name}
+        pairs += [(k, names.index(other)) for other in sorted(others) if other in names]
+    return tuple(pairs)

@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from streamdeq.data.base import Clip
 from streamdeq.data.classes import read_text
 from streamdeq.data.film import Film
 from streamdeq.data.layout import Layout
-from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, pairs_of
+from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, pairs_of, size_of
 from streamdeq.errors import StreamdeqError
 from streamdeq.keypoints import Keypoints, boxes_around
 from streamdeq.models.palette import distinct_colours
@@ -175,7 +174,9 @@ def _runs(places: list[Place]) -> Iterator[list[Place]]:
 
 def _pictures(folder: Path, name: str, run: list[Place], rows: Rows, names: Names) -> PoseClip:
     paths = tuple(folder / place.file for place in run)
-    poses = {t: _poses(rows[place], names, _size(path)) for t, (place, path) in enumerate(zip(run, paths, strict=True))}
+    poses = {
+        t: _poses(rows[place], names, size_of(path)) for t, (place, path) in enumerate(zip(run, paths, strict=True))
+    }
     return PoseClip(name, FPS, len(paths), Pictures(paths), poses)
 
 
@@ -196,14 +197,6 @@ def _poses(instances: dict[int, dict[str, tuple[float, float]]], names: Names, s
             k = names.points.index(name)
             xy[n, k], visible[n, k] = point, True
     return Keypoints(xy, visible, boxes_around(xy, visible, size_hw), np.array(numbers, np.int64))
-
-
-def _size(path: Path) -> tuple[int, int]:
-    try:
-        with Image.open(path) as picture:  # reads the header only
-            return picture.size[1], picture.size[0]
-    except (OSError, ValueError, SyntaxError) as error:
-        raise StreamdeqError(f"expected a picture in {path}, which labels are about; it cannot be read") from error
 
 
 LAYOUT = Layout("a table of key points", is_pose_table, open_pose_table, EXPECTED, splits, SOURCE)

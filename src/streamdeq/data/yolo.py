@@ -5,12 +5,11 @@ below the folder (or below `path` in it). For a picture `…/images/…/NAME.jpg
 a line `class centre-x centre-y width height` each, 0…1 of the picture's sides; no file: nothing is there. A picture is
 a clip of one frame.
 
-Of YAML what such files use is read: `key: value`, lists with `-` or `[a, b]`, `number: name` below `names:`, comments.
+`plainyaml` says what of YAML is read.
 """
 
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from streamdeq.data.classes import read_text
 from streamdeq.data.files import first_line, read_rgb
 from streamdeq.data.labelled import pictures
 from streamdeq.data.layout import Layout
+from streamdeq.data.plainyaml import entries
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
@@ -134,7 +134,7 @@ def _file(folder: Path) -> Path | None:
 def _read(path: Path) -> tuple[tuple[str, ...], dict[str, Path]]:
     """The classes' names and the splits' folders."""
     values: dict[str, list[str]] = {}
-    for key, value in _entries(path):
+    for key, value in entries(path):
         values.setdefault(key, []).append(value)
     names = tuple(values.get("names", ()))
     if not names or len(set(names)) < len(names):
@@ -148,33 +148,6 @@ def _read(path: Path) -> tuple[tuple[str, ...], dict[str, Path]]:
             inside = re.sub(r"^(\.\./)+", "", given)  # as some tools write them, one level too high
             places[split] = root / given if (root / given).is_dir() else root / inside
     return names, places
-
-
-def _entries(path: Path) -> Iterator[tuple[str, str]]:
-    """(key, value) for every value; those of a list or of numbered names one by one, in order."""
-    key = ""
-    for number, raw in enumerate(read_text(path).splitlines(), start=1):
-        line = re.sub(r"(^|\s)#.*$", "", raw).rstrip()
-        if not line.strip():
-            continue
-        below = re.fullmatch(r"\s*-\s+(.+)|\s+\d+\s*:\s*(.+)", line)
-        if below and key:
-            yield key, _plain(below[1] or below[2])
-            continue
-        pair = re.fullmatch(r"([\w-]+)\s*:\s*(.*)", line)
-        if pair is None:
-            if line[0].isspace():
-                continue  # something nested that nobody asks for
-            raise StreamdeqError(f"expected 'key: value' in {path}, line {number}, got '{line[:60]}'; correct it")
-        key = pair[1]
-        listed = re.fullmatch(r"\[(.*)\]", pair[2])
-        for value in listed[1].split(",") if listed else [pair[2]]:
-            if value.strip():
-                yield key, _plain(value)
-
-
-def _plain(text: str) -> str:
-    return text.strip().strip("'\"")
 
 
 LAYOUT = Layout("YOLO boxes", is_yolo, open_yolo, EXPECTED, splits, SOURCE)

@@ -1,0 +1,144 @@
+"""Key points in COCO's JSON. Knows no training.
+
+Files, per split (train, val or valid, test), the first that exists: `annotations/person_keypoints_SPLIT2017.json`,
+`annotations/person_keypoints_SPLIT.json`, `annotations/keypoints_SPLIT.json`. Where pictures lie and what a clip is:
+`cocofile`. The names and the skeleton are the category's; several categories must have the same.
+
+Of a point's visibility 0 means not labelled, 1 labelled and hidden, 2 labelled and seen: as in COCO's evaluation, 1 and
+2 both count. Crowds are no instances. Objects without key points are, with nothing to train on
+or score.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from streamdeq.data.boxed import numbers
+from streamdeq.data.cocofile import SPLITS, CocoFile, find, licence_of, read_coco, root_of, shots_of
+from streamdeq.data.layout import Layout
+from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, sides_of
+from streamdeq.errors import StreamdeqError
+from streamdeq.keypoints import UNKNOWN, Keypoints
+from streamdeq.models.palette import distinct_colours
+from streamdeq.registry import unknown
+
+EXPECTED = "annotations/person_keypoints_train2017.json and …_val2017.json, with train2017/ and val2017/"
+SOURCE = (
+    "COCO: https://cocodataset.org (annotations_trainval2017.zip, train2017.zip, val2017.zip); your own: export COCO "
+    "key points from your labelling tool as annotations/keypoints_train.json and annotations/keypoints_val.json"
+)
+_FILES = (
+    "annotations/person_keypoints_{0}2017.json",
+    "annotations/person_keypoints_{0}.json",
+    "annotations/keypoints_{0}.json",
+)
+
+
+def is_coco_pose(folder: Path) -> bool:
+    return bool(splits(folder))
+
+
+def splits(folder: Path) -> tuple[str, ...]:
+    return tuple(split for split in SPLITS if find(folder, split, _FILES))
+
+
+def open_coco_pose(folder: Path, split: str) -> PoseDataset:
+    """A split in `folder`. Pictures are read frame by frame.
+
+    Raises:
+        StreamdeqError: with file, line and reason for what is broken.
+    """
+    path = find(folder, split, _FILES) if split in SPLITS else None
+    if path is None:
+        raise StreamdeqError(unknown("split", split, list(splits(folder))))
+    read = read_coco(path)
+    names, skeleton = _points(read)
+    poses, root = _poses(read, len(names)), root_of(folder, split, read)
+    clips = []
+    for shot in shots_of(read):
+        paths = tuple(root / one.file for one in shot.pictures)
+        shown = {t: poses[one.id] for t, one in enumerate(shot.pictures) if one.id in poses}
+        clips.append(PoseClip(shot.name, shot.fps, len(paths), Pictures(paths), shown))
+    colours, licence = distinct_colours(len(names)), licence_of(folder, read)
+    name = folder.resolve().name
+    return PoseDataset(name, "pose", split, names, colours, tuple(clips), licence, skeleton, sides_of(names))
+
+
+def _points(read: CocoFile) -> tuple[tuple[str, ...], Pairs]:
+    """The points' names and the skeleton, whose numbers begin at 1 in the file."""
+    found: dict[tuple[str, ...], Pairs] = {}
+    for k, entry in enumerate(read.categories):
+        listed, links = entry.get("keypoints"), entry.get("skeleton") or []
+        if not listed:
+            continue
+        good = isinstance(listed, list) and all(isinstance(name, str) for name in listed)
+        if not good or len(set(listed)) < len(listed):
+            raise StreamdeqError(
+                f"expected different names as keypoints in {read.where('categories', k)}, got {str(listed)[:80]}"
+            )
+        numbered = isinstance(links, list) and all(_is_link(link, len(listed)) for link in links)
+        if not numbered:
+            where = read.where("categories", k)
+            raise StreamdeqError(f"expected pairs of numbers 1..{len(listed)} as skeleton in {where}, got {links}")
+        found.setdefault(tuple(listed), tuple((a - 1, b - 1) for a, b in links))
+    if len(found) != 1:
+        raise StreamdeqError(
+            f"expected one list of keypoints in the categories of {read.path}, got {len(found)}; is it another file?"
+        )
+    return next(iter(found.items()))
+
+
+def _is_link(link: Any, points: int) -> bool:
+    two = isinstance(link, list) and len(link) == 2
+    return two and all(isinstance(number, int) and 1 <= number <= points for number in link)
+
+
+def _poses(read: CocoFile, points: int) -> dict[int, Keypoints]:
+    """What each picture shows, by its id; a picture of nobody is not among them."""
+    has_points = {entry["id"]: bool(entry.get("keypoints")) for entry in read.categories}
+    rows: dict[int, list[np.ndarray]] = {}
+    for k, entry in enumerate(read.annotations):
+        picture, category = read.picture_of(k), entry.get("category_id")
+        if category not in has_points:
+            known = ", ".join(map(str, has_points))
+            raise StreamdeqError(
+                f"expected a category_id of {known} in {read.where('annotations', k)}, got {category}; correct it"
+            )
+        if has_points[category] and not entry.get("iscrowd"):
+            rows.setdefault(picture.id, []).append(_row(k, entry, points, read))
+    return {number: _together(np.stack(found), points) for number, found in rows.items()}
+
+
+def _row(k: int, entry: dict[str, Any], points: int, read: CocoFile) -> np.ndarray:
+    """x, y, v of each point, the box, the area, the instance."""
+    given = entry.get("keypoints") or [0] * (3 * points)
+    values, box = numbers(given, 3 * points), numbers(entry.get("bbox"), 4)
+    if values is None or not np.isfinite(values).all():
+        where = read.where("annotations", k)
+        raise StreamdeqError(f"expected {points} times x, y, visibility as keypoints in {where}, got {str(given)[:80]}")
+    if not {0, 1, 2}.issuperset(values[2::3]):
+        wrong = next(value for value in values[2::3] if value not in (0, 1, 2))
+        raise StreamdeqError(f"expected a visibility of 0, 1 or 2 in {read.where('annotations', k)}, got {wrong:g}")
+    if box is None or not np.isfinite(box).all() or min(box[2:]) < 0:
+        where = read.where("annotations", k)
+        raise StreamdeqError(f"expected bbox with left, top, width, height in {where}, got {entry.get('bbox')}")
+    [area] = numbers([entry.get("area")], 1) or [np.nan]
+    instance = entry.get("instance_id", entry.get("track_id"))
+    number = instance if isinstance(instance, int) else UNKNOWN
+    return np.array([*values, *box, area if area > 0 else np.nan, number])
+
+
+def _together(rows: np.ndarray, points: int) -> Keypoints:
+    """The instances of a picture, (N, 3K + 6)."""
+    triples = rows[:, : 3 * points].reshape(-1, points, 3)
+    left, top, width, height, area, instances = rows[:, 3 * points :].T
+    visible = triples[:, :, 2] > 0
+    boxes = np.stack([left, top, left + width, top + height], axis=1).astype(np.float32)
+    xy = np.where(visible[:, :, None], triples[:, :, :2], 0).astype(np.float32)
+    return Keypoints(
+        xy, visible, boxes, instances.astype(np.int64), np.full(len(rows), np.nan, np.float32), area.astype(np.float32)
+    )
+
+
+LAYOUT = Layout("COCO key points", is_coco_pose, open_coco_pose, EXPECTED, splits, SOURCE, task="pose")
