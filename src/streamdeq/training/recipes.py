@@ -107,15 +107,15 @@ PERSON_S = replace(
     augment=Augment(scale_range=(0.75, 1.5)),
 )
 
-#: The same unrolled (UR) and implicit (IL), for a quarter of the steps: each of them costs three times as much.
-PERSON_S_UR = replace(PERSON_S, name="person-s-ur", steps=1500, streaming=None, unroll=Fixed(20))
+#: The same unrolled (UR) and implicit (IL), for a sixth of the steps: each of them costs three times as much.
+PERSON_S_UR = replace(PERSON_S, name="person-s-ur", steps=1000, streaming=None, unroll=Fixed(20))
 PERSON_S_IL = replace(
     PERSON_S_UR,
     name="person-s-il",
     unroll=Fixed(14),
     grad_last=None,
     implicit=IL("broyden", backward=14),
-    pretrain=Pretrain(steps=500, stacked=3),
+    pretrain=Pretrain(steps=333, stacked=3),
 )
 
 #: Cars and people of the rendered street, free of anybody's data. (--data synthetic:labels=boxes,clips=40,…)
@@ -166,8 +166,17 @@ BEE_S_IL = replace(
     pretrain=Pretrain(steps=1300, stacked=3),
 )
 
+#: Mice, 17 points on each, seen from below and in two mirrors (mirror-mouse): all of its 90 labelled frames.
+MOUSE_S = replace(
+    BEE_S,
+    name="mouse-s",
+    split="all",
+    steps=2000,
+    augment=Augment(scale_range=(0.8, 1.25), flip=0.0, rotation=15.0),
+)
+
 #: People, 14 points on each: the stills of lspet-crops.
-HUMAN_S = replace(BEE_S, name="human-s", steps=6000, augment=Augment(scale_range=(0.67, 1.5), rotation=40.0))
+HUMAN_S = replace(BEE_S, name="human-s", steps=3000, augment=Augment(scale_range=(0.67, 1.5), rotation=40.0))
 
 #: The walkers of the rendered street, free of anybody's data.
 #: (--data synthetic:labels=keypoints,size=192x256,clips=40,…)
@@ -217,6 +226,7 @@ for _recipe in (
     BEE_S_TUNE,
     BEE_S_UR,
     BEE_S_IL,
+    MOUSE_S,
     HUMAN_S,
     WALKERS_S,
     SYNTHETIC_TINY,
