@@ -139,3 +139,10 @@ def test_half_a_body_is_its_upper_or_its_lower_half():
     crop = PoseCrop(64, names, half_body=1.0)
     seen = {tuple(crop(marked(xy[0]), target, np.random.default_rng(seed))[1][1].tolist()) for seed in range(12)}
     assert seen == {(1, 1, 1, 0, 0, 0), (0, 0, 0, 1, 1, 1)}
+
+
+def test_the_licence_is_what_the_readme_says(tmp_path):
+    folder = square_table(tmp_path / "set")
+    assert open_dataset(str(folder), "train").licence == "not stated by the data"
+    (folder / "README.md").write_text("# Squares\nLicence: free,\nfor all.\n\nMore.\n")
+    assert open_dataset(str(folder), "train").licence == "free, for all."

@@ -14,8 +14,9 @@ from typing import Any
 from streamdeq.boxes import UNKNOWN, Boxes
 from streamdeq.data.base import Dataset
 from streamdeq.data.boxed import BoxClip, Labelled, box_in_frame, collect, numbers
-from streamdeq.data.cocofile import SPLITS, CocoFile, Picture, find, licence_of, read_coco, root_of, shots_of
+from streamdeq.data.cocofile import SPLITS, CocoFile, Picture, find, read_coco, root_of, shots_of
 from streamdeq.data.layout import Layout
+from streamdeq.data.licence import licence_of
 from streamdeq.data.speed import with_motion
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
@@ -57,7 +58,9 @@ def open_coco(folder: Path, split: str) -> Dataset:
     if films:
         clips = _narrowed(clips, films.split(","), read)
     palette = distinct_colours(len(classes))
-    return Dataset(folder.resolve().name, "detection", split, classes, palette, clips, licence_of(folder, read))
+    return Dataset(
+        folder.resolve().name, "detection", split, classes, palette, clips, read.licence or licence_of(folder)
+    )
 
 
 def _classes(read: CocoFile) -> tuple[dict[int, int], tuple[str, ...]]:

@@ -19,7 +19,6 @@ from streamdeq.data.boxed import numbers
 from streamdeq.data.classes import read_text
 from streamdeq.errors import StreamdeqError
 
-LICENCE = "not stated by the data"
 SPLITS = {"train": ("train",), "val": ("val", "valid"), "test": ("test",)}
 """What each split is called in files' names."""
 FPS = 25.0
@@ -138,15 +137,6 @@ def root_of(folder: Path, split: str, read: CocoFile) -> Path:
         if (root / first).exists():
             return root
     raise StreamdeqError(f"expected the picture '{first}' of {read.path} in {folder} or its images/, found it in none")
-
-
-def licence_of(folder: Path, read: CocoFile) -> str:
-    """What the file says, else the paragraph of the folder's README that begins with `Licence:`."""
-    stated, readme = read.licence, folder / "README.md"
-    if not stated and readme.is_file():
-        found = re.search(r"^Licen[cs]e: (.+?)(?:\n\s*\n|\Z)", read_text(readme), re.MULTILINE | re.DOTALL)
-        stated = " ".join(found[1].split()) if found else ""
-    return stated or LICENCE
 
 
 def shots_of(read: CocoFile) -> Iterator[Shot]:

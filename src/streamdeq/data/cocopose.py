@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from streamdeq.data.boxed import numbers
-from streamdeq.data.cocofile import SPLITS, CocoFile, find, licence_of, read_coco, root_of, shots_of
+from streamdeq.data.cocofile import SPLITS, CocoFile, find, read_coco, root_of, shots_of
 from streamdeq.data.layout import Layout
+from streamdeq.data.licence import licence_of
 from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, sides_of
 from streamdeq.errors import StreamdeqError
 from streamdeq.keypoints import UNKNOWN, Keypoints
@@ -60,7 +61,7 @@ def open_coco_pose(folder: Path, split: str) -> PoseDataset:
         paths = tuple(root / one.file for one in shot.pictures)
         shown = {t: poses[one.id] for t, one in enumerate(shot.pictures) if one.id in poses}
         clips.append(PoseClip(shot.name, shot.fps, len(paths), Pictures(paths), shown))
-    colours, licence = distinct_colours(len(names)), licence_of(folder, read)
+    colours, licence = distinct_colours(len(names)), read.licence or licence_of(folder)
     name = folder.resolve().name
     return PoseDataset(name, "pose", split, names, colours, tuple(clips), licence, skeleton, sides_of(names))
 

@@ -22,6 +22,7 @@ import numpy as np
 from streamdeq.data.dlcfiles import Project, Row, read_project, read_table
 from streamdeq.data.labelled import pictures, subfolders
 from streamdeq.data.layout import Layout
+from streamdeq.data.licence import licence_of
 from streamdeq.data.poses import Pictures, PoseClip, PoseDataset, sides_of, size_of
 from streamdeq.errors import StreamdeqError
 from streamdeq.keypoints import Keypoints, boxes_around
@@ -30,7 +31,6 @@ from streamdeq.registry import unknown
 
 EXPECTED = "config.yaml and labeled-data/VIDEO/CollectedData_SCORER.csv of a DeepLabCut project"
 SOURCE = "label pictures in DeepLabCut, which writes labeled-data/VIDEO/CollectedData_SCORER.csv beside them"
-LICENCE = "not stated by the data"
 #: Of the films; the files state none.
 FPS = 25.0
 #: Of the clips that are of val, about.
@@ -60,7 +60,9 @@ def open_deeplabcut(folder: Path, split: str) -> PoseDataset:
     clips = tuple(_clip(run, project) for run, of in zip(runs, found, strict=True) if of == split)
     colours, mirrored = distinct_colours(len(project.points)), sides_of(project.points)
     name = folder.resolve().name
-    return PoseDataset(name, "pose", split, project.points, colours, clips, LICENCE, project.skeleton, mirrored)
+    return PoseDataset(
+        name, "pose", split, project.points, colours, clips, licence_of(folder), project.skeleton, mirrored
+    )
 
 
 @dataclass(frozen=True)

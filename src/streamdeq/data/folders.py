@@ -24,6 +24,7 @@ from streamdeq.data.base import Dataset
 from streamdeq.data.classes import FILES, Classes, classes_file, read_classes, read_text
 from streamdeq.data.labelled import PICTURES, Coding, Label, LabelledClip, pictures, plain_indices
 from streamdeq.data.layout import Layout
+from streamdeq.data.licence import licence_of
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 
@@ -32,7 +33,6 @@ SOURCE = (
     "your own data: images/NAME.jpg with labels/NAME.png, classes.txt with a class per line, splits by train.txt and "
     "val.txt (a NAME per line) or by subfolders images/train/, labels/train/, …; clips.jsonl says what is a film"
 )
-LICENCE = "not stated by the data"
 SPLITS = ("train", "val", "test")
 FPS = 1.0
 """Of a clip of one picture, where it means nothing."""
@@ -103,7 +103,7 @@ def open_folders(folder: Path, split: str) -> Dataset:
     if not clips:
         raise StreamdeqError(f"expected labelled pictures of split '{split}' in {folder}, found none; {SOURCE}")
     name = folder.resolve().name
-    return Dataset(name, "segmentation", split, tree.classes.names, tree.classes.palette, clips, LICENCE)
+    return Dataset(name, "segmentation", split, tree.classes.names, tree.classes.palette, clips, licence_of(folder))
 
 
 def unused(folder: Path) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.files import read_rgb
 from streamdeq.data.labelled import PICTURES, subfolders
 from streamdeq.data.layout import Layout
+from streamdeq.data.licence import licence_of
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
@@ -25,7 +26,6 @@ SOURCE = (
     "put pictures into train/CLASS/ and val/CLASS/; ImageNet: register at https://www.image-net.org (Download, "
     "ILSVRC2012), unpack each class's archive into train/WNID/ and sort the validation pictures into val/WNID/"
 )
-LICENCE = "not stated by the data"
 SPLITS = ("train", "val", "test")
 FPS = 1.0
 
@@ -101,7 +101,9 @@ def open_imagefolder(folder: Path, split: str) -> Dataset:
             )
     clips = tuple(Picture(file, index[where.name]) for where in found for file in _of_class(where))
     name = folder.resolve().name
-    return PictureDataset(name, "classification", split, classes, distinct_colours(len(classes)), clips, LICENCE)
+    return PictureDataset(
+        name, "classification", split, classes, distinct_colours(len(classes)), clips, licence_of(folder)
+    )
 
 
 def _of_class(folder: Path) -> list[str]:

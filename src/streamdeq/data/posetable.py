@@ -23,6 +23,7 @@ from streamdeq.data.base import Clip
 from streamdeq.data.classes import read_text
 from streamdeq.data.film import Film
 from streamdeq.data.layout import Layout
+from streamdeq.data.licence import licence_of
 from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, pairs_of, size_of
 from streamdeq.errors import StreamdeqError
 from streamdeq.keypoints import Keypoints, boxes_around
@@ -33,7 +34,6 @@ COLUMNS = ("frame_file", "sequence", "frame_index", "instance", "keypoint", "x",
 TABLES = ("labels_smooth.csv", "labels.csv")
 EXPECTED = "labels.csv with a row per key point, and keypoints.json"
 SOURCE = f"labels.csv has the columns {', '.join(COLUMNS)}; keypoints.json has the list 'keypoints'"
-LICENCE = "not stated by the data"
 #: The split of rows that name none.
 UNSPLIT = "all"
 #: Of clips whose files do not say; only the times of frames follow from it.
@@ -87,7 +87,9 @@ def open_pose_table(folder: Path, split: str) -> PoseDataset:
     clips = tuple(_clips(folder, rows, names))
     colours = distinct_colours(len(names.points))
     name = folder.resolve().name
-    return PoseDataset(name, "pose", split, names.points, colours, clips, LICENCE, names.skeleton, names.mirrored)
+    return PoseDataset(
+        name, "pose", split, names.points, colours, clips, licence_of(folder), names.skeleton, names.mirrored
+    )
 
 
 def read_names(path: Path) -> Names:

@@ -23,6 +23,7 @@ from streamdeq.data.classes import read_text
 from streamdeq.data.files import first_line, read_rgb
 from streamdeq.data.labelled import pictures
 from streamdeq.data.layout import Layout
+from streamdeq.data.licence import licence_of
 from streamdeq.data.plainyaml import entries
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
@@ -31,7 +32,6 @@ from streamdeq.registry import unknown
 FILES = ("data.yaml", "data.yml", "dataset.yaml")
 EXPECTED = "data.yaml with names, train and val, images/ and labels/ as YOLO has them"
 SOURCE = "export YOLO from your labelling tool: data.yaml, images/train/, labels/train/, …"
-LICENCE = "not stated by the data"
 SPLITS = ("train", "val", "test")
 FPS = 1.0
 
@@ -116,7 +116,7 @@ def open_yolo(folder: Path, split: str) -> Dataset:
     if not clips:
         raise StreamdeqError(f"expected pictures in {place}, found none; {SOURCE}")
     colours = distinct_colours(len(names))
-    return Dataset(folder.resolve().name, "detection", split, names, colours, clips, LICENCE)
+    return Dataset(folder.resolve().name, "detection", split, names, colours, clips, licence_of(folder))
 
 
 def _label_of(image: Path) -> Path:
