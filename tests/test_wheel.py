@@ -144,13 +144,12 @@ def test_the_installed_program_lists_its_models(installed: Path) -> None:
 
 
 @needs_weights
-def test_the_installed_program_annotates_a_film_with_its_first_model(installed: Path, tmp_path: Path) -> None:
+def test_the_installed_program_annotates_a_film_with_its_usual_model(installed: Path, tmp_path: Path) -> None:
     film = write_video(tmp_path / "street.mp4", 3, size_hw=(48, 64))
-    name = Path(WEIGHTS[0]).stem
     save = tmp_path / "out"
     said = run(
         installed / "bin" / "streamdeq",
-        *("run", film, "--model", name, "--save", save, "--iterations", "1", "--device", "cpu", "--quiet"),
+        *("run", film, "--save", save, "--iterations", "1", "--device", "cpu", "--quiet"),
         cwd=tmp_path,
     )
     assert said.splitlines()[-1] == str(save / "street.mp4")

@@ -207,8 +207,9 @@ def test_the_recipes_of_people_differ_in_how_they_are_trained_alone():
     person = RECIPES["person-s"]
     for name in ("person-s-ur", "person-s-il"):
         other = RECIPES[name]
-        assert (other.head, other.architecture, other.steps) == (person.head, person.architecture, person.steps)
+        assert (other.head, other.architecture, other.batch) == (person.head, person.architecture, person.batch)
         assert from_plain(Recipe, json.loads(json.dumps(to_plain(other)))) == other
+    assert RECIPES["person-s-ur"].steps == RECIPES["person-s-il"].steps
 
 
 def test_a_model_scales_long_pictures_as_it_was_trained_on_them():

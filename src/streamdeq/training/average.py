@@ -63,7 +63,8 @@ def estimate_statistics(network: nn.Module, batches: Iterable[Callable[[], Tenso
 def kept_statistics(network: nn.Module) -> Iterator[None]:
     """BatchNorm normalises as it does in training, but its running statistics learn nothing."""
     # One that is frozen learns nothing anyway, and without statistics it would take the batch's.
-    norms = [norm for norm in batchnorms(network) if norm.training]
+    # One that keeps its statistics already is somebody else's to release.
+    norms = [norm for norm in batchnorms(network) if norm.training and norm.track_running_stats]
     for norm in norms:
         norm.track_running_stats = False
     try:

@@ -16,8 +16,7 @@ class Limits:
     """A step is bad when loss or gradient is not finite, when the smoothed loss is above `explosion` times the
     untrained level, or when `lost` of the progress from that level to the best is gone again.
 
-    `patience` bad steps in a row are a divergence; the level is the first loss, before any update, or what `begin`
-    says.
+    `patience` bad steps in a row are a divergence; the level is what `begin` says, else the first loss.
     """
 
     explosion: float = 1.25
@@ -39,7 +38,7 @@ class Guard:
     finite: bool = True
 
     def begin(self, level: float) -> None:
-        """Tell the untrained network's loss: for weights that begin with others, whose first loss is not it."""
+        """Tell the untrained network's loss: one batch's says little, and that of weights to begin with nothing."""
         self._follow(level, Limits())
 
     def usable(self, loss: float, grad_norm: float, limits: Limits = Limits()) -> bool:

@@ -38,6 +38,8 @@ from streamdeq.training.work import Batch, Work, initial_network, normalised, sp
 from streamdeq.training.works import WORKS
 
 WEIGHTS = "model.safetensors"
+#: How many parts the untrained network's loss is the mean of: of some tasks a batch costs twice what another does.
+LEVEL_PARTS = 8
 
 
 @dataclass(frozen=True)
@@ -151,11 +153,11 @@ class Trainer:
 
     def initialise(self) -> Transfer | None:
         """Begin with the weights that the recipe names, if any. For a new run: a checkpoint holds its own."""
+        self.guard.begin(self._untrained())
         origin = self.recipe.init
         if origin is None:
             return None
         source, tensors = read_weights(zoo.find(origin))
-        self.guard.begin(self._untrained())
         account = transfer(self.network, self.spec, tensors, source, origin)
         if self.state.average:
             self.state.average = WeightAverage(self.network, self.recipe.ema)
@@ -163,11 +165,19 @@ class Trainer:
 
     @torch.no_grad()
     def _untrained(self) -> float:
-        """The loss that the network has now, on the first part of the run, the same for all ranks."""
-        self.network.train()
+        """The mean loss that the network has now on the first parts of the run, the same ones for all ranks."""
+        self._training_mode()
         torch.manual_seed(torch_seed(self.recipe.seed, "dropout", 0))
         with kept_statistics(self.network):
-            return self._loss(self.batch(0), plan_step(self.recipe, 0)).task.item()
+            plans = [plan_step(self.recipe, n // self.run.division.parts) for n in range(LEVEL_PARTS)]
+            losses = [self._loss(self.batch(n), plan).task.item() for n, plan in enumerate(plans)]
+        return sum(losses) / LEVEL_PARTS
+
+    def _training_mode(self) -> None:
+        self.network.train()
+        if self.recipe.freeze_batchnorm:
+            for norm in batchnorms(self.network):
+                norm.eval()
 
     def restore(self) -> None:
         """Go back to the checkpoint in the run's folder."""
@@ -244,10 +254,7 @@ class Trainer:
         """One optimiser step on this rank's `parts` of the batch of the state's step."""
         began = time.perf_counter()
         recipe, state = self.recipe, self.state
-        self.network.train()
-        if recipe.freeze_batchnorm:
-            for norm in batchnorms(self.network):
-                norm.eval()
+        self._training_mode()
         statistics = [(buffer, buffer.clone()) for buffer in self.network.buffers()]
         plan = plan_step(recipe, state.step)
         rate = learning_rate(recipe, state.step)
