@@ -74,7 +74,7 @@ class Keypoints:
 
 
 def boxes_around(xy: np.ndarray, visible: np.ndarray, frame_hw: tuple[int, int], least: float = 1 / 32) -> np.ndarray:
-    """(N, 4) float32: the box of the visible points of each of (N, K, 2).
+    """(N, 4) float32: the box of the visible points of each of (N, K, 2), at least a pixel wide and high.
 
     All of the frame where that is too small to say how large the instance is: of less than two points, or shorter than
     `least` of the frame's shorter side.
@@ -84,5 +84,6 @@ def boxes_around(xy: np.ndarray, visible: np.ndarray, frame_hw: tuple[int, int],
     for box, points, shown in zip(boxes, xy, visible, strict=True):
         low, high = points[shown].min(axis=0, initial=np.inf), points[shown].max(axis=0, initial=-np.inf)
         if shown.sum() > 1 and (high - low).max() >= least * min(frame_hw):
-            box[:] = (*low, *high)
+            flat = 0.5 * (high == low)  # points in a row, whose box would have no area
+            box[:] = (*(low - flat), *(high + flat))
     return boxes

@@ -172,3 +172,8 @@ def test_a_box_is_around_the_visible_points_or_the_whole_frame():
     visible = np.array([[1, 1, 0], [1, 1, 1], [1, 0, 0]], bool)
     boxes = boxes_around(xy, visible, (80, 100))
     assert boxes.tolist() == [[10, 20, 40, 60], [0, 0, 100, 80], [0, 0, 100, 80]]
+
+
+def test_points_in_a_row_have_a_box_of_a_pixels_thickness():
+    xy, visible = np.array([[(10, 20), (40, 20)]], np.float32), np.ones((1, 2), bool)
+    assert boxes_around(xy, visible, (80, 100)).tolist() == [[10, 19.5, 40, 20.5]]

@@ -71,12 +71,12 @@ def _datasets(file: Path) -> tuple[Path, list[Dataset]]:
 
 def _labels(clip: Clip) -> Iterator[tuple[Path, int | None, Located]]:
     """Every frame that has boxes: its file, its number where that is a film, and the boxes."""
-    located: Located | None = None
+    found: Located | None = None
     for t in reversed(range(len(clip))):
         target = clip.target(t)
-        located = located if target is None else _located(target)
-        if located is not None and (place := _place(clip, t)) is not None:
-            yield (*place, located)
+        found = found if target is None else located(target)
+        if found is not None and (place := _place(clip, t)) is not None:
+            yield (*place, found)
 
 
 def _place(clip: Clip, t: int) -> tuple[Path, int | None] | None:
@@ -89,7 +89,8 @@ def _place(clip: Clip, t: int) -> tuple[Path, int | None] | None:
     return None
 
 
-def _located(target: Boxes | Keypoints) -> Located:
+def located(target: Boxes | Keypoints) -> Located:
+    """Where labels say that somebody is: whoever has a visible point, whatever is not to be ignored."""
     if isinstance(target, Keypoints):
         target = target[np.flatnonzero(target.visible.any(axis=1))]
         boxes, ids = target.boxes_xyxy, target.instances

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.labelboxes import located
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.steadiness import TIMES, Steadiness, Streaming, Way, measure, watch
 from streamdeq.evaluation.table import NOTHING, Cells
 from streamdeq.frame import Frame
-from streamdeq.keypoints import UNKNOWN
 from streamdeq.streaming.locate import NONE
 from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.streaming.regions import Locate, Located
@@ -79,10 +79,7 @@ def labelled(clip: Clip) -> Locate:
         place = bisect_left(frames, frame.index)
         if place == len(frames):
             return NONE
-        target = clip.target(frames[place])
-        target = target[target.visible.any(axis=1)]
-        known = bool((target.instances != UNKNOWN).all())
-        return Located(_solid(target.boxes_xyxy), target.instances if known else None)
+        return located(clip.target(frames[place]))
 
     return where
 
@@ -100,12 +97,6 @@ def note(rows: Sequence[Steadiness]) -> str:
         f"boxes; converged: {CONVERGED.iterations} iterations from zeros. A constant answer would have none: the last "
         "columns say how far each is from converged."
     )
-
-
-def _solid(boxes_xyxy: np.ndarray) -> np.ndarray:
-    """Points in a row have a flat box, which elsewhere is none: it gets a pixel of thickness. (N, 4)."""
-    flat = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2] == 0
-    return boxes_xyxy + np.concatenate([-0.5 * flat, 0.5 * flat], axis=1)
 
 
 def _figures(row: Steadiness) -> Cells:
