@@ -9,7 +9,6 @@ NAME.png. (On the clips of a labelled set: `streamdeq eval --jitter`.)
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
@@ -20,14 +19,14 @@ from streamdeq.api import Model
 from streamdeq.data.labelboxes import label_boxes
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.chart import COLOURS, Chart, Line, draw
-from streamdeq.evaluation.steadiness import TIMES, Answers, Steadiness, Way, measure, watch
+from streamdeq.evaluation.steadiness import Answers, Steadiness, Way, measure, watch
+from streamdeq.evaluation.table import piped
+from streamdeq.evaluation.watched import CONVERGED, SKIP, cells, ways
 from streamdeq.files import atomic_path
 from streamdeq.frame import Frame
 from streamdeq.streaming.options import StartFrom
 from streamdeq.training.log import surroundings
 from streamdeq.video import open_source
-
-CONVERGED = Way(20, StartFrom.ZEROS)
 
 
 def main() -> None:
@@ -37,41 +36,30 @@ def main() -> None:
     if model.spec.task != "pose":
         raise StreamdeqError(f"expected a pose model, got {asked.model}, which is for {model.spec.task}")
     counts = [int(number) for number in asked.iterations.split(",")]
-    ways = [Way(n) for n in counts] + [Way(n, StartFrom.ZEROS) for n in counts] + [CONVERGED]
-    videos = dict(_watched(model, ways, asked))
+    videos = dict(_watched(model, ways(counts), asked))
     rows = measure(list(videos.values()), CONVERGED, asked.skip)
-    _print(rows)
+    print(f"{rows[0].triples} times three frames on end")
+    print("\n".join(piped(cells(rows))))
     if asked.out is not None:
         frames = {name: len(video[CONVERGED]) for name, video in videos.items()}
         header = {"model": model.spec.name, "frames": frames, "skip": asked.skip}
         _write(asked.out, header | {"surroundings": surroundings(model.functions.device)}, rows)
 
 
-def _watched(model: Model, ways: list[Way], asked: argparse.Namespace) -> Iterator[tuple[str, Answers]]:
+def _watched(model: Model, some: tuple[Way, ...], asked: argparse.Namespace) -> Iterator[tuple[str, Answers]]:
     for source in asked.sources:
         boxes = label_boxes(source) if asked.boxes == "labels" else asked.boxes
         where = model.locator(boxes)  # anew for each: a detector's stream is of one video
         with open_source(source) as items:
             images = (item.image for item in items if isinstance(item, Frame))
-            yield source, watch(model, islice(images, asked.frames), ways, where)
-
-
-def _print(rows: list[Steadiness]) -> None:
-    print(f"{rows[0].triples} times three frames")
-    print("| | iterations | jitter, px/frame² | % of the crop | times converged | from converged, px | % of the crop |")
-    print("|---|---:|---:|---:|---:|---:|---:|")
-    for row in rows:
-        found, spread = row.figures, f"{row.times.low:.2f}–{row.times.high:.2f}" if row.times else ""
-        print(
-            f"| {row.way.name} | {row.way.iterations} | {found['jitter px']:.2f} | {found['jitter %']:.2f} | "
-            f"{found[TIMES]:.2f} ({spread}) | {found['distance px']:.2f} | {found['distance %']:.2f} |"
-        )
+            yield source, watch(model, islice(images, asked.frames), some, where)
 
 
 def _write(out: Path, header: dict, rows: list[Steadiness]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(out.with_suffix(".json")) as part:
-        part.write_text(json.dumps(header | {"rows": [asdict(row) for row in rows]}, indent=1) + "\n", encoding="utf-8")
+        found = header | {"rows": [row.to_plain() for row in rows]}
+        part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     with atomic_path(out.with_suffix(".png")) as part:
         draw(_chart(header["model"], rows)).save(part, "PNG")
 
@@ -81,9 +69,9 @@ def _chart(model: str, rows: list[Steadiness]) -> Chart:
     lines = []
     for figure, colour in (("jitter %", COLOURS[1]), ("distance %", COLOURS[2])):
         for start in (StartFrom.PREVIOUS, StartFrom.ZEROS):
-            ways = [row for row in rows if row.way.start == start and row.way != CONVERGED]
-            points = tuple((float(row.way.iterations), row.figures[figure]) for row in ways)
-            name = f"{figure.split()[0]}, {ways[0].way.name}"
+            some = [row for row in rows if row.way.start == start and row.way != CONVERGED]
+            points = tuple((float(row.way.iterations), row.figures[figure]) for row in some)
+            name = f"{figure.split()[0]}, {some[0].way.name}"
             lines.append(Line(name, points, colour, dashed=start == StartFrom.ZEROS, dots=True))
     level = rows[-1].figures["jitter %"]
     across = [float(n) for n in (rows[0].way.iterations, max(row.way.iterations for row in rows[:-1]))]
@@ -103,7 +91,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--boxes", help="where the instances are, as of streamdeq run --boxes")
     parser.add_argument("--iterations", default="1,2,4,8")
     parser.add_argument("--frames", type=int, help="of each video; all of them by default")
-    parser.add_argument("--skip", type=int, default=5, help="frames at the beginning of a video that do not count")
+    parser.add_argument("--skip", type=int, default=SKIP, help="frames at the beginning of a video that do not count")
     parser.add_argument("--out", type=Path, help="NAME of NAME.json and NAME.png")
     return parser.parse_args()
 

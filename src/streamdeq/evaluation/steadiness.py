@@ -14,8 +14,9 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.bootstrap import Interval, interval, resample
 from streamdeq.evaluation.plan import Sample
 from streamdeq.frame import Frame
+from streamdeq.streaming.locate import NONE
 from streamdeq.streaming.options import StartFrom, StreamOptions
-from streamdeq.streaming.regions import Locate, Located
+from streamdeq.streaming.regions import Locate
 from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.stream import advance
 from streamdeq.tasks.pose import Poses
@@ -118,7 +119,7 @@ def watch(
         where: says where the instances are, once a frame; None to look at the whole frame.
         options: of every stream, besides its iterations and where it starts.
     """
-    located = Located(np.zeros((0, 4)))
+    located = NONE
     boxes = None if where is None else lambda image: located
     states = {way: model.begin(replace(options, iterations=way.iterations, start=way.start), boxes) for way in ways}
     answers: Answers = {way: [] for way in ways}

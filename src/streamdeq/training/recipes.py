@@ -1,6 +1,7 @@
 """The recipes by name. Knows only values; every figure is beside the name it belongs to."""
 
 from dataclasses import replace
+from typing import Any
 
 from streamdeq.models.architecture import Architecture
 from streamdeq.registry import Registry
@@ -12,6 +13,21 @@ from streamdeq.training.recipe import IL, Augment, Fixed, Optimizer, Pretrain, R
 from streamdeq.training.schedules import Cosine
 
 RECIPES: Registry[Recipe] = Registry("recipe")
+
+
+def _unrolled(recipe: Recipe, name: str, **changes: Any) -> Recipe:
+    """The recipe's sibling with a fixed number of unrollings from zeros (UR)."""
+    return replace(recipe, name=name, streaming=None, unroll=Fixed(20), **changes)
+
+
+def _implicit(recipe: Recipe, name: str, **changes: Any) -> Recipe:
+    """The recipe's sibling by implicit differentiation (IL): half the published 27 and 30 iterations, enough for this
+    cell, and the share of the steps that Cityscapes' warm-up takes (40,000 of 119,000). An untrained cell has no fixed
+    point to differentiate at."""
+    sibling = replace(recipe, name=name, streaming=None, unroll=Fixed(14), grad_last=None, **changes)
+    warm_up = Pretrain(steps=sibling.steps // 3, stacked=3)
+    return replace(sibling, implicit=IL("broyden", backward=14), pretrain=warm_up)
+
 
 #: SUR on CamVid's 367 training frames at 192×256. The four variants that are compared have the same number of steps,
 #: a quarter of an hour or more of one CPU core.
@@ -28,20 +44,8 @@ CAMVID_S_SUR = Recipe(
     schedule=Cosine(warmup=100),
 )
 
-#: The same with a fixed number of unrollings (UR).
-CAMVID_S_UR = replace(CAMVID_S_SUR, name="camvid-s-ur", unroll=Fixed(20))
-
-#: The same by implicit differentiation (IL): half the published 27 and 30 iterations, enough for this cell, and the
-#: share of the steps that Cityscapes' warm-up takes (40,000 of 119,000). An untrained cell has no fixed point to
-#: differentiate at.
-CAMVID_S_IL = replace(
-    CAMVID_S_SUR,
-    name="camvid-s-il",
-    unroll=Fixed(14),
-    grad_last=None,
-    implicit=IL("broyden", backward=14),
-    pretrain=Pretrain(steps=500, stacked=3),
-)
+CAMVID_S_UR = _unrolled(CAMVID_S_SUR, "camvid-s-ur")
+CAMVID_S_IL = _implicit(CAMVID_S_SUR, "camvid-s-il")
 
 #: The same trained for streaming (docs/streaming-training.md).
 CAMVID_S_WSU = replace(CAMVID_S_SUR, name="camvid-s-wsu", streaming=Streaming(warm=0.5, cut=0.1))
@@ -108,15 +112,8 @@ PERSON_S = replace(
 )
 
 #: The same unrolled (UR) and implicit (IL), for a sixth of the steps: each of them costs three times as much.
-PERSON_S_UR = replace(PERSON_S, name="person-s-ur", steps=1000, streaming=None, unroll=Fixed(20))
-PERSON_S_IL = replace(
-    PERSON_S_UR,
-    name="person-s-il",
-    unroll=Fixed(14),
-    grad_last=None,
-    implicit=IL("broyden", backward=14),
-    pretrain=Pretrain(steps=333, stacked=3),
-)
+PERSON_S_UR = _unrolled(PERSON_S, "person-s-ur", steps=1000)
+PERSON_S_IL = _implicit(PERSON_S, "person-s-il", steps=1000)
 
 #: Cars and people of the rendered street, free of anybody's data. (--data synthetic:labels=boxes,clips=40,…)
 STREET_BOXES_S = replace(
@@ -155,17 +152,8 @@ BEE_S_TUNE = replace(
 )
 
 #: The same unrolled (UR), and implicit (IL) for 0.3 of the steps: each of them costs eight times as much.
-BEE_S_UR = replace(BEE_S, name="bee-s-ur", streaming=None, unroll=Fixed(20))
-BEE_S_IL = replace(
-    BEE_S,
-    name="bee-s-il",
-    steps=1200,
-    streaming=None,
-    unroll=Fixed(14),
-    grad_last=None,
-    implicit=IL("broyden", backward=14),
-    pretrain=Pretrain(steps=400, stacked=3),
-)
+BEE_S_UR = _unrolled(BEE_S, "bee-s-ur")
+BEE_S_IL = _implicit(BEE_S, "bee-s-il", steps=1200)
 
 #: Mice, 17 points on each, seen from below and in two mirrors (mirror-mouse): all of its 90 labelled frames.
 MOUSE_S = replace(

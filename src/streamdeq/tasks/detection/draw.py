@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from streamdeq.errors import StreamdeqError
 from streamdeq.tasks.detection.result import Detections
-from streamdeq.tasks.drawing import supervision
+from streamdeq.tasks.drawing import check_frame, supervision
 
 
 def boxes_and_labels(image: np.ndarray, result: Detections) -> np.ndarray:
@@ -15,11 +14,7 @@ def boxes_and_labels(image: np.ndarray, result: Detections) -> np.ndarray:
     Raises:
         StreamdeqError: the picture is not the frame the boxes are of; supervision is not installed.
     """
-    if image.shape != (*result.frame_hw, 3) or image.dtype != np.uint8:
-        h, w = result.frame_hw
-        raise StreamdeqError(
-            f"expected the frame the boxes are of, uint8 ({h}, {w}, 3), got {image.dtype} {image.shape}; draw on that"
-        )
+    check_frame(image, result.frame_hw, "boxes")
     sv, scene = supervision("boxes", "detection"), image.copy()
     detections = result.to_supervision()
     style = _style(sv, result)

@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from streamdeq.errors import StreamdeqError
-from streamdeq.tasks.drawing import supervision
+from streamdeq.tasks.drawing import check_frame, supervision
 from streamdeq.tasks.pose.result import Poses
 
 #: Points below this score are not drawn.
@@ -20,11 +19,7 @@ def skeletons(image: np.ndarray, result: Poses, least: float = SHOWN) -> np.ndar
     Raises:
         StreamdeqError: the picture is not the frame the poses are of; supervision is not installed.
     """
-    if image.shape != (*result.frame_hw, 3) or image.dtype != np.uint8:
-        h, w = result.frame_hw
-        raise StreamdeqError(
-            f"expected the frame the poses are of, uint8 ({h}, {w}, 3), got {image.dtype} {image.shape}; draw on that"
-        )
+    check_frame(image, result.frame_hw, "poses")
     sv, scene = supervision("skeletons", "pose"), image.copy()
     thickness = max(1, min(result.frame_hw) // 240)
     edges = [(a + 1, b + 1) for a, b in result.skeleton]  # counted from 1 there

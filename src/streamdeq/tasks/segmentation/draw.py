@@ -5,8 +5,8 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from streamdeq.errors import StreamdeqError
 from streamdeq.models.spec import RGB
+from streamdeq.tasks.drawing import check_frame
 from streamdeq.tasks.segmentation.result import Segmentation
 
 #: How much of the class colour shows; the rest is the picture.
@@ -21,11 +21,7 @@ def overlay(image: np.ndarray, result: Segmentation) -> np.ndarray:
     Raises:
         StreamdeqError: the picture is not the frame the labels are of.
     """
-    if image.shape != (*result.labels.shape, 3) or image.dtype != np.uint8:
-        h, w = result.labels.shape
-        raise StreamdeqError(
-            f"expected the frame the labels are of, uint8 ({h}, {w}, 3), got {image.dtype} {image.shape}; draw on that"
-        )
+    check_frame(image, result.labels.shape, "labels")
     colours = np.zeros((256, 3), np.uint16)
     colours[: len(result.palette)] = result.palette
     weight = round(STRENGTH * 256)

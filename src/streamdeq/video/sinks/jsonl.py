@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from streamdeq.errors import StreamdeqError
-from streamdeq.video.sinks.base import PendingFile, Sink, unwritable
+from streamdeq.video.sinks.base import Sink
+from streamdeq.video.sinks.lines import LinesSink
 
 
 class JsonLinesSink(Sink[Mapping[str, Any]]):
@@ -19,30 +19,13 @@ class JsonLinesSink(Sink[Mapping[str, Any]]):
     become null; numpy scalars and arrays become numbers and lists."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._pending = PendingFile(path)
-        self._file = self._pending.path.open("w", encoding="utf-8", newline="\n")
-        self._lines = 0
+        self._lines = LinesSink(path, keep_empty=False)
 
     def write(self, item: Mapping[str, Any]) -> None:
-        line = json.dumps(plain(item), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        try:
-            self._file.write(line + "\n")
-        except OSError as error:
-            raise StreamdeqError(unwritable(self._pending.final, error.strerror)) from error
-        self._lines += 1
+        self._lines.write([json.dumps(plain(item), ensure_ascii=False, allow_nan=False, separators=(",", ":"))])
 
     def close(self) -> None:
-        if self._file.closed:
-            return
-        try:
-            self._file.close()
-        except OSError as error:
-            self._pending.discard()
-            raise StreamdeqError(unwritable(self._pending.final, error.strerror)) from error
-        if self._lines:
-            self._pending.keep()
-        else:
-            self._pending.discard()
+        self._lines.close()
 
 
 def plain(value: Any) -> Any:
