@@ -27,7 +27,7 @@ from streamdeq.streaming.cut import make_cut_policy
 from streamdeq.streaming.engine import Engine
 from streamdeq.streaming.locate import FromDetector, Locator, given_locator, read_boxes
 from streamdeq.streaming.options import DEFAULT_CAP, StreamOptions
-from streamdeq.streaming.regions import Regions
+from streamdeq.streaming.regions import Follow, Regions
 from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.statefile import read_state
 from streamdeq.streaming.stream import OnUpdate, Stream, advance, check_image
@@ -49,6 +49,7 @@ class Options(TypedDict, total=False):
     cuts: str
     on_cut: str
     cut_iterations: int
+    patience: int
 
 
 class Model:
@@ -137,7 +138,7 @@ class Model:
             boxes: see `locator`.
         """
         locate = self.locator(boxes)
-        regions = None if locate is None else Regions(locate, self.task.join)
+        regions = None if locate is None else Regions(locate, self.task.join, Follow(patience=options.patience))
         number = self.iterations(options)
         solver = make_solver(options.solver or self.spec.solver, number)
         budget = options.budget(solver.evaluations(number))

@@ -10,9 +10,12 @@ from pose_models import pose_model
 from pose_trees import HEADER, NAMES, square_table
 from video.making_videos import write_video
 
-from streamdeq.data.labelboxes import label_boxes
+from streamdeq.data.labelboxes import boxes_of, label_boxes
+from streamdeq.data.open import open_dataset
+from streamdeq.data.poses import PoseClip
 from streamdeq.errors import StreamdeqError
 from streamdeq.frame import Frame
+from streamdeq.keypoints import Keypoints
 from streamdeq.running import Run, RunOptions
 from streamdeq.streaming.options import StreamOptions
 
@@ -48,6 +51,19 @@ def test_who_is_who_is_known_from_the_labels(tmp_path):
     found = label_boxes(film_table(tmp_path / "set", people=2))
     assert found.table[4].ids.tolist() == [0, 1]
     assert found.table[4].boxes_xyxy.tolist() == [[9, 5, 39, 45], [49, 5, 79, 45]]
+
+
+def test_who_has_no_visible_point_is_nowhere_and_points_in_a_row_have_a_box(tmp_path):
+    image, shown = np.zeros((40, 40, 3), np.uint8), np.array([[True, True], [False, False]])
+    given = np.array([[3, 4, 20, 30], [0, 0, 40, 40]], np.float32)
+    clip = PoseClip("rare", 25.0, 9, lambda t: image, {5: Keypoints(np.ones((2, 2, 2), np.float32), shown, given)})
+    table = boxes_of(clip).table
+    assert sorted(table) == [0, 1, 2, 3, 4, 5]
+    assert table[0].boxes_xyxy.tolist() == table[5].boxes_xyxy.tolist() == [[3, 4, 20, 30]]
+    assert table[5].ids is None
+    (film, _still) = open_dataset(str(square_table(tmp_path / "set")), "val").clips
+    # In even frames two points are labelled, in a row: their box is flat, and gets a pixel.
+    assert boxes_of(film).table[2].boxes_xyxy.tolist() == [[12, 11.5, 43, 12.5]]
 
 
 def test_pictures_are_known_by_their_files_in_whatever_order_they_are_read(tmp_path):

@@ -12,7 +12,7 @@ from streamdeq.evaluation.latency import Latency, Percentiles
 from streamdeq.evaluation.plan import Plan, Sample
 from streamdeq.evaluation.protocol import Cell, Evaluation, Mode, Score
 from streamdeq.evaluation.report import Header, Report, check_writable, write
-from streamdeq.evaluation.table import Row, best_single, make_rows, markdown, text, with_interval
+from streamdeq.evaluation.table import Row, aligned, best_single, make_rows, markdown, piped, text, with_interval
 
 
 def single(iterations: int, value: float | None) -> Row:
@@ -75,6 +75,17 @@ def test_markdown_is_the_same_table_with_the_milliseconds_that_were_measured():
 def test_of_equal_single_frames_the_cheapest_is_the_best():
     assert best_single(ROWS) == ROWS[2]
     assert best_single([single(1, None)]) is None
+
+
+def test_of_errors_the_least_is_the_best():
+    errors = [replace(single(count, value), metric="RMSE px") for count, value in ((1, 9.0), (2, 4.0), (4, 4.0))]
+    assert best_single(errors) == errors[1]
+
+
+def test_names_stand_to_the_left_and_numbers_to_the_right():
+    lines = [["model", "ms"], ["camvid-s", "9.1"], ["", "12.6"]]
+    assert aligned(lines) == ["model       ms", "camvid-s   9.1", "          12.6"]
+    assert piped(lines)[1] == "| --- | ---: |"
 
 
 def test_without_video_there_is_the_single_frame_line_alone():

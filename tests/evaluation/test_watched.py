@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from pose_trees import NAMES, square_table
@@ -11,13 +10,10 @@ from pose_trees import NAMES, square_table
 from streamdeq.cli import eval
 from streamdeq.cli.main import build, guarded
 from streamdeq.data.open import open_dataset
-from streamdeq.data.poses import PoseClip
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.bootstrap import Interval
 from streamdeq.evaluation.steadiness import Steadiness, Way
-from streamdeq.evaluation.watched import CONVERGED, SKIP, cells, labelled, watchable, ways
-from streamdeq.frame import Frame
-from streamdeq.keypoints import Keypoints
+from streamdeq.evaluation.watched import CONVERGED, SKIP, cells, watchable, ways
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.checkpoint import save_weights
 from streamdeq.models.spec import ModelSpec
@@ -70,27 +66,6 @@ def test_what_is_no_film_of_key_points_is_refused_before_any_work(tmp_path, caps
         assert len(error.splitlines()) == 1
     with pytest.raises(StreamdeqError, match="the longest has 7; take another split"):
         watchable(open_dataset(short, "val"))
-
-
-def test_boxes_come_from_the_labels_with_the_numbers_of_the_instances(tmp_path):
-    (film, _still) = open_dataset(str(square_table(tmp_path / "set")), "val").clips
-    located = labelled(film)(Frame(film.image(2), 2, 0.0))
-    # In even frames two points are labelled, in a row: their box is flat, and gets a pixel.
-    assert located.boxes_xyxy.tolist() == [[12, 11.5, 43, 12.5]]
-    assert np.array_equal(labelled(film)(Frame(film.image(3), 3, 0.0)).boxes_xyxy, film.target(3).boxes_xyxy)
-    assert np.array_equal(located.ids, film.target(2).instances)
-
-
-def test_a_frame_without_labels_has_the_boxes_of_the_next_that_has_and_nobody_is_after_the_last():
-    image, shown = np.zeros((40, 40, 3), np.uint8), np.array([[True, True], [False, False]])
-    boxes = np.array([[3, 4, 20, 30], [0, 0, 40, 40]], np.float32)
-    clip = PoseClip("rare", 25.0, 9, lambda t: image, {5: Keypoints(np.ones((2, 2, 2), np.float32), shown, boxes)})
-    where = labelled(clip)
-    for t in (0, 5):
-        located = where(Frame(image, t, 0.0))
-        assert located.boxes_xyxy.tolist() == [[3, 4, 20, 30]]  # and not of whom no point is labelled
-        assert located.ids is None
-    assert len(where(Frame(image, 6, 0.0)).boxes_xyxy) == 0
 
 
 def test_a_count_that_stands_for_converged_is_not_measured_twice():

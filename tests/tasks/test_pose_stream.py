@@ -84,6 +84,19 @@ def test_rows_open_and_close_as_people_come_and_go_and_warm_ones_stay_warm():
     assert pool.rows == 0
 
 
+def test_with_patience_who_lost_the_box_is_looked_for_where_it_was_and_comes_back_warm():
+    model, a = pose_model(), (5, 5, 45, 60)
+    shown = iter([[a], [], [a], [], [], [a]])
+    with model.stream(1, boxes=lambda image: next(shown), patience=1) as stream:
+        found = [stream(image) for image in FILM]
+    assert [answer.ids.tolist() for answer in found if len(answer)] == [[0], [0], [0], [0], [1]]
+    assert len(found[4]) == 0
+    assert [answer.status.start for answer in found[:3]] == [Start.COLD, Start.WARM, Start.WARM]
+    assert np.array_equal(found[1].crops_xyxy, found[0].crops_xyxy)
+    with pytest.raises(StreamdeqError, match="patience must be at least 0 frames; got -1"):
+        model.stream(1, patience=-1)
+
+
 def test_a_frame_without_anybody_has_an_answer_that_says_so():
     model = pose_model()
     for boxes in ([], [(50, 50, 50, 50)], [(500, 500, 600, 600)]):

@@ -125,6 +125,21 @@ def first_checkpoint(folder: Path) -> bytes:
     return running.path.read_bytes()
 
 
+def test_a_folder_has_one_trainer_at_a_time_and_a_killed_one_leaves_it_free(tmp_path, capsys):
+    running = process(*settings(replace(TINY, steps=10_000)), "--out", str(tmp_path))
+    try:
+        wait_for_step(tmp_path, 2, running)
+        assert command("--resume", str(tmp_path)) == 2
+        said = f"streamdeq: another process trains in {tmp_path}; wait for its end, or choose --out\n"
+        assert capsys.readouterr().err == said
+        assert running.poll() is None
+    finally:
+        running.kill()
+        running.communicate()
+    with session.held(tmp_path):
+        pass
+
+
 @pytest.mark.parametrize("seconds", ["-1", "nan"])
 def test_checkpoints_need_a_time_between_them(tmp_path, capsys, seconds):
     assert command(*settings(), "--out", str(tmp_path / "run"), "--checkpoint-every", seconds) == 2

@@ -223,6 +223,15 @@ MaxGap = Annotated[
     float,
     typer.Option("--max-gap", metavar="S", help="A live source that was away for longer starts from zeros."),
 ]
+Patience = Annotated[
+    int,
+    typer.Option(
+        "--patience",
+        metavar="N",
+        parser=at_least(0, "--patience"),
+        help="Frames for which an instance that lost its box is still looked for where it was.",
+    ),
+]
 Save = Annotated[Path | None, typer.Option("--save", metavar="DIR", help="Folder for what is written.")]
 MaxFrames = Annotated[
     int | None,

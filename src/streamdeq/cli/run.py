@@ -67,6 +67,7 @@ def run(
     on_cut: options.OnCut = "continue",
     cut_iterations: options.CutIterations = 3,
     boxes: Boxes = None,
+    patience: options.Patience = 0,
     policy: options.Policy = "latest",
     max_staleness: options.MaxStaleness = None,
     max_gap: options.MaxGap = 2.0,
@@ -103,6 +104,7 @@ def run(
         cuts,
         on_cut,
         cut_iterations,
+        patience,
     )
     choice = Choice(conf, tuple(name.strip() for name in classes.split(",")) if classes else (), track_)
     chosen = RunOptions(stream, save, write, max_frames, compare, LivePolicy(policy, max_staleness), choice, boxes)

@@ -69,13 +69,22 @@ def _datasets(file: Path) -> tuple[Path, list[Dataset]]:
     raise StreamdeqError(f"boxes: expected a data set with boxes or key points around {file}, found none")
 
 
-def _labels(clip: Clip) -> Iterator[tuple[Path, int | None, Located]]:
-    """Every frame that has boxes: its file, its number where that is a film, and the boxes."""
-    found: Located | None = None
+def boxes_of(clip: Clip) -> FromTable:
+    """The boxes of a clip by its frames' numbers, with those of the next labelled frame where there are no labels."""
+    table: dict[int, Located] = {}
     for t in reversed(range(len(clip))):
         target = clip.target(t)
-        found = found if target is None else located(target)
-        if found is not None and (place := _place(clip, t)) is not None:
+        if target is not None:
+            table[t] = located(target)
+        elif t + 1 in table:
+            table[t] = table[t + 1]
+    return FromTable(table)
+
+
+def _labels(clip: Clip) -> Iterator[tuple[Path, int | None, Located]]:
+    """Every frame that has boxes: its file, its number where that is a film, and the boxes."""
+    for t, found in boxes_of(clip).table.items():
+        if (place := _place(clip, t)) is not None:
             yield (*place, found)
 
 

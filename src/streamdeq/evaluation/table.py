@@ -23,7 +23,7 @@ class Row:
     Args:
         iterations: solver iterations per frame, in the paper's sense.
         offset: frames between the start from zeros and the scored frame while streaming; else None.
-        value: of `metric`, in points 0–100; None if nothing could be counted.
+        value: of `metric`, in points 0–100 or pixels (see `Metric`); None if nothing could be counted.
         frames: scored frames; the same ones in every row of a table.
         nfe: applications of `f` per frame.
         low, high: of the bootstrap interval, in points; None where none was drawn.
@@ -105,9 +105,10 @@ def markdown(rows: Sequence[Row], ms: Mapping[int, float] | None = None, show: S
 
 
 def best_single(rows: Sequence[Row]) -> Row | None:
-    """The single-frame row of the highest value; of equal ones the cheapest."""
+    """The single-frame row of the highest value, or of the least error; of equal ones the cheapest."""
     single = [row for row in rows if row.mode is Mode.SINGLE and row.value is not None]
-    return max(single, key=lambda row: (row.value, -row.iterations), default=None)
+    sign = -1 if single and single[0].metric.endswith(" px") else 1
+    return max(single, key=lambda row: (sign * (row.value or 0.0), -row.iterations), default=None)
 
 
 def _streams(rows: Sequence[Row]) -> bool:
@@ -150,12 +151,20 @@ def _gain(streaming: Row | None, scratch: Row | None) -> str:
 
 
 def aligned(lines: Sequence[Cells]) -> list[str]:
-    """Columns of text, to the right."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+    """Columns of text: names to the left, numbers to the right."""
+    columns = list(zip(*lines, strict=True))
+    signs = ["<" if _names(column) else ">" for column in columns]
+    forms = [f"{{:{sign}{max(map(len, column))}}}" for sign, column in zip(signs, columns, strict=True)]
+    return ["  ".join(form.format(cell) for form, cell in zip(forms, line, strict=True)).rstrip() for line in lines]
 
 
 def piped(lines: Sequence[Cells]) -> list[str]:
     """A Markdown table; the first line is the heading."""
     heading, *rest = lines
-    return [f"| {' | '.join(line)} |" for line in (heading, ["---:"] * len(heading), *rest)]
+    rule = ["---" if _names(column) else "---:" for column in zip(*lines, strict=True)]
+    return [f"| {' | '.join(line)} |" for line in (heading, rule, *rest)]
+
+
+def _names(column: Sequence[str]) -> bool:
+    """Whether a column, its heading first, holds names."""
+    return any(cell[:1].isalpha() for cell in column[1:])

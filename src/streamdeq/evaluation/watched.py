@@ -4,21 +4,17 @@ Every clip is streamed whole, with the boxes of its labels to look in. What the 
 clip is a video like any other, and only boxes are taken from its labels.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from streamdeq.data.base import Clip, Dataset
-from streamdeq.data.labelboxes import located
+from streamdeq.data.labelboxes import boxes_of
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.steadiness import TIMES, Steadiness, Streaming, Way, measure, watch
 from streamdeq.evaluation.table import NOTHING, Cells
-from streamdeq.frame import Frame
-from streamdeq.streaming.locate import NONE
 from streamdeq.streaming.options import StartFrom, StreamOptions
-from streamdeq.streaming.regions import Locate, Located
 
 #: Iterations from zeros that stand for the converged answer.
 CONVERGED = Way(20, StartFrom.ZEROS)
@@ -64,24 +60,8 @@ def steadiness(
         report: called for every frame of every clip.
     """
     some = ways(counts)
-    videos = [watch(model, _images(clip, report), some, labelled(clip), options) for clip in clips]
+    videos = [watch(model, _images(clip, report), some, boxes_of(clip), options) for clip in clips]
     return tuple(measure(videos, CONVERGED, SKIP))
-
-
-def labelled(clip: Clip) -> Locate:
-    """Where the labels of a frame say that somebody is; of one that has none, those of the next frame that has.
-
-    After the last labels of the clip nobody is anywhere.
-    """
-    frames = clip.labelled
-
-    def where(frame: Frame) -> Located:
-        place = bisect_left(frames, frame.index)
-        if place == len(frames):
-            return NONE
-        return located(clip.target(frames[place]))
-
-    return where
 
 
 def cells(rows: Sequence[Steadiness]) -> list[Cells]:

@@ -39,10 +39,11 @@ class StreamOptions:
         tolerance_of: which of the two: `residual` or `answer`.
         budget_ms: milliseconds a frame may take from its arrival to its answer.
         target_fps: frames per second to keep up with.
+        max_gap_s: a source that was away for longer starts cold when it is back.
         cuts: how shot changes are found: `none`, `residual` (what the solver measures anyway) or `picture`.
         on_cut: a new shot starts from `zeros`, or the solve goes on from the old one's state: `continue`.
         cut_iterations: steps that the first frame of a shot gets beyond its budget; none under a budget of time.
-        max_gap_s: a source that was away for longer starts cold when it is back.
+        patience: frames for which an instance without a box is still looked for where it was, before it is gone.
     """
 
     iterations: int | None = None
@@ -57,6 +58,7 @@ class StreamOptions:
     cuts: str = "none"
     on_cut: str = "continue"
     cut_iterations: int = EXTRA
+    patience: int = 0
 
     def __post_init__(self) -> None:
         if self.iterations is not None and self.iterations < 1:
@@ -67,6 +69,8 @@ class StreamOptions:
             raise StreamdeqError(f"size must be 1 to {MAX_SIZE} pixels or 'native'; got {self.size!r}")
         if self.tolerance_of not in ("residual", "answer"):
             raise StreamdeqError(unknown("tolerance_of", self.tolerance_of, ["residual", "answer"]))
+        if self.patience < 0:
+            raise StreamdeqError(f"patience must be at least 0 frames; got {self.patience}")
         make_cut_policy(self.cuts, self.on_cut, self.cut_iterations)
         given = {"tolerance": self.tolerance, "budget_ms": self.budget_ms, "target_fps": self.target_fps}
         named = [name for name, value in given.items() if value is not None]

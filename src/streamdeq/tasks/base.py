@@ -51,7 +51,8 @@ def nothing_to_choose(choice: Choice, task: str) -> Callable[[Any], Any]:
 class Metric(Protocol):
     """Accumulates over a whole split; one confusion matrix, one list of boxes, never a mean of means.
 
-    `name` is the figure that stands for the task, a key of what `compute` returns; figures are in points 0–100.
+    `name` is the figure that stands for the task, a key of what `compute` returns; figures are in points 0–100, but for
+    those whose names end in ` px`, which are errors in pixels: the less, the better.
     """
 
     name: str

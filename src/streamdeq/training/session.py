@@ -1,9 +1,12 @@
 """Start a run in a new folder, or take one up again. Knows folders and headers, no step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import ensure_folder, sweep
@@ -11,6 +14,9 @@ from streamdeq.training import checkpoint, log
 from streamdeq.training.loop import Trainer, describe
 from streamdeq.training.plain import differences, from_plain, to_plain
 from streamdeq.training.recipe import Recipe
+
+#: Held by the process that trains in the folder; empty.
+LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,24 @@ class Past:
     recipe: Recipe
     data: dict[str, Any]
     step: int
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Nobody else trains in `folder` meanwhile. A process that was killed holds nothing.
+
+    Raises:
+        StreamdeqError: somebody does, or the folder cannot be written to.
+    """
+    lock = FileLock(ensure_folder(folder) / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise StreamdeqError(f"another process trains in {folder}; wait for its end, or choose --out") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def past(folder: Path) -> Past:
