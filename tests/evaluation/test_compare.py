@@ -71,6 +71,8 @@ def test_the_command_compares_two_models_and_a_peer(tmp_path, peer, capsys):
     assert [row[0].split(" ")[0] for row in rows[2:]] == ["tiny", "", "broyden", "", LRASPP]
     assert rows[2][1] == "2 min, 90 steps"
     assert rows[6][1] == "1 min, 7 steps"
+    for row in rows[2:]:
+        assert float(row[6]) == pytest.approx(1000 / float(row[5]), abs=0.5, rel=0.1)
     assert [row[3:5] for row in rows[2:]] == [["1", "1"], ["2", "2"], ["1", "2"], ["2", "3"], ["1", "–"]]
     assert "timing, turn 1" in errors
 
@@ -110,8 +112,10 @@ def test_a_peer_answers_as_torchvision_does(peer):
 def test_a_model_without_a_known_training_shows_a_dash(tmp_path):
     model = streamdeq.load(weights(tmp_path, replace(SPEC, provenance=Provenance())), "cpu", "fp32")
     comparison = judge([Ours(model, 1000)], [], open_dataset(VIDEO, "val"), Settings((1,), (10,)))
-    assert text(comparison).splitlines()[1].split("  ")[0] == "tiny (0.0 M)"
-    assert "| tiny (0.0 M) | – |" in markdown(comparison)
+    assert text(comparison, "a machine").splitlines()[1].split("  ")[0] == "tiny (0.0 M)"
+    shown = markdown(comparison, "a machine")
+    assert "| tiny (0.0 M) | – |" in shown
+    assert "in turns on a machine; fps" in shown
 
 
 def test_single_pictures_are_compared_without_streaming(tmp_path, peer):

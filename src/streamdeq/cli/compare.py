@@ -8,6 +8,7 @@ import typer
 
 from streamdeq.cli import options
 from streamdeq.cli.options import at_least
+from streamdeq.cli.progress import track
 from streamdeq.errors import StreamdeqError
 
 
@@ -43,7 +44,7 @@ def compare(
     from streamdeq.evaluation.comparison import Ours, Theirs
     from streamdeq.evaluation.comparison import compare as judge
     from streamdeq.evaluation.peers import load_peer
-    from streamdeq.evaluation.protocol import Settings
+    from streamdeq.evaluation.protocol import Settings, count_steps
     from streamdeq.evaluation.report import check_writable
     from streamdeq.tasks import build_network
 
@@ -62,7 +63,11 @@ def compare(
         if not quiet:
             typer.echo(f"compare: {what}", err=True)
 
-    comparison = judge(ours, theirs, dataset, Settings(tuple(iterations), (offset,)), say, resamples)
+    settings = Settings(tuple(iterations), (offset,))
+    steps = sum(count_steps(one, dataset, settings) for one in loaded)
+    with track("compare", steps, unit="steps", quiet=quiet) as advance:
+        comparison = judge(ours, theirs, dataset, settings, say, resamples, advance)
+    about = _place(loaded[0])
     if out is not None:
         header = {
             "models": _hashes(models),
@@ -70,10 +75,11 @@ def compare(
             "data": data,
             "split": split,
             "seconds": round(time.monotonic() - began),
-            **_place(loaded[0]),
+            **about,
         }
         compared.write(comparison, header, out)
-    typer.echo(compared.markdown(comparison) if markdown else compared.text(comparison))
+    place = "{machine}, {threads} threads, {precision}".format_map(about)
+    typer.echo(compared.markdown(comparison, place) if markdown else compared.text(comparison, place))
 
 
 def _named_file(text: str) -> tuple[str, Path]:

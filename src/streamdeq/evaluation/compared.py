@@ -16,14 +16,18 @@ from streamdeq.files import atomic_path
 FORMAT = "streamdeq-compare-1"
 
 
-def text(comparison: Comparison) -> str:
-    """For a terminal."""
-    return "\n".join([*aligned(_cells(comparison)), "", *_below(comparison)])
+def text(comparison: Comparison, place: str) -> str:
+    """For a terminal.
+
+    Args:
+        place: what the milliseconds were measured on.
+    """
+    return "\n".join([*aligned(_cells(comparison)), "", *_below(comparison, place)])
 
 
-def markdown(comparison: Comparison) -> str:
-    """For a README."""
-    return "\n".join([*piped(_cells(comparison)), "", " ".join(_below(comparison))])
+def markdown(comparison: Comparison, place: str) -> str:
+    """For a README. Arguments as for `text`."""
+    return "\n".join([*piped(_cells(comparison)), "", " ".join(_below(comparison, place))])
 
 
 def write(comparison: Comparison, header: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
@@ -37,7 +41,7 @@ def _cells(comparison: Comparison) -> list[Cells]:
     """Heading, and a line per model and iteration count; what is of the model stands in its first line. No column of
     flicker where nothing has any."""
     heading = [
-        "model", "trained", "single frame", "iterations", "NFE", "ms",
+        "model", "trained", "single frame", "iterations", "NFE", "ms", "fps",
         f"streaming, +{comparison.offset}", "from scratch", "flicker",
     ]  # fmt: skip
     cells = [heading, *(cells for entry in comparison.entries for cells in _entry(entry))]
@@ -60,7 +64,8 @@ def _line(line: Line) -> Cells:
     nfe = NOTHING if line.nfe is None else str(line.nfe)
     restless = NOTHING if line.flicker is None else f"{line.flicker:.2f} %"
     scratch = _figure(line.scratch)
-    return [str(line.iterations), nfe, f"{line.ms:.1f}", _figure(line.streaming), scratch, restless]
+    time = [f"{line.ms:.1f}", f"{1000 / line.ms:.0f}"]
+    return [str(line.iterations), nfe, *time, _figure(line.streaming), scratch, restless]
 
 
 def _figure(figure: Figure | None) -> str:
@@ -70,11 +75,11 @@ def _figure(figure: Figure | None) -> str:
     return points(figure.value) if around is None else points(figure.value, around.low, around.high)
 
 
-def _below(comparison: Comparison) -> list[str]:
+def _below(comparison: Comparison, place: str) -> list[str]:
     about = f"{comparison.metric} in points over the same {comparison.frames} frames"
     if comparison.block is not None:
         about += f"; in brackets where it lies in 95 of 100 resamples of blocks of {comparison.block} frames"
-    lines = [f"{about}.", "ms: median per frame, picture to answer, measured in turns."]
+    lines = [f"{about}.", f"ms: median per frame, picture to answer, in turns on {place}; fps: 1000 by that."]
     if _flickers(comparison):
         lines.append(
             "flicker: of the pixels that stand still between two frames, those whose label flips "

@@ -159,6 +159,7 @@ def compare(
     settings: Settings,
     report: Callable[[str], None] = lambda what: None,
     resamples: int = RESAMPLES,
+    advance: Callable[[], None] = lambda: None,
 ) -> Comparison:
     """Judge all on the frames of `dataset` that have as many predecessors as the settings' one offset; on all frames,
     and without streaming, where it has single pictures only.
@@ -166,6 +167,8 @@ def compare(
     Args:
         report: told what is done next.
         resamples: to draw intervals from; 0 for no intervals.
+        advance: called after every application of `f` to one row while scoring; `count_steps` of each model says how
+            often.
 
     Raises:
         StreamdeqError: models of other classes than the data's, no model, several offsets, or nothing to score.
@@ -184,7 +187,7 @@ def compare(
     entries, metric = [], task.metric().name
     for one, clock in zip(ours, times, strict=False):
         report(f"scoring {one.model.spec.name}")
-        evaluation = evaluate(one.model, dataset, settings)
+        evaluation = evaluate(one.model, dataset, settings, advance)
         metric = next(iter(evaluation.scores.values())).total.name
         entries.append(_entry(one, evaluation, ground, clock, settings))
     for one, clock in zip(theirs, times[len(ours) :], strict=True):
