@@ -189,6 +189,11 @@ WALKERS_S = replace(
     augment=Augment(scale_range=(0.67, 1.5), rotation=40.0),
 )
 
+#: The same fine-tuned for one step a frame, as bee-s is.
+WALKERS_S_TUNE = replace(
+    WALKERS_S, name="walkers-s-tune", steps=640, optimizer=BEE_S_TUNE.optimizer, streaming=BEE_S_TUNE.streaming
+)
+
 #: Seconds on one core: for tests and for a first look at the program.
 SYNTHETIC_TINY = Recipe(
     name="synthetic-tiny",
@@ -237,6 +242,7 @@ for _recipe in (
     MOUSE_S,
     HUMAN_S,
     WALKERS_S,
+    WALKERS_S_TUNE,
     SYNTHETIC_TINY,
     SYNTHETIC_TINY_UR,
     SYNTHETIC_TINY_IL,
