@@ -38,6 +38,11 @@ class Clip(ABC):
     def labelled(self) -> tuple[int, ...]:
         """The frames that have a target, ascending."""
 
+    @property
+    def film(self) -> "Clip":
+        """The clip whose frames these are: another one, where this one shows a part of that."""
+        return self
+
     def check(self, t: int) -> int:
         """`t` when it is a frame of this clip; negative numbers are not."""
         if not 0 <= t < len(self):
