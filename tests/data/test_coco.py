@@ -9,6 +9,7 @@ import pytest
 from box_trees import SIZE_HW, coco_video, picture, write_coco_video
 
 from streamdeq.boxes import Boxes
+from streamdeq.data import imagenet_vid
 from streamdeq.data.check import check
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
@@ -50,6 +51,28 @@ def test_frames_that_are_not_for_training_stay_in_the_clip(tmp_path: Path):
     [clip] = open_dataset(str(write_coco_video(tmp_path, whole)), "train").clips
     assert (len(clip), clip.labelled) == (3, (1,))
     assert not np.isnan(clip.target(1).motion[0])
+
+
+def test_in_val_every_frame_is_labelled_whatever_is_said_of_training(tmp_path: Path):
+    whole = coco_video()
+    for image in whole["images"]:
+        image["is_vid_train_frame"] = False  # as converters of ImageNet-VID write it
+    for split in ("train", "val"):
+        write_coco_video(tmp_path, whole, split)
+    labelled = {
+        split: [clip.labelled for clip in open_dataset(str(tmp_path), split).clips]
+        for split in ("train", "train:walk", "val", "val:walk")
+    }
+    assert labelled == {"train": [()], "train:walk": [()], "val": [(0, 1, 2)], "val:walk": [(0, 1, 2)]}
+
+
+def test_imagenet_vids_classes_are_spelled_one_way_and_others_stay_as_they_are(tmp_path: Path):
+    whole, names = coco_video(), [name.replace(" ", "_") for name in imagenet_vid.CLASSES]
+    assert "domestic_cat" in names
+    whole["categories"] = [{"id": k, "name": name} for k, name in enumerate(names, start=1)]
+    assert open_dataset(str(write_coco_video(tmp_path / "vid", whole)), "train").classes == imagenet_vid.CLASSES
+    whole["categories"][0]["name"] = "paper_plane"
+    assert "domestic_cat" in open_dataset(str(write_coco_video(tmp_path / "own", whole)), "train").classes
 
 
 def test_a_split_can_be_narrowed_to_some_of_its_films(tmp_path: Path):
