@@ -13,7 +13,7 @@ A split may be narrowed to some of its films: `val:NAME` or `val:NAME,NAME`.
 from pathlib import Path
 from typing import Any
 
-from streamdeq.boxes import UNKNOWN, Boxes
+from streamdeq.boxes import Boxes
 from streamdeq.data import imagenet_vid
 from streamdeq.data.base import Dataset
 from streamdeq.data.boxed import BoxClip, Labelled, box_in_frame, collect, numbers
@@ -88,10 +88,7 @@ def _boxes(read: CocoFile, numbers_of: dict[int, int]) -> dict[int, Boxes]:
 
 
 def _object(k: int, entry: Any, picture: Picture, numbers_of: dict[int, int], read: CocoFile) -> Labelled:
-    if entry.get("category_id") not in numbers_of:
-        known = ", ".join(str(number) for number in numbers_of)
-        where = read.where("annotations", k)
-        raise StreamdeqError(f"expected a category_id of {known} in {where}, got {entry.get('category_id')}")
+    category = read.category_of(k, numbers_of)
     box = numbers(entry.get("bbox"), 4)
     if box is None:
         where = read.where("annotations", k)
@@ -103,8 +100,7 @@ def _object(k: int, entry: Any, picture: Picture, numbers_of: dict[int, int], re
     except StreamdeqError:  # where it stands is only looked for when it is asked for: the file may be large
         inside = box_in_frame(corners, picture.width, picture.height, read.where("annotations", k))
     ignore = bool(entry.get("iscrowd") or entry.get("ignore"))
-    instance = entry.get("instance_id", entry.get("track_id", UNKNOWN))
-    return Labelled(inside, numbers_of[entry["category_id"]], ignore, instance)
+    return Labelled(inside, numbers_of[category], ignore, read.instance_of(k))
 
 
 def _clips(read: CocoFile, boxes: dict[int, Boxes], root: Path, every: bool) -> tuple[BoxClip, ...]:
