@@ -54,7 +54,7 @@ def _names(config: dict[str, Any], key: str, path: Path) -> tuple[str, ...]:
     given = config.get(key) or []
     good = isinstance(given, list) and all(isinstance(name, str) and name for name in given)
     if not good or not given or len(set(given)) < len(given):
-        got = ", ".join(map(str, given)) if isinstance(given, list) else given
+        got = ", ".join(map(str, given)) if isinstance(given, list) else repr(given)
         raise StreamdeqError(f"expected different names as {key} in {path}, got {got or 'none'}; correct it")
     return tuple(given)
 

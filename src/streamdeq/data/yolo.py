@@ -143,7 +143,7 @@ def _read(path: Path) -> tuple[tuple[str, ...], dict[str, list[Path]]]:
     for split in SPLITS:
         given = values.get(split) or []
         listed = [given] if isinstance(given, str) else given
-        if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+        if not isinstance(listed, list) or not all(isinstance(one, str) and one for one in listed):
             raise StreamdeqError(f"expected a folder, or a list, as {split} in {path}, got {given}; correct it")
         if listed:
             places[split] = [_place(root, one) for one in listed]
@@ -161,7 +161,7 @@ def _names(given: Any, path: Path) -> tuple[str, ...]:
         given = [given[key] for key in sorted(given, key=int)]
     names = tuple(given) if isinstance(given, list) else ()
     if not names or not all(isinstance(name, str) and name for name in names) or len(set(names)) < len(names):
-        got = ", ".join(map(str, names)) or given or "none"
+        got = ", ".join(map(str, names)) or (repr(given) if given else "none")
         raise StreamdeqError(f"expected different names of classes in {path}, got {got}; correct it")
     return names
 
