@@ -9,6 +9,7 @@ Of a point's visibility 0 means not labelled, 1 labelled and hidden, 2 labelled 
 or score.
 """
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
 from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, sides_of
 from streamdeq.errors import StreamdeqError
-from streamdeq.keypoints import UNKNOWN, Keypoints
+from streamdeq.keypoints import Keypoints
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
 
@@ -98,21 +99,18 @@ def _is_link(link: Any, points: int) -> bool:
 def _poses(read: CocoFile, points: int) -> dict[int, Keypoints]:
     """What each picture shows, by its id; a picture of nobody is not among them."""
     has_points = {entry["id"]: bool(entry.get("keypoints")) for entry in read.categories}
-    rows: dict[int, list[np.ndarray]] = {}
+    rows: dict[int, list[np.ndarray]] = defaultdict(list)
+    instances: dict[int, list[int]] = defaultdict(list)
     for k, entry in enumerate(read.annotations):
-        picture, category = read.picture_of(k), entry.get("category_id")
-        if category not in has_points:
-            known = ", ".join(map(str, has_points))
-            raise StreamdeqError(
-                f"expected a category_id of {known} in {read.where('annotations', k)}, got {category}; correct it"
-            )
+        picture, category = read.picture_of(k), read.category_of(k, has_points)
         if has_points[category] and not entry.get("iscrowd"):
-            rows.setdefault(picture.id, []).append(_row(k, entry, points, read))
-    return {number: _together(np.stack(found), points) for number, found in rows.items()}
+            rows[picture.id].append(_row(k, entry, points, read))
+            instances[picture.id].append(read.instance_of(k))
+    return {number: _together(np.stack(found), instances[number], points) for number, found in rows.items()}
 
 
 def _row(k: int, entry: dict[str, Any], points: int, read: CocoFile) -> np.ndarray:
-    """x, y, v of each point, the box, the area, the instance."""
+    """x, y, v of each point, the box, the area."""
     given = entry.get("keypoints") or [0] * (3 * points)
     values, box = numbers(given, 3 * points), numbers(entry.get("bbox"), 4)
     if values is None or not np.isfinite(values).all():
@@ -125,21 +123,17 @@ def _row(k: int, entry: dict[str, Any], points: int, read: CocoFile) -> np.ndarr
         where = read.where("annotations", k)
         raise StreamdeqError(f"expected bbox with left, top, width, height in {where}, got {entry.get('bbox')}")
     [area] = numbers([entry.get("area")], 1) or [np.nan]
-    instance = entry.get("instance_id", entry.get("track_id"))
-    number = instance if isinstance(instance, int) else UNKNOWN
-    return np.array([*values, *box, area if area > 0 else np.nan, number])
+    return np.array([*values, *box, area if area > 0 else np.nan])
 
 
-def _together(rows: np.ndarray, points: int) -> Keypoints:
-    """The instances of a picture, (N, 3K + 6)."""
+def _together(rows: np.ndarray, instances: list[int], points: int) -> Keypoints:
+    """The instances of a picture, (N, 3K + 5)."""
     triples = rows[:, : 3 * points].reshape(-1, points, 3)
-    left, top, width, height, area, instances = rows[:, 3 * points :].T
+    left, top, width, height, area = rows[:, 3 * points :].T
     visible = triples[:, :, 2] > 0
     boxes = np.stack([left, top, left + width, top + height], axis=1).astype(np.float32)
     xy = np.where(visible[:, :, None], triples[:, :, :2], 0).astype(np.float32)
-    return Keypoints(
-        xy, visible, boxes, instances.astype(np.int64), np.full(len(rows), np.nan, np.float32), area.astype(np.float32)
-    )
+    return Keypoints(xy, visible, boxes, np.array(instances, np.int64), area_px=area.astype(np.float32))
 
 
 LAYOUT = Layout("COCO key points", is_coco_pose, open_coco_pose, EXPECTED, splits, SOURCE, task="pose")
