@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.bootstrap import Interval, interval, resample
 from streamdeq.evaluation.plan import Sample
 from streamdeq.frame import Frame
@@ -20,7 +19,8 @@ from streamdeq.streaming.regions import Locate
 from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.stream import advance
 from streamdeq.tasks.pose import Poses
-from streamdeq.tasks.pose.jitter import accelerations, distances
+from streamdeq.tasks.pose.draw import SHOWN
+from streamdeq.tasks.pose.jitter import accelerations, distances, sure
 
 #: What divides the jitter of a way by that of the converged answers.
 TIMES = "times converged"
@@ -55,7 +55,8 @@ class Unrest:
     """A metric of three answers on end against the converged answers for the same frames.
 
     Jitter is mean acceleration, in pixels per frame² and in percent of the crop's side; distance is that between the
-    middle answers, likewise. Of points in all frames merged.
+    middle answers, likewise. Of points in all frames merged, those that the converged answers are sure of enough to be
+    drawn: a point that is not there has a place all the same, and it jumps.
     """
 
     name = TIMES
@@ -65,12 +66,12 @@ class Unrest:
         self.points = 0
 
     def update(self, result: Sequence[Poses], target: Sequence[Poses]) -> None:
-        before, now, after = result
-        moved = accelerations(before, now, after)
+        counted = sure(target, SHOWN)
+        moved = accelerations(result[0], result[1], result[2], counted)
         self.points += len(moved)
         self._jitter += moved.sum(axis=0)
-        self._converged += accelerations(target[0], target[1], target[2]).sum(axis=0)
-        self._distance += distances(now, target[1]).sum(axis=0)
+        self._converged += accelerations(target[0], target[1], target[2], counted).sum(axis=0)
+        self._distance += distances(result[1], target[1], counted).sum(axis=0)
 
     def merge(self, other: "Unrest") -> None:
         self._jitter = self._jitter + other._jitter
@@ -79,9 +80,7 @@ class Unrest:
         self.points += other.points
 
     def compute(self) -> dict[str, float]:
-        if not self.points:
-            return {}
-        jitter, distance = self._jitter / self.points, self._distance / self.points
+        jitter, distance = (total / (self.points or math.nan) for total in (self._jitter, self._distance))
         times = self._jitter[0] / self._converged[0] if self._converged[0] else math.nan
         named = {"jitter px": jitter[0], "jitter %": 100 * jitter[1], TIMES: times}
         named |= {"distance px": distance[0], "distance %": 100 * distance[1]}
@@ -143,8 +142,7 @@ def measure(videos: Sequence[Answers], converged: Way, skip: int = 5) -> list[St
         converged: the way whose answers stand for the converged ones.
         skip: frames at the beginning of each video that do not count: streams have to settle.
 
-    Raises:
-        StreamdeqError: nowhere are three frames on end with the same instance.
+    Where no point is seen in three frames on end there are no figures: NaN.
     """
     rows = []
     for way in videos[0] if videos else ():
@@ -155,11 +153,9 @@ def measure(videos: Sequence[Answers], converged: Way, skip: int = 5) -> list[St
                 piece.update(video[way][t - 1 : t + 2], video[converged][t - 1 : t + 2])
                 if piece.points:
                     pieces[Sample(number, t)] = piece
-        if not pieces:
-            raise StreamdeqError(f"expected an instance in three frames on end after the first {skip}, got none")
         total = Unrest()
         for piece in pieces.values():
             total.merge(piece)
-        drawn = resample(list(pieces)).figures(pieces)
-        rows.append(Steadiness(way, total.compute(), interval(drawn), len(pieces)))
+        times = interval(resample(list(pieces)).figures(pieces)) if pieces else None
+        rows.append(Steadiness(way, total.compute(), times, len(pieces)))
     return rows

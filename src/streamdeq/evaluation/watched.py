@@ -15,6 +15,7 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.steadiness import TIMES, Steadiness, Streaming, Way, measure, watch
 from streamdeq.evaluation.table import NOTHING, Cells
 from streamdeq.streaming.options import StartFrom, StreamOptions
+from streamdeq.tasks.pose.draw import SHOWN
 
 #: Iterations from zeros that stand for the converged answer.
 CONVERGED = Way(20, StartFrom.ZEROS)
@@ -74,17 +75,21 @@ def note(rows: Sequence[Steadiness]) -> str:
     """What the table is about, in a line."""
     return (
         f"Jitter: mean acceleration of key points over {rows[0].triples} times three frames on end, in the labels' "
-        f"boxes; converged: {CONVERGED.iterations} iterations from zeros. A constant answer would have none: the last "
-        "columns say how far each is from converged."
+        f"boxes, of points with a score of {SHOWN} in the converged answers ({CONVERGED.iterations} iterations from "
+        "zeros). A constant answer would have none: the last columns say how far each is from converged."
     )
 
 
 def _figures(row: Steadiness) -> Cells:
     of: dict[str, Any] = row.figures
     around = "" if row.times is None else f" ({row.times.low:.2f}–{row.times.high:.2f})"
-    times = NOTHING if np.isnan(of[TIMES]) else f"{of[TIMES]:.2f}{around}"
-    jitter, distance = ([f"{of[f'{name} px']:.2f}", f"{of[f'{name} %']:.2f}"] for name in ("jitter", "distance"))
+    times = _points(of[TIMES]) + around
+    jitter, distance = ([_points(of[f"{name} px"]), _points(of[f"{name} %"])] for name in ("jitter", "distance"))
     return [*jitter, times, *distance]
+
+
+def _points(value: float) -> str:
+    return NOTHING if np.isnan(value) else f"{value:.2f}"
 
 
 def _images(clip: Clip, report: Callable[[], None]) -> Iterator[np.ndarray]:

@@ -164,7 +164,7 @@ MOUSE_S = replace(
     BEE_S,
     name="mouse-s",
     split="all",
-    steps=2000,
+    steps=6000,
     augment=Augment(scale_range=(0.8, 1.25), flip=0.0, rotation=15.0),
 )
 
