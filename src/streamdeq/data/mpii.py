@@ -31,9 +31,9 @@ import numpy as np
 from streamdeq.data.base import Clip
 from streamdeq.data.boxed import numbers
 from streamdeq.data.classes import read_text
-from streamdeq.data.files import first_line, read_rgb
+from streamdeq.data.files import first_line, read_rgb, size_of
 from streamdeq.data.layout import Layout
-from streamdeq.data.poses import PoseClip, PoseDataset, size_of
+from streamdeq.data.poses import PoseClip, PoseDataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.keypoints import Keypoints, boxes_around
 from streamdeq.models.palette import distinct_colours

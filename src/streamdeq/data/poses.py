@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.files import read_rgb
@@ -123,15 +122,6 @@ class InstanceClip(Clip):
         whole, window, points = self.clip.target(t)[[self.number]], self.window, list(self.points)
         some = replace(whole, xy=whole.xy[:, points], visible=whole.visible[:, points])
         return some.shifted(window.left, window.top)
-
-
-def size_of(path: Path) -> tuple[int, int]:
-    """(height, width) of the picture in `path`, without reading its pixels."""
-    try:
-        with Image.open(path) as picture:
-            return picture.size[1], picture.size[0]
-    except (OSError, ValueError, SyntaxError) as error:
-        raise StreamdeqError(f"expected a picture in {path}, which labels are about; it cannot be read") from error
 
 
 def pairs_of(named: Any, names: tuple[str, ...], where: str) -> Pairs:

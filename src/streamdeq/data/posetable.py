@@ -21,10 +21,11 @@ import numpy as np
 
 from streamdeq.data.base import Clip
 from streamdeq.data.classes import read_text
+from streamdeq.data.files import size_of
 from streamdeq.data.film import Film
 from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
-from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, pairs_of, size_of
+from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, pairs_of
 from streamdeq.errors import StreamdeqError
 from streamdeq.keypoints import Keypoints, boxes_around
 from streamdeq.models.palette import distinct_colours
