@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from streamdeq.data.base import IGNORE_INDEX, Clip
+from streamdeq.data.base import IGNORE_INDEX, Clip, Place
 from streamdeq.data.files import read_index_map, read_rgb, size_of
 from streamdeq.errors import StreamdeqError
 
@@ -79,6 +79,9 @@ class LabelledClip(Clip):
     @property
     def labelled(self) -> tuple[int, ...]:
         return tuple(sorted(self.labels))
+
+    def place(self, t: int) -> Place:
+        return self.images[self.check(t)], None
 
     def _check_size(self, stored: np.ndarray, path: Path, picture: Path) -> None:
         try:

@@ -4,14 +4,14 @@ Poses are found top-down: a model sees one instance, cut out by its box. So the 
 and the box of the labelled frame cuts out all the frames before it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.base import Clip, Dataset, Place
 from streamdeq.data.files import read_rgb
 from streamdeq.errors import StreamdeqError
 from streamdeq.keypoints import Keypoints
@@ -56,6 +56,14 @@ class PoseDataset(Dataset):
         return tuple(self.classes.index(name) for name in classes)
 
 
+class Frames(Protocol):
+    """Frames by number, and where each lies."""
+
+    def __call__(self, t: int, /) -> np.ndarray: ...
+
+    def place(self, t: int, /) -> Place: ...
+
+
 @dataclass(frozen=True, eq=False)
 class PoseClip(Clip):
     """Frames from anywhere; `poses` holds what each labelled one shows."""
@@ -63,7 +71,7 @@ class PoseClip(Clip):
     name: str
     fps: float
     frames: int
-    read: Callable[[int], np.ndarray]
+    read: Frames
     poses: Mapping[int, Keypoints]
 
     def __len__(self) -> int:
@@ -79,6 +87,9 @@ class PoseClip(Clip):
     def labelled(self) -> tuple[int, ...]:
         return tuple(t for t in sorted(self.poses) if self.poses[t].visible.any())
 
+    def place(self, t: int) -> Place:
+        return self.read.place(self.check(t))
+
 
 @dataclass(frozen=True)
 class Pictures:
@@ -88,6 +99,9 @@ class Pictures:
 
     def __call__(self, t: int) -> np.ndarray:
         return read_rgb(self.paths[t])
+
+    def place(self, t: int) -> Place:
+        return self.paths[t], None
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from streamdeq.boxes import Boxes
-from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.base import Clip, Dataset, Place
 from streamdeq.data.boxed import Labelled, box_in_frame, collect
 from streamdeq.data.classes import read_text
 from streamdeq.data.files import read_rgb, size_of
@@ -65,6 +65,10 @@ class YoloPicture(Clip):
     @property
     def labelled(self) -> tuple[int, ...]:
         return (0,)
+
+    def place(self, t: int) -> Place:
+        self.check(t)
+        return self.path, None
 
 
 def _object(line: str, classes: int, width: int, height: int, where: str) -> Labelled:
