@@ -98,6 +98,17 @@ def test_names_are_checked(tmp_path):
             open_dataset(str(folder), "train")
 
 
+def test_pairs_are_those_of_the_file_and_without_any_those_of_the_names(tmp_path):
+    folder = square_table(tmp_path / "set", splits=("train",))
+    for given, mirrored in (
+        ({}, [[0, 1]]),
+        ({"flip_pairs": []}, []),
+        ({"flip_pairs": [["bottom", NAMES[0]]]}, [[2, 0]]),
+    ):
+        (folder / "keypoints.json").write_text(json.dumps({"keypoints": NAMES, **given}))
+        assert open_dataset(str(folder), "train").head["mirrored"] == mirrored
+
+
 def marked(points: np.ndarray, side: int = 120) -> np.ndarray:
     """A black frame with a bright patch on each point, (K, 2), each of its own brightness."""
     image = np.zeros((side, side, 3), np.uint8)

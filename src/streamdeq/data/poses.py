@@ -4,6 +4,7 @@ Poses are found top-down: a model sees one instance, cut out by its box. So the 
 and the box of the labelled frame cuts out all the frames before it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,8 +19,13 @@ from streamdeq.keypoints import Keypoints
 from streamdeq.streaming.geometry import Window
 
 Pairs = tuple[tuple[int, int], ...]
-SIDES = (("left", "right"), ("Left", "Right"), ("L_", "R_"))
-"""How names say the side of a body."""
+
+_OTHER = {"left": "right", "Left": "Right", "LEFT": "RIGHT", "l": "r", "L": "R"}
+_OTHER |= {right: left for left, right in _OTHER.items()}
+#: A side in so many words: left_ear, hindLeft, ear_l, R_ear, LEar.
+_SIDE = r"(?<![A-Za-z])(?:left|right|[LRlr](?![A-Za-z])|[LR](?=[A-Z][a-z]))|(?<![A-Z])(?:Left|Right|LEFT|RIGHT)"
+#: What may be one, if there is a partner: hindleft, earL, FL_paw; LEAR.
+_PERHAPS = (r"left|right|[LR](?![A-Za-z])", r"(?<![A-Za-z])[LR](?=[A-Z])")
 
 
 @dataclass(frozen=True)
@@ -152,9 +158,19 @@ def pairs_of(named: Any, names: tuple[str, ...], where: str) -> Pairs:
 
 
 def sides_of(names: tuple[str, ...]) -> Pairs:
-    """The pairs of points that change places in a mirror, by their names."""
-    pairs = []
-    for k, name in enumerate(names):
-        others = {name.replace(left, right) for left, right in SIDES if left in name}
-        pairs += [(k, names.index(other)) for other in sorted(others) if other in names]
-    return tuple(pairs)
+    """The pairs of points that change places in a mirror, by their names; the left one is first."""
+    pairs: dict[int, int] = {}
+    for pattern in (_SIDE, *_PERHAPS):
+        for k, name in enumerate(names):
+            found, other = re.findall(pattern, name), re.sub(pattern, lambda side: _OTHER[side[0]], name)
+            if found and found[0][0] in "Ll" and other in names:
+                both = (k, names.index(other))
+                if not {*both} & {*pairs, *pairs.values()}:
+                    pairs[both[0]] = both[1]
+    return tuple(sorted(pairs.items()))
+
+
+def one_sided(names: tuple[str, ...], mirrored: Pairs) -> tuple[str, ...]:
+    """The names that say a side and are in no pair: a mirrored picture shows them on the wrong one."""
+    paired = {names[k] for pair in mirrored for k in pair}
+    return tuple(name for name in names if name not in paired and re.search(_SIDE, name))

@@ -5,7 +5,8 @@ per point, x and y 0-based pixels of the stored frame, empty where visible is 0.
 frame number frame_index of that film. Frames of a sequence whose numbers follow one another are a clip; frames with no
 number, or -1, are clips of one. Where the file `labels_smooth.csv` is there, it is read instead.
 
-`keypoints.json` has `keypoints` (names, in order), and perhaps `skeleton` and `flip_pairs` (pairs of names).
+`keypoints.json` has `keypoints` (names, in order), and perhaps `skeleton` and `flip_pairs` (pairs of names; without it,
+the names tell).
 """
 
 import csv
@@ -25,7 +26,7 @@ from streamdeq.data.files import size_of
 from streamdeq.data.film import Film
 from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
-from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, pairs_of
+from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, pairs_of, sides_of
 from streamdeq.errors import StreamdeqError
 from streamdeq.keypoints import Keypoints, boxes_around
 from streamdeq.models.palette import distinct_colours
@@ -105,8 +106,10 @@ def read_names(path: Path) -> Names:
     if len(set(listed)) < len(listed):
         raise StreamdeqError(f"expected different names under 'keypoints' in {path}; one is there twice")
     points = tuple(listed)
-    pairs = (pairs_of(read.get(key, []), points, f"'{key}' of {path}") for key in ("skeleton", "flip_pairs"))
-    return Names(points, *pairs)
+    skeleton = pairs_of(read.get("skeleton", []), points, f"'skeleton' of {path}")
+    if "flip_pairs" not in read:
+        return Names(points, skeleton, sides_of(points))
+    return Names(points, skeleton, pairs_of(read["flip_pairs"], points, f"'flip_pairs' of {path}"))
 
 
 def _table(folder: Path) -> Path:
