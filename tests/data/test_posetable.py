@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from pose_trees import NAMES, square_table
+from pose_trees import HEADER, NAMES, square_table
+from video.making_videos import number_on, picture, write_video
 
 from streamdeq.data.check import check
 from streamdeq.data.open import open_dataset
@@ -31,6 +32,21 @@ def test_a_missing_frame_ends_a_clip(tmp_path):
     kept = [line for line in table.read_text().splitlines() if "square-train,102" not in line]
     table.write_text("\n".join(kept))
     assert [len(clip) for clip in open_dataset(str(folder), "train").clips] == [2, 3, 1]
+
+
+def test_two_films_of_a_sequence_are_two_clips(tmp_path):
+    lines, films = [HEADER], {"left.mp4": 40, "right.mp4": 50}
+    for film, number in films.items():
+        write_video(tmp_path / film, 3, draw=lambda t, size_hw, number=number: picture(number + t, size_hw))
+        for t in (0, 2):
+            lines += [f"{film},walk,{t},0,{name},{number + t},20,1,,train" for name in NAMES]
+    (tmp_path / "keypoints.json").write_text(json.dumps({"keypoints": NAMES}))
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    clips = open_dataset(str(tmp_path), "train").clips
+    assert [(clip.name, clip.labelled) for clip in clips] == [("walk/left.mp4", (0, 2)), ("walk/right.mp4", (0, 2))]
+    for clip, number in zip(clips, films.values(), strict=True):
+        assert clip.target(2).xy[0, 0].tolist() == [number + 2, 20]
+        assert number_on(clip.image(2)) == number + 2
 
 
 def test_the_labelled_frames_box_cuts_all_frames_before_it(tmp_path):

@@ -12,7 +12,7 @@ the names tell).
 import csv
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,16 +149,18 @@ def _take(row: dict[str, str], rows: Rows, names: Names, where: str) -> None:
 
 
 def _clips(folder: Path, rows: Rows, names: Names) -> Iterator[Clip]:
-    """Runs of a sequence's frames in which none is missing; then the frames in none."""
-    sequences: dict[str, list[Place]] = defaultdict(list)
+    """Each film of a sequence, and runs of its pictures in which none is missing; then the frames in no sequence."""
+    sequences: dict[tuple[str, str], list[Place]] = defaultdict(list)  # by name and film
     for place in rows:
         if place.index is not None:
-            sequences[place.sequence].append(place)
-    for sequence, places in sequences.items():
+            sequences[place.sequence, place.file if place.in_film else ""].append(place)
+    films = Counter(sequence for sequence, film in sequences if film)
+    for (sequence, film), places in sequences.items():
         for run in _runs(sorted(places, key=lambda place: place.index or 0)):
             first = run[0].index
-            if run[0].in_film:
-                yield _film(folder, sequence, run, rows, names)
+            if film:
+                name = sequence if films[sequence] == 1 else f"{sequence}/{film}"
+                yield _film(folder, name, run, rows, names)
             else:
                 yield _pictures(folder, f"{sequence}@{first}", run, rows, names)
     for place in rows:
