@@ -90,6 +90,10 @@ def test_data_check_counts_visible_points(tmp_path):
         (",bottom,", ",botom,", "line 4 of .*: unknown key point 'botom'; did you mean 'bottom'"),
         ("10,12,1", "ten,12,1", "expected numbers in line 2"),
         ("10,12,1", "nan,12,1", "expected finite x and y of a visible point in line 2"),
+        ("10,12,1,", "10,12,2,", "expected 0 or 1 as visible in line 2 of .*labels.csv, got '2'"),
+        ("10,12,1,", "10,12,,", "expected 0 or 1 as visible in line 2 of .*labels.csv, got ''"),
+        (",right_top,", ",left_top,", r"once per frame, got 'left_top' again in line 3 of .*labels.csv"),
+        (",bottom,", ",left_top,", r"once per frame, got 'left_top' again in line 4 of .*labels.csv"),  # not visible
         ("keypoint,x,y", "point,x,y", "expected the column 'keypoint'"),
         ("10,12,1,,train", "10,12,1", r"expected 10 fields in line 2"),
     ],
@@ -100,6 +104,18 @@ def test_what_is_wrong_in_a_table_is_named_with_its_line(tmp_path, old, new, mes
     table.write_text(table.read_text().replace(old, new, 1))
     with pytest.raises(StreamdeqError, match=message):
         open_dataset(str(folder), "train")
+
+
+@pytest.mark.parametrize(("yes", "no"), [("1.0", "0.0"), ("True", "False"), ("TRUE", "false"), (" 1", "0 ")])
+def test_visible_is_a_number_or_a_word(tmp_path, yes, no):
+    folder = square_table(tmp_path / "set", splits=("train",))
+    plain = open_dataset(str(folder), "train").clips[0]
+    table = folder / "labels.csv"
+    table.write_text(table.read_text().replace(",1,,", f",{yes},,").replace(",0,,", f",{no},,"))
+    read = open_dataset(str(folder), "train").clips[0]
+    for t in (2, 3):
+        assert read.target(t).visible.tolist() == plain.target(t).visible.tolist() == [[True, True, t == 3]]
+        assert np.array_equal(read.target(t).xy, plain.target(t).xy)
 
 
 def test_names_are_checked(tmp_path):

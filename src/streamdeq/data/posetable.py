@@ -1,7 +1,7 @@
 """Key points in one table, `labels.csv`, beside `keypoints.json` and the frames. Knows no training.
 
 `labels.csv` has the columns frame_file, sequence, frame_index, instance, keypoint, x, y, visible, score, split: a row
-per point, x and y 0-based pixels of the stored frame, empty where visible is 0. A frame_file that ends in .mp4 means
+per point, x and y 0-based pixels of the frame, empty where visible is 0. A frame_file that ends in .mp4 means
 frame number frame_index of that film. Frames of a sequence whose numbers follow one another are a clip; frames with no
 number, or -1, are clips of one. Where the file `labels_smooth.csv` is there, it is read instead.
 
@@ -36,6 +36,8 @@ COLUMNS = ("frame_file", "sequence", "frame_index", "instance", "keypoint", "x",
 TABLES = ("labels_smooth.csv", "labels.csv")
 EXPECTED = "labels.csv with a row per key point, and keypoints.json"
 SOURCE = f"labels.csv has the columns {', '.join(COLUMNS)}; keypoints.json has the list 'keypoints'"
+#: What `visible` may say, in whatever case.
+VISIBLE = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
 #: The split of rows that name none.
 UNSPLIT = "all"
 #: Of clips whose files do not say; only the times of frames follow from it.
@@ -64,7 +66,10 @@ class Place:
         return self.file.lower().endswith(".mp4")
 
 
-Rows = dict[Place, dict[int, dict[str, tuple[float, float]]]]
+#: x and y of every point that has a row, None where it is not visible.
+Points = dict[str, tuple[float, float] | None]
+#: The points of every instance, by its number, of every frame.
+Rows = dict[Place, dict[int, Points]]
 
 
 def is_pose_table(folder: Path) -> bool:
@@ -132,9 +137,11 @@ def _take(row: dict[str, str], rows: Rows, names: Names, where: str) -> None:
     """Put one row of the table where it belongs."""
     if row["keypoint"] not in names.points:
         raise StreamdeqError(f"{where}: {unknown('key point', row['keypoint'], list(names.points))}")
+    visible = VISIBLE.get(row["visible"].strip().lower())
+    if visible is None:
+        raise StreamdeqError(f"expected 0 or 1 as visible in {where}, got '{row['visible']}'; correct it")
     try:
-        number = int(row["frame_index"] or -1)
-        instance, visible = int(row["instance"] or 0), row["visible"] == "1"
+        number, instance = int(row["frame_index"] or -1), int(row["instance"] or 0)
         xy = (float(row["x"]), float(row["y"])) if visible else (math.nan, math.nan)
     except ValueError as error:
         raise StreamdeqError(f"expected numbers in {where}, got: {error}; correct it") from error
@@ -144,8 +151,11 @@ def _take(row: dict[str, str], rows: Rows, names: Names, where: str) -> None:
     if place.in_film and place.index is None:
         raise StreamdeqError(f"expected a sequence and a frame_index of a film in {where}; correct it")
     points = rows[place][instance]
-    if visible:
-        points[row["keypoint"]] = xy
+    if row["keypoint"] in points:
+        raise StreamdeqError(
+            f"expected each point of an instance once per frame, got '{row['keypoint']}' again in {where}; remove one"
+        )
+    points[row["keypoint"]] = xy if visible else None
 
 
 def _clips(folder: Path, rows: Rows, names: Names) -> Iterator[Clip]:
@@ -196,14 +206,15 @@ def _film(folder: Path, name: str, run: list[Place], rows: Rows, names: Names) -
     return PoseClip(name, FPS, max(poses) + 1, film, poses)
 
 
-def _poses(instances: dict[int, dict[str, tuple[float, float]]], names: Names, size_hw: tuple[int, int]) -> Keypoints:
+def _poses(instances: dict[int, Points], names: Names, size_hw: tuple[int, int]) -> Keypoints:
     numbers = sorted(instances)
     xy = np.zeros((len(numbers), len(names.points), 2), np.float32)
     visible = np.zeros(xy.shape[:2], bool)
     for n, number in enumerate(numbers):
         for name, point in instances[number].items():
-            k = names.points.index(name)
-            xy[n, k], visible[n, k] = point, True
+            if point is not None:
+                k = names.points.index(name)
+                xy[n, k], visible[n, k] = point, True
     return Keypoints(xy, visible, boxes_around(xy, visible, size_hw), np.array(numbers, np.int64))
 
 
