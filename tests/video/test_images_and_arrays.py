@@ -108,12 +108,16 @@ def test_a_png_may_say_how_it_was_held_before_or_after_its_pixels(tmp_path, last
 
 
 def test_the_size_of_a_png_is_read_from_its_header(tmp_path):
-    path = save(tmp_path / "half.png", 5)
+    path = save(tmp_path / "spoilt.png", 5)
     data = path.read_bytes()
-    path.write_bytes(data[: data.index(b"IDAT") + 100])
+    begin = data.index(b"IDAT") + 4
+    path.write_bytes(data[:begin] + bytes(100) + data[begin + 100 :])
     assert upright_size_hw(path) == (64, 96)
     with pytest.raises(BAD_PICTURE):
         read_rgb(path)
+    path.write_bytes(data[: begin + 100])
+    with pytest.raises(BAD_PICTURE):  # what is cut off has no tag to trust
+        upright_size_hw(path)
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "1", "CMYK"])

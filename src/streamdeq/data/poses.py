@@ -159,15 +159,14 @@ def pairs_of(named: Any, names: tuple[str, ...], where: str) -> Pairs:
 
 def sides_of(names: tuple[str, ...]) -> Pairs:
     """The pairs of points that change places in a mirror, by their names; the left one is first."""
-    pairs: dict[int, int] = {}
+    free, pairs = set(names), []
     for pattern in (_SIDE, *_PERHAPS):
-        for k, name in enumerate(names):
-            found, other = re.findall(pattern, name), re.sub(pattern, lambda side: _OTHER[side[0]], name)
-            if found and found[0][0] in "Ll" and other in names:
-                both = (k, names.index(other))
-                if not {*both} & {*pairs, *pairs.values()}:
-                    pairs[both[0]] = both[1]
-    return tuple(sorted(pairs.items()))
+        for name in names:
+            found, other = re.search(pattern, name), re.sub(pattern, lambda side: _OTHER[side[0]], name)
+            if found and found[0][0] in "Ll" and {name, other} <= free:
+                pairs.append((names.index(name), names.index(other)))
+                free -= {name, other}
+    return tuple(sorted(pairs))
 
 
 def one_sided(names: tuple[str, ...], mirrored: Pairs) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ def read_rgb(path: Path) -> np.ndarray:
 
 
 def upright_size_hw(path: Path) -> tuple[int, int]:
-    """Height and width of what `read_rgb` makes of it, without reading pixels.
+    """Height and width of what `read_rgb` makes of it, without decoding pixels where a file is whole.
 
     Raises:
         OSError, SyntaxError, ValueError, Image.DecompressionBombError: as `read_rgb`.
@@ -97,7 +97,7 @@ def upright_size_hw(path: Path) -> tuple[int, int]:
 
 
 def _says_more_after_pixels(path: Path) -> bool:
-    """Whether a PNG has any chunk between its pixels and its end. Reads the chunks' headers."""
+    """Whether a PNG has any chunk between its pixels and its end, or no end. Reads the chunks' headers."""
     pixels = False
     with path.open("rb") as file:
         file.seek(8)
@@ -107,7 +107,7 @@ def _says_more_after_pixels(path: Path) -> bool:
                 return kind != b"IEND"
             pixels = pixels or kind == b"IDAT"
             file.seek(length + 4, 1)  # the sum follows
-    return False
+    return True
 
 
 def reason(error: Exception) -> str:
