@@ -2,7 +2,8 @@
 
     .venv/bin/python tools/package_weights.py runs/camvid-s-0/model.safetensors eval.json
 
-The evaluation is what `streamdeq eval MODEL --out eval.json` wrote for exactly these weights.
+The evaluation is what `streamdeq eval MODEL --out eval.json` or `streamdeq compare … --out eval.json` wrote for exactly
+these weights. Without one the description has no figures.
 """
 
 import argparse
@@ -10,39 +11,56 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from streamdeq.evaluation import compared
 from streamdeq.models.checkpoint import load_tensors, read_weights, save_weights
 from streamdeq.models.zoo import FOLDER
 from streamdeq.tasks import build_network
 
 
-def figures(report: dict) -> dict[str, float]:
+def figures(report: dict, name: str) -> dict[str, float]:
     """The best single-frame figure, and streaming at the largest offset, by name."""
+    single, streaming = (_compared if report["format"] == compared.FORMAT else _evaluated)(report, name)
+    split = report["header"]["split"]
+    metric, count, value = single
+    told = {f"{metric} {split} single-frame ({count} iterations)": value}
+    told |= {f"{metric} {split} streaming at {count}": value for count, value in streaming.items()}
+    return {name: round(value, 2) for name, value in told.items()}
+
+
+def _evaluated(report: dict, name: str) -> tuple[tuple[str, int, float], dict[int, float]]:
     rows = [row for row in report["rows"] if row["value"] is not None]
     best = max((row for row in rows if row["mode"] == "single"), key=lambda row: row["value"])
-    split = report["header"]["split"]
-    told = {f"{best['metric']} {split} single-frame ({best['iterations']} iterations)": best["value"]}
-    offsets = [row["offset"] for row in rows if row["mode"] == "streaming"]
-    for row in rows:
-        if row["mode"] == "streaming" and row["offset"] == max(offsets):
-            told[f"{row['metric']} {split} streaming at {row['iterations']}"] = row["value"]
-    return {name: round(value, 2) for name, value in told.items()}
+    last = max((row["offset"] for row in rows if row["mode"] == "streaming"), default=None)
+    streaming = {
+        row["iterations"]: row["value"] for row in rows if row["mode"] == "streaming" and row["offset"] == last
+    }
+    return (best["metric"], best["iterations"], best["value"]), streaming
+
+
+def _compared(report: dict, name: str) -> tuple[tuple[str, int, float], dict[int, float]]:
+    [entry] = [entry for entry in report["comparison"]["entries"] if entry["name"] == name]
+    streaming = {line["iterations"]: line["streaming"]["value"] for line in entry["lines"] if line["streaming"]}
+    return (report["comparison"]["metric"], entry["best"], entry["single"]["value"]), streaming
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", type=Path)
-    parser.add_argument("report", type=Path)
+    parser.add_argument("report", type=Path, nargs="?")
+    parser.add_argument("--name", help="What it is called in the package, if not what the weights say.")
     parser.add_argument("--licence", help="Of the data, if the weights do not say it already.")
     parser.add_argument("--iterations", type=int, default=1, help="Per frame, where the user names none.")
     chosen = parser.parse_args()
     spec, tensors = read_weights(chosen.weights)
     network = build_network(spec)
     load_tensors(network, tensors, str(chosen.weights))
-    spec = replace(spec, iterations=chosen.iterations).with_provenance(
-        metrics=figures(json.loads(chosen.report.read_text())), licence=chosen.licence or spec.provenance.licence
+    name = chosen.name or spec.name
+    metrics = figures(json.loads(chosen.report.read_text()), name) if chosen.report else {}
+    spec = replace(spec, name=name, iterations=chosen.iterations).with_provenance(
+        metrics=metrics, licence=chosen.licence or spec.provenance.licence
     )
-    save_weights(FOLDER / f"{spec.name}.safetensors", network, spec)
-    print(FOLDER / f"{spec.name}.safetensors", spec.provenance.metrics)
+    save_weights(FOLDER / f"{name}.safetensors", network, spec)
+    print(FOLDER / f"{name}.safetensors", spec.provenance.metrics)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pytest
 from box_trees import SIZE_HW, coco_video, picture, write_coco_video
 
 from streamdeq.boxes import Boxes
+from streamdeq.data import imagenet_vid
 from streamdeq.data.check import check
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
@@ -50,6 +51,28 @@ def test_frames_that_are_not_for_training_stay_in_the_clip(tmp_path: Path):
     [clip] = open_dataset(str(write_coco_video(tmp_path, whole)), "train").clips
     assert (len(clip), clip.labelled) == (3, (1,))
     assert not np.isnan(clip.target(1).motion[0])
+
+
+def test_in_val_every_frame_is_labelled_whatever_is_said_of_training(tmp_path: Path):
+    whole = coco_video()
+    for image in whole["images"]:
+        image["is_vid_train_frame"] = False  # as converters of ImageNet-VID write it
+    for split in ("train", "val"):
+        write_coco_video(tmp_path, whole, split)
+    labelled = {
+        split: [clip.labelled for clip in open_dataset(str(tmp_path), split).clips]
+        for split in ("train", "train:walk", "val", "val:walk")
+    }
+    assert labelled == {"train": [()], "train:walk": [()], "val": [(0, 1, 2)], "val:walk": [(0, 1, 2)]}
+
+
+def test_imagenet_vids_classes_are_spelled_one_way_and_others_stay_as_they_are(tmp_path: Path):
+    whole, names = coco_video(), [name.replace(" ", "_") for name in imagenet_vid.CLASSES]
+    assert "domestic_cat" in names
+    whole["categories"] = [{"id": k, "name": name} for k, name in enumerate(names, start=1)]
+    assert open_dataset(str(write_coco_video(tmp_path / "vid", whole)), "train").classes == imagenet_vid.CLASSES
+    whole["categories"][0]["name"] = "paper_plane"
+    assert "domestic_cat" in open_dataset(str(write_coco_video(tmp_path / "own", whole)), "train").classes
 
 
 def test_a_split_can_be_narrowed_to_some_of_its_films(tmp_path: Path):
@@ -100,6 +123,12 @@ def broken(change: dict[str, Any], entry: int = 1, key: str = "annotations") -> 
     return whole
 
 
+def films(second: Any) -> dict[str, Any]:
+    whole = coco_video()
+    whole["videos"].append(second)
+    return whole
+
+
 @pytest.mark.parametrize(
     ("whole", "message"),
     [
@@ -109,20 +138,51 @@ def broken(change: dict[str, Any], entry: int = 1, key: str = "annotations") -> 
         (broken({"bbox": [40, 2, 3, 4]}), "in the frame of 32x24 pixels in {}, annotations number 2, got 40, 2, 43, 6"),
         (broken({"bbox": [1, 2, float("nan"), 4]}), "of finite numbers in {}, annotations number 2"),
         (broken({"category_id": 4}), "a category_id of 3, 5 in {}, annotations number 2, got 4"),
+        (broken({"category_id": [3]}), "a category_id of 3, 5 in {}, annotations number 2, got [3]"),
+        (broken({"bbox": [1, 2, 3, 10**400]}), "bbox with left, top, width, height in {}, annotations number 2"),
+        (broken({"instance_id": "car-1"}), "number as instance_id in {}, annotations number 2, got car-1"),
+        (broken({"instance_id": 2**63}), "number as instance_id in {}, annotations number 2, got 9223372036854775808"),
+        (broken({"instance_id": None, "track_id": 1.5}), "number as track_id in {}, annotations number 2, got 1.5"),
         (broken({"image_id": 44}), "the id of an image in {}, annotations number 2"),
         (broken({"width": 0}, key="images"), "id, file_name, width and height in {}, images number 2"),
+        (broken({"frame_id": None}, key="images"), "video_id and frame_id in {}, images number 2, got 7 and None"),
+        (broken({"frame_id": "1"}, key="images"), "video_id and frame_id in {}, images number 2, got 7 and 1"),
+        (broken({"video_id": [7]}, key="images"), "video_id and frame_id in {}, images number 2, got [7] and 1"),
+        (broken({"id": 1}, key="images"), "each id once, got 1 again in {}, images number 2"),
         (broken({"name": None}, key="categories"), "an id and a name in {}, categories number 2"),
+        (broken({"id": 5}, key="categories"), "each id once, got 5 again in {}, categories number 2"),
+        (films({"name": "run", "fps": 25}), "a whole number as id in {}, videos number 2, got {'name': 'run'"),
+        (films("run"), "a whole number as id in {}, videos number 2, got run"),
+        (films({"id": 7}), "each id once, got 7 again in {}, videos number 2"),
+        (films({"id": 8, "fps": None}), "fps above 0, or none, in {}, videos number 2, got None"),
+        (films({"id": 8, "fps": "25"}), "fps above 0, or none, in {}, videos number 2, got 25"),
+        (films({"id": 8, "fps": 0}), "fps above 0, or none, in {}, videos number 2, got 0"),
+        (films({"id": 8, "fps": float("inf")}), "fps above 0, or none, in {}, videos number 2, got inf"),
     ],
 )
 def test_what_is_broken_is_refused_with_file_line_and_reason(tmp_path: Path, whole: dict[str, Any], message: str):
     path = write_coco_video(tmp_path, whole) / "train.json"
     with pytest.raises(StreamdeqError) as error:
         open_dataset(str(tmp_path), "train")
-    key = "annotations" if "annotations number" in message else "images" if "images" in message else "categories"
+    key = message.split("{}, ")[1].split(" number")[0]
     lines = path.read_text().splitlines()
     begin = next(number for number, line in enumerate(lines, 1) if f'"{key}"' in line)
-    second = [number for number, line in enumerate(lines, 1) if number > begin and line == "  {"][1]
-    assert message.format(f"{path}, line {second}") in str(error.value)
+    second = [number for number, line in enumerate(lines, 1) if number > begin and line in ("  {", '  "run"')][1]
+    assert message.replace("{}", f"{path}, line {second}") in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_videos_are_a_list_or_not_there(tmp_path: Path):
+    with pytest.raises(StreamdeqError, match=r"a list of videos in .*train\.json, or none, got None"):
+        open_dataset(str(write_coco_video(tmp_path, {**coco_video(), "videos": None})), "train")
+
+
+def test_an_object_of_which_null_is_said_may_be_any_and_numbers_may_be_long(tmp_path: Path):
+    whole = coco_video()
+    whole["annotations"][0]["instance_id"] = None
+    whole["annotations"][1] |= {"instance_id": None, "track_id": 2**62 + 1}
+    [clip] = open_dataset(str(write_coco_video(tmp_path, whole)), "train").clips
+    assert [clip.target(t).instances[0] for t in range(3)] == [-1, 2**62 + 1, 70]
 
 
 def test_what_is_no_coco_json_is_refused(tmp_path: Path):

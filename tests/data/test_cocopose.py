@@ -70,10 +70,11 @@ def test_a_film_is_one_clip_and_says_who_is_who(tmp_path: Path):
     whole = coco_people()
     for image in whole["images"]:
         image |= {"video_id": 1, "frame_id": 20 - image["id"]}
-    whole["annotations"][0]["track_id"] = 5
+    whole["annotations"][0]["track_id"] = 2**62 + 1
+    whole["annotations"][1]["instance_id"] = None
     [clip] = open_dataset(str(write_coco_people(tmp_path, whole)), "val").clips
     assert (len(clip), clip.labelled) == (3, (2,))  # picture 7 is the last
-    assert clip.target(2).instances.tolist() == [5, -1]
+    assert clip.target(2).instances.tolist() == [2**62 + 1, -1]
 
 
 @pytest.mark.parametrize("file", ["annotations/person_keypoints_train.json", "annotations/keypoints_train.json"])
@@ -99,6 +100,8 @@ def broken(change: dict[str, Any], entry: int = 1, key: str = "annotations") -> 
         (broken({"bbox": [1, 2, 3]}), "bbox with left, top, width, height in {}, annotations number 2"),
         (broken({"bbox": [1e6, 2, 3, 4]}), "a box in the frame of 64x48 pixels in {}, annotations number 2, got 1e+06"),
         (broken({"category_id": 4}), "a category_id of 1 in {}, annotations number 2, got 4"),
+        (broken({"category_id": [1]}), "a category_id of 1 in {}, annotations number 2, got [1]"),
+        (broken({"track_id": "ann"}), "a whole number as track_id in {}, annotations number 2, got ann"),
         (broken({"image_id": 44}), "the id of an image in {}, annotations number 2"),
         (broken({"width": 0}, key="images"), "id, file_name, width and height in {}, images number 2"),
         (broken({"keypoints": ["a", "a"]}, 0, "categories"), "different names as keypoints in {}, categories number 1"),

@@ -130,12 +130,24 @@ def test_an_individual_that_the_config_does_not_know_is_refused(tmp_path: Path):
         ("bodyparts:", "different names as bodyparts in .*config.yaml, got none"),
         ("bodyparts: [a, a]", "different names as bodyparts in .*, got a, a"),
         ("bodyparts: MULTI!", "different names as multianimalbodyparts in .*, got none"),
-        ("bodyparts", "expected 'key: value' in .*config.yaml, line"),
+        ("multianimalproject: true", "expected YAML in .*config.yaml, line 13, got: 'multianimalproject' twice"),
+        ("bodyparts: [a, b", r"expected YAML in .*config.yaml, line \d+, got: expected ',' or '\]'"),
+        ("bodyparts", "expected YAML in .*config.yaml, line 14, got: could not find expected ':' .* from line 13 on"),
     ],
 )
 def test_a_config_without_names_is_refused(tmp_path: Path, points: str, message: str):
     root = write_dlc(tmp_path, {"film": TABLE}, DLC_CONFIG.format(several="false", points=points))
-    with pytest.raises(StreamdeqError, match=message):
+    with pytest.raises(StreamdeqError, match=message) as error:
+        open_dataset(str(root), "train")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("config", ["", "- snout\n- leftear\n", "snout"])
+def test_a_config_without_keys_is_refused(tmp_path: Path, config: str):
+    root = write_dlc(tmp_path, {"film": TABLE})
+    (root / "config.yaml").write_text(config)
+    first = config.partition("\n")[0] or "nothing"
+    with pytest.raises(StreamdeqError, match=f"expected 'key: value' in .*config.yaml, got '{first}'"):
         open_dataset(str(root), "train")
 
 

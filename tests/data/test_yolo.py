@@ -25,7 +25,18 @@ def write_yolo(root: Path, names: str = "names:\n  0: cat\n  1: 'dog'\n", label:
     return root
 
 
-@pytest.mark.parametrize("names", ["names:\n  0: cat\n  1: 'dog'\n", 'names: [cat, "dog"]\n', "names:\n- cat\n- dog\n"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        "names:\n  0: cat\n  1: 'dog'\n",
+        'names: [cat, "dog"]\n',
+        "names: [cat,\n  dog]  # pets\n",
+        "names:\n- cat\n- dog\n",
+        "names: {0: cat, 1: dog}\n",
+        "names:\n  1: dog\n  0: cat\n",
+        "names: [cat, dog]\ndownload: |\n  from tool import fetch\n  fetch([1, 2])\n",
+    ],
+)
 def test_pictures_are_clips_and_boxes_come_back_in_pixels(tmp_path: Path, names: str):
     root = write_yolo(tmp_path / "pets", names)
     dataset = open_dataset(str(root), "train")
@@ -84,6 +95,60 @@ def test_a_file_that_names_no_classes_or_folders_is_refused(tmp_path: Path):
     (tmp_path / "data.yaml").write_text("names: [cat]\ntrain: pictures\n")
     with pytest.raises(StreamdeqError, match=r"expected the folder .*pictures, train of"):
         open_dataset(str(tmp_path), "train")
+
+
+def test_names_are_what_stands_there_and_more_than_ten_are_in_the_order_of_their_numbers(tmp_path: Path):
+    root = write_yolo(tmp_path / "a", "names: [no, 'a, b', 7]\n")
+    assert open_dataset(str(root), "train").classes == ("no", "a, b", "7")
+    listed = "".join(f"  {number}: c{number}\n" for number in reversed(range(12)))
+    root = write_yolo(tmp_path / "b", f"names:\n{listed}")
+    assert open_dataset(str(root), "train").classes == tuple(f"c{number}" for number in range(12))
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ("names: {0: cat, 2: dog}\n", "names by number, 0 to 1, in {}, got 0, 2"),
+        ("names: {1: cat, 2: dog}\n", "names by number, 0 to 1, in {}, got 1, 2"),
+        ("names: {a: cat, 0: dog}\n", "names by number, 0 to 1, in {}, got a, 0"),
+        ("names:\n  0: cat\n  00: dog\n", "names by number, 0 to 1, in {}, got 0, 00"),
+        ("names:\n  0: cat\n  0: dog\n", "YAML in {}, line 9, got: '0' twice"),
+        (
+            "names: [cat,\n  dog\n",
+            "line 9, got: expected ',' or ']', but got '<stream end>' while parsing a flow sequence from line 7",
+        ),
+        ("names: [cat, [dog]]\n", "different names of classes in {}, got cat, ['dog']"),
+        ("names: [cat, cat]\n", "different names of classes in {}, got cat, cat"),
+        ("names: cat\n", "different names of classes in {}, got 'cat'"),
+        ("names: |\n  cat\n  dog\n", r"different names of classes in {}, got 'cat\ndog\n'"),
+        ("names: [cat]\ntest: ['']\n", "a folder, or a list, as test in {}, got ['']"),
+        ("names: [cat]\ntest: {a: b}\n", "a folder, or a list, as test in {}, got {'a': 'b'}"),
+        ("names: [\x01]\n", "YAML in {}, got: special characters are not allowed"),
+    ],
+)
+def test_names_and_folders_that_can_be_read_two_ways_are_refused(tmp_path: Path, names: str, message: str):
+    root = write_yolo(tmp_path, names)
+    with pytest.raises(StreamdeqError) as error:
+        open_dataset(str(root), "train")
+    assert message.replace("{}", str(root / "data.yaml")) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("listed", ["[images/train, images/more]", "\n- images/train\n- ../images/more"])
+def test_all_folders_of_a_split_are_opened(tmp_path: Path, listed: str):
+    root = write_yolo(tmp_path)
+    picture(root / "images/more/a.png")
+    (root / "labels/more").mkdir(parents=True)
+    (root / "labels/more/a.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    (root / "data.yaml").write_text(f"names: [cat, dog]\ntrain: {listed}\nval: images/val\n")
+    clips = {clip.name: clip for clip in open_dataset(str(root), "train").clips}
+    assert list(clips) == ["more/a.png", "train/a.png", "train/b.png"]
+    assert clips["more/a.png"].target(0).xyxy.tolist() == [[8, 6, 24, 18]]
+    assert [clip.name for clip in open_dataset(str(root), "val").clips] == ["a.png", "b.png"]
+    (root / "images/more/a.png").unlink()
+    (root / "images/more").rmdir()
+    with pytest.raises(StreamdeqError, match=r"expected the folder .*images/more, train of .*data\.yaml, found none"):
+        open_dataset(str(root), "train")
 
 
 def test_data_check_knows_it(tmp_path: Path):

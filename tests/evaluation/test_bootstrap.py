@@ -124,6 +124,15 @@ def test_blocks_are_neighbours_of_one_clip_around_its_end_and_a_short_clip_is_on
     ]  # fmt: skip
 
 
+def test_clips_of_one_film_are_its_frames_and_what_they_show_of_a_frame_is_drawn_together():
+    first, second = Sample(0, 3), Sample(1, 3)  # two instances of a frame, a clip each
+    later, elsewhere = Sample(2, 4), Sample(3, 0)
+    drawn = resample([first, second, later, elsewhere], resamples=1, length=2, films=(0, 0, 0, 1))
+    assert list(drawn.blocks) == [(first, second, later), (later, first, second), (elsewhere,)]
+    alone = resample([first, second, later, elsewhere], resamples=1)
+    assert [len(block) for block in alone.blocks] == [1, 1, 1, 1]
+
+
 def test_a_block_is_as_long_as_the_root_of_the_longest_clip():
     assert resample(film(81)).length == 9
     assert resample(film(81)).draws.shape == (1000, 9)

@@ -116,6 +116,8 @@ def test_boxes_are_read_by_frame_from_json_and_from_a_detectors_lines(tmp_path):
         ('{"0": [[1, 2, 3]]}', r"expected boxes \[left, top, right, bottom\] in frame 0"),
         ('{"0": [[1, 2, 3, "x"]]}', r"expected boxes \[left, top, right, bottom\] in frame 0"),
         ('{"0": [{"box": 1}]}', r"expected boxes \[left, top, right, bottom\] in frame 0"),
+        (f'{{"0": [{{"box_xyxy": [1, 2, 3, 4], "id": {10**24}}}]}}', r"in frame 0 of .*boxes\.json, got .*'id': 1000"),
+        (f'{{"0": [[1, 2, 3, {10**400}]]}}', r"expected boxes \[left, top, right, bottom\] in frame 0"),
         ('{"0": 7}', r"expected boxes \[left, top, right, bottom\] in frame 0"),
     ],
 )

@@ -139,12 +139,31 @@ def test_an_object_keeps_its_id_while_it_moves_and_one_that_crosses_it_gets_anot
         found = replace(detections(unsure, car), status=replace(STATUS, frame_index=t, time_s=t / 25))
         seen.append(chooser(found))
     assert seen[0].ids.tolist() == [-1, -1]
-    for one in seen[2:5]:
+    for one in seen[2:]:  # in frame 5 the walker is unsure, and known
         assert dict(zip(one.names, one.ids.tolist(), strict=True)) == {"person": 0, "car": 1}
-    assert seen[5].names == ["car"]  # the walker is too unsure to be shown, and not forgotten
-    assert dict(zip(seen[7].names, seen[7].ids.tolist(), strict=True)) == {"person": 0, "car": 1}
     empty = replace(detections(), status=replace(STATUS, time_s=1.0))
     assert chooser(empty).ids.tolist() == []
+
+
+def ids_shown(scores: tuple[float, ...], conf: float | None = None) -> list[list[int]]:
+    """Of an object that stands still, seen with these scores."""
+    chooser = TASK.chooser(Choice(conf=conf, track=True))
+    frames = (
+        replace(detections((10, 20, 30, 80, score, 0)), status=replace(STATUS, frame_index=t, time_s=t / 25))
+        for t, score in enumerate(scores)
+    )
+    return [chooser(one).ids.tolist() for one in frames]
+
+
+def test_unsure_boxes_carry_on_an_object_that_is_known_and_begin_none():
+    assert ids_shown((0.9, 0.9, 0.9, 0.3, 0.3, 0.9)) == [[-1], [0], [0], [0], [0], [0]]
+    assert ids_shown((0.3, 0.3, 0.3, 0.9, 0.9)) == [[], [], [], [-1], [0]]
+    assert ids_shown((0.9, 0.9, 0.07, 0.9)) == [[-1], [0], [], [0]]
+
+
+def test_a_box_that_is_shown_without_tracking_is_shown_with_it():
+    assert ids_shown((0.07, 0.9, 0.9, 0.07, 0.04), conf=0.05) == [[-1], [-1], [0], [0], []]
+    assert ids_shown((0.07, 0.07, 0.07), conf=0.05) == [[-1], [-1], [-1]]
 
 
 # -- decode ----------------------------------------------------------------------------------------------------

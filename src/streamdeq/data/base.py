@@ -46,6 +46,11 @@ class Clip(ABC):
         """Where frame `t` lies; None if it was made or cut out, and is in no file as it is."""
         return None
 
+    @property
+    def film(self) -> "Clip":
+        """The clip whose frames these are: another one, where this one shows a part of that."""
+        return self
+
     def check(self, t: int) -> int:
         """`t` when it is a frame of this clip; negative numbers are not."""
         if not 0 <= t < len(self):

@@ -91,7 +91,10 @@ def numbers(values: Any, count: int) -> tuple[float, ...] | None:
     good = isinstance(values, list | tuple) and len(values) == count
     if not good or not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return None
-    return tuple(float(value) for value in values)
+    try:
+        return tuple(float(value) for value in values)
+    except OverflowError:  # whole numbers of more than 300 digits
+        return None
 
 
 def _text(values: Iterable[float]) -> str:

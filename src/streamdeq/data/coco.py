@@ -3,7 +3,9 @@
 Files, per split (train, val or valid, test), the first that exists: `SPLIT.json`, `annotations/SPLIT.json`,
 `annotations/instances_SPLIT.json`, the same with `SPLIT2017`, `SPLIT/_annotations.coco.json`. Where pictures lie and
 what a clip is: `cocofile`. Every image is labelled: one without annotations shows that nothing is there. `iscrowd` or
-`ignore` objects count neither way; `instance_id` (or `track_id`) says which object it is.
+`ignore` objects count neither way; `instance_id` (or `track_id`) says which object it is. In `train`,
+`is_vid_train_frame` says which frames are labelled (converters of ImageNet-VID write it, false throughout, into other
+splits too). The names of ImageNet-VID's classes may have `_` for the space.
 
 A split may be narrowed to some of its films: `val:NAME` or `val:NAME,NAME`.
 """
@@ -11,7 +13,8 @@ A split may be narrowed to some of its films: `val:NAME` or `val:NAME,NAME`.
 from pathlib import Path
 from typing import Any
 
-from streamdeq.boxes import UNKNOWN, Boxes
+from streamdeq.boxes import Boxes
+from streamdeq.data import imagenet_vid
 from streamdeq.data.base import Dataset
 from streamdeq.data.boxed import BoxClip, Labelled, box_in_frame, collect, numbers
 from streamdeq.data.cocofile import SPLITS, CocoFile, Picture, find, read_coco, root_of, shots_of
@@ -54,7 +57,7 @@ def open_coco(folder: Path, split: str) -> Dataset:
     read = read_coco(path)
     numbers_of, classes = _classes(read)
     boxes = _boxes(read, numbers_of)
-    clips = _clips(read, boxes, root_of(folder, name, read))
+    clips = _clips(read, boxes, root_of(folder, name, read), every=name != "train")
     if films:
         clips = _narrowed(clips, films.split(","), read)
     palette = distinct_colours(len(classes))
@@ -69,6 +72,9 @@ def _classes(read: CocoFile) -> tuple[dict[int, int], tuple[str, ...]]:
     names = tuple(entry["name"] for entry in ordered)
     if not names or len(set(names)) < len(names):
         raise StreamdeqError(f"expected different categories in {read.path}, got {', '.join(names) or 'none'}")
+    spaced = tuple(name.replace("_", " ") for name in names)
+    if sorted(spaced) == sorted(imagenet_vid.CLASSES):  # converters write domestic_cat
+        names = spaced
     return {entry["id"]: index for index, entry in enumerate(ordered)}, names
 
 
@@ -82,10 +88,7 @@ def _boxes(read: CocoFile, numbers_of: dict[int, int]) -> dict[int, Boxes]:
 
 
 def _object(k: int, entry: Any, picture: Picture, numbers_of: dict[int, int], read: CocoFile) -> Labelled:
-    if entry.get("category_id") not in numbers_of:
-        known = ", ".join(str(number) for number in numbers_of)
-        where = read.where("annotations", k)
-        raise StreamdeqError(f"expected a category_id of {known} in {where}, got {entry.get('category_id')}")
+    category = read.category_of(k, numbers_of)
     box = numbers(entry.get("bbox"), 4)
     if box is None:
         where = read.where("annotations", k)
@@ -97,16 +100,16 @@ def _object(k: int, entry: Any, picture: Picture, numbers_of: dict[int, int], re
     except StreamdeqError:  # where it stands is only looked for when it is asked for: the file may be large
         inside = box_in_frame(corners, picture.width, picture.height, read.where("annotations", k))
     ignore = bool(entry.get("iscrowd") or entry.get("ignore"))
-    instance = entry.get("instance_id", entry.get("track_id", UNKNOWN))
-    return Labelled(inside, numbers_of[entry["category_id"]], ignore, instance)
+    return Labelled(inside, numbers_of[category], ignore, read.instance_of(k))
 
 
-def _clips(read: CocoFile, boxes: dict[int, Boxes], root: Path) -> tuple[BoxClip, ...]:
+def _clips(read: CocoFile, boxes: dict[int, Boxes], root: Path, every: bool) -> tuple[BoxClip, ...]:
+    """With labels in `every` frame, or in those for training."""
     clips = []
     for shot in shots_of(read):
         shown = {t: boxes[one.id] for t, one in enumerate(shot.pictures)}
         moving = with_motion(shown) if len(shown) > 1 else shown
-        kept = {t: found for t, found in moving.items() if shot.pictures[t].trained}
+        kept = {t: found for t, found in moving.items() if every or shot.pictures[t].trained}
         clips.append(BoxClip(shot.name, shot.fps, tuple(root / one.file for one in shot.pictures), kept))
     return tuple(clips)
 

@@ -9,12 +9,14 @@ the film's usual step, another shot begins. Other images are shots of one frame.
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from streamdeq.boxes import UNKNOWN
 from streamdeq.data.boxed import numbers
 from streamdeq.data.classes import read_text
 from streamdeq.errors import StreamdeqError
@@ -24,6 +26,11 @@ SPLITS = {"train": ("train",), "val": ("val", "valid"), "test": ("test",)}
 FPS = 25.0
 """Of a film that does not say it."""
 STILL_FPS = 1.0
+
+T = TypeVar("T")
+
+#: Where an entry of a list stands, in words for an error.
+_Where = Callable[[str, int], str]
 
 _ROOTS = (".", "images", "{0}", "images/{0}", "{0}2017", "images/{0}2017")
 
@@ -52,7 +59,7 @@ class Shot:
 
 @dataclass(frozen=True, eq=False)
 class CocoFile:
-    """A JSON file: its pictures, by id, and categories checked, its annotations as they stand.
+    """A JSON file: its pictures and videos, by id, and categories checked, its annotations as they stand.
 
     `text` finds where an entry stands, for errors alone.
     """
@@ -78,6 +85,24 @@ class CocoFile:
             raise StreamdeqError(f"expected the id of an image in {self.where('annotations', k)}, got {entry}")
         return picture
 
+    def category_of(self, k: int, known: Collection[int]) -> int:
+        """The id of what annotation `k` shows, one of `known`."""
+        given = self.annotations[k].get("category_id")
+        if not _is_whole(given) or given not in known:
+            of, where = ", ".join(map(str, known)), self.where("annotations", k)
+            raise StreamdeqError(f"expected a category_id of {of} in {where}, got {given}; correct it")
+        return given
+
+    def instance_of(self, k: int) -> int:
+        """Which object annotation `k` shows, `UNKNOWN` where that is not said."""
+        entry = self.annotations[k]
+        key = "track_id" if entry.get("instance_id") is None else "instance_id"
+        given = UNKNOWN if entry.get(key) is None else entry[key]
+        if not _is_whole(given):
+            where = self.where("annotations", k)
+            raise StreamdeqError(f"expected a whole number as {key} in {where}, got {given}; correct it")
+        return given
+
 
 def find(folder: Path, split: str, files: tuple[str, ...]) -> Path | None:
     """The first of `files` that there is; `{0}` in them is the split."""
@@ -95,29 +120,72 @@ def read_coco(path: Path) -> CocoFile:
     for key in ("images", "annotations", "categories"):
         if not isinstance(whole, dict) or not isinstance(whole.get(key), list):
             raise StreamdeqError(f"expected COCO's JSON with a list of {key} in {path}, got none; is it another file?")
+    where = partial(_where, path, text)
+    pictures = [_picture(k, entry, where) for k, entry in enumerate(whole["images"])]
+    if not pictures:
+        raise StreamdeqError(f"expected images in {path}, got none; is it another file?")
     for k, entry in enumerate(whole["categories"]):
         good = isinstance(entry, dict) and isinstance(entry.get("id"), int) and isinstance(entry.get("name"), str)
         if not good:
-            where = _where(path, text, "categories", k)
-            raise StreamdeqError(f"expected an id and a name in {where}, got {entry}")
-    pictures = [_picture(k, entry, path, text) for k, entry in enumerate(whole["images"])]
-    if not pictures:
-        raise StreamdeqError(f"expected images in {path}, got none; is it another file?")
-    videos = {video["id"]: video for video in whole.get("videos", [])}
+            raise StreamdeqError(f"expected an id and a name in {where('categories', k)}, got {entry}")
+    films = whole.get("videos", [])
+    if not isinstance(films, list):
+        raise StreamdeqError(f"expected a list of videos in {path}, or none, got {films}; correct it")
+    for k, entry in enumerate(films):
+        _check_video(k, entry, where)
+    categories = _by_id("categories", [entry["id"] for entry in whole["categories"]], whole["categories"], where)
     names = [one["name"] for one in whole.get("licenses") or [] if isinstance(one, dict) and one.get("name")]
-    by_id = {one.id: one for one in pictures}
-    return CocoFile(path, text, by_id, whole["annotations"], whole["categories"], videos, ", ".join(names))
+    return CocoFile(
+        path,
+        text,
+        _by_id("images", [one.id for one in pictures], pictures, where),
+        whole["annotations"],
+        list(categories.values()),
+        _by_id("videos", [entry["id"] for entry in films], films, where),
+        ", ".join(names),
+    )
 
 
-def _picture(k: int, entry: Any, path: Path, text: str) -> Picture:
+def _picture(k: int, entry: Any, where: _Where) -> Picture:
     good = isinstance(entry, dict) and isinstance(entry.get("id"), int) and isinstance(entry.get("file_name"), str)
     size = numbers([entry.get("width", float("inf")), entry.get("height", float("inf"))], 2) if good else None
     if size is None or min(size) <= 0:
-        where = _where(path, text, "images", k)
-        raise StreamdeqError(f"expected id, file_name, width and height in {where}, got {entry}; correct it")
-    video, frame = entry.get("video_id"), entry.get("frame_id", 0)
+        raise StreamdeqError(
+            f"expected id, file_name, width and height in {where('images', k)}, got {entry}; correct it"
+        )
+    video = entry.get("video_id")
+    frame = 0 if video is None else entry.get("frame_id", 0)
+    if not (video is None or _is_whole(video)) or not _is_whole(frame):
+        raise StreamdeqError(
+            f"expected whole numbers as video_id and frame_id in {where('images', k)}, got {video} and {frame}; "
+            "correct it"
+        )
     trained = bool(entry.get("is_vid_train_frame", True))
     return Picture(entry["id"], entry["file_name"], size[0], size[1], video, frame, trained)
+
+
+def _check_video(k: int, entry: Any, where: _Where) -> None:
+    if not isinstance(entry, dict) or not _is_whole(entry.get("id")):
+        raise StreamdeqError(f"expected a whole number as id in {where('videos', k)}, got {entry}; correct it")
+    fps = numbers([entry.get("fps", FPS)], 1)
+    if fps is None or not 0 < fps[0] < float("inf"):
+        raise StreamdeqError(
+            f"expected fps above 0, or none, in {where('videos', k)}, got {entry['fps']}; correct it or leave it out"
+        )
+
+
+def _is_whole(value: Any) -> bool:
+    """That int64 holds."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+def _by_id(key: str, ids: list[int], entries: list[T], where: _Where) -> dict[int, T]:
+    found: dict[int, T] = {}
+    for k, (number, entry) in enumerate(zip(ids, entries, strict=True)):
+        if number in found:
+            raise StreamdeqError(f"expected each id once, got {number} again in {where(key, k)}; correct it")
+        found[number] = entry
+    return found
 
 
 def _where(path: Path, text: str, key: str, index: int) -> str:

@@ -9,6 +9,7 @@ Of a point's visibility 0 means not labelled, 1 labelled and hidden, 2 labelled 
 or score. A box is cut to its picture; where there is none, or one without area, it is that of the visible points.
 """
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
 from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, sides_of
 from streamdeq.errors import StreamdeqError
-from streamdeq.keypoints import UNKNOWN, Keypoints, boxes_around
+from streamdeq.keypoints import Keypoints, boxes_around
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
 
@@ -99,21 +100,18 @@ def _is_link(link: Any, points: int) -> bool:
 def _poses(read: CocoFile, points: int, root: Path) -> dict[int, Keypoints]:
     """What each picture shows, by its id; a picture of nobody is not among them."""
     has_points = {entry["id"]: bool(entry.get("keypoints")) for entry in read.categories}
-    rows: dict[int, list[np.ndarray]] = {}
+    rows: dict[int, list[np.ndarray]] = defaultdict(list)
+    instances: dict[int, list[int]] = defaultdict(list)
     for k, entry in enumerate(read.annotations):
-        picture, category = read.picture_of(k), entry.get("category_id")
-        if category not in has_points:
-            known = ", ".join(map(str, has_points))
-            raise StreamdeqError(
-                f"expected a category_id of {known} in {read.where('annotations', k)}, got {category}; correct it"
-            )
+        picture, category = read.picture_of(k), read.category_of(k, has_points)
         if has_points[category] and not entry.get("iscrowd"):
-            rows.setdefault(picture.id, []).append(_row(k, entry, points, read, root))
-    return {number: _together(np.stack(found), points) for number, found in rows.items()}
+            rows[picture.id].append(_row(k, entry, points, read, root))
+            instances[picture.id].append(read.instance_of(k))
+    return {number: _together(np.stack(found), instances[number], points) for number, found in rows.items()}
 
 
 def _row(k: int, entry: dict[str, Any], points: int, read: CocoFile, root: Path) -> np.ndarray:
-    """x, y, v of each point, the box's left, top, right, bottom, the area, the instance."""
+    """x, y, v of each point, the box's left, top, right, bottom, the area."""
     given = entry.get("keypoints") or [0] * (3 * points)
     values = numbers(given, 3 * points)
     if values is None or not np.isfinite(values).all():
@@ -127,9 +125,7 @@ def _row(k: int, entry: dict[str, Any], points: int, read: CocoFile, root: Path)
         triples = np.array(values).reshape(1, points, 3)
         [box] = boxes_around(triples[:, :, :2], triples[:, :, 2] > 0, _size_hw(read.picture_of(k), root))
     [area] = numbers([entry.get("area")], 1) or [np.nan]
-    instance = entry.get("instance_id", entry.get("track_id"))
-    number = instance if isinstance(instance, int) else UNKNOWN
-    return np.array([*values, *box, area if area > 0 else np.nan, number])
+    return np.array([*values, *box, area if area > 0 else np.nan])
 
 
 def _box(k: int, given: Any, read: CocoFile) -> tuple[float, float, float, float] | None:
@@ -139,7 +135,7 @@ def _box(k: int, given: Any, read: CocoFile) -> tuple[float, float, float, float
     box, picture = numbers(given, 4), read.picture_of(k)
     if box is None or not np.isfinite(box).all() or min(box[2:]) < 0:
         where = read.where("annotations", k)
-        raise StreamdeqError(f"expected bbox with left, top, width, height in {where}, got {given}")
+        raise StreamdeqError(f"expected bbox with left, top, width, height in {where}, got {given!r}")
     corners = (box[0], box[1], box[0] + box[2], box[1] + box[3])
     try:
         inside = box_in_frame(corners, picture.width, picture.height, "")
@@ -155,16 +151,13 @@ def _size_hw(picture: Picture, root: Path) -> tuple[int, int]:
     return size_of(root / picture.file)
 
 
-def _together(rows: np.ndarray, points: int) -> Keypoints:
-    """The instances of a picture, (N, 3K + 6)."""
+def _together(rows: np.ndarray, instances: list[int], points: int) -> Keypoints:
+    """The instances of a picture, (N, 3K + 5)."""
     triples = rows[:, : 3 * points].reshape(-1, points, 3)
-    area, instances = rows[:, -2:].T
     visible = triples[:, :, 2] > 0
-    boxes = rows[:, 3 * points : -2].astype(np.float32)
+    boxes, area = rows[:, 3 * points : -1].astype(np.float32), rows[:, -1].astype(np.float32)
     xy = np.where(visible[:, :, None], triples[:, :, :2], 0).astype(np.float32)
-    return Keypoints(
-        xy, visible, boxes, instances.astype(np.int64), np.full(len(rows), np.nan, np.float32), area.astype(np.float32)
-    )
+    return Keypoints(xy, visible, boxes, np.array(instances, np.int64), area_px=area)
 
 
 LAYOUT = Layout("COCO key points", is_coco_pose, open_coco_pose, EXPECTED, splits, SOURCE, task="pose")

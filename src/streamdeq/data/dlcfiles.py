@@ -14,10 +14,11 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from streamdeq.data.classes import read_text
-from streamdeq.data.plainyaml import entries
 from streamdeq.data.poses import Pairs
+from streamdeq.data.yamlfile import read_yaml
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 
@@ -42,32 +43,29 @@ class Project:
 
 def read_project(path: Path) -> Project:
     """Raises StreamdeqError for a config without different body parts."""
-    values: dict[str, list[str]] = {}
-    for key, value in entries(path):
-        values.setdefault(key, []).append(value)
-    points = values.get("bodyparts", [])
-    several = points == [SEVERAL] or values.get("multianimalproject", ["false"])[0].lower() == "true"
-    if several:
-        points = values.get("multianimalbodyparts", [])
-    if not points or len(set(points)) < len(points):
-        key = "multianimalbodyparts" if several else "bodyparts"
-        raise StreamdeqError(f"expected different names as {key} in {path}, got {', '.join(points) or 'none'}")
-    individuals = tuple(values.get("individuals", ())) if several else (ONE,)
-    skeleton = _skeleton(values.get("skeleton", []), tuple(points))
-    return Project(tuple(points), individuals, skeleton, values.get("scorer", [""])[0])
+    config = read_yaml(path)
+    several = config.get("bodyparts") == SEVERAL or str(config.get("multianimalproject")).lower() == "true"
+    points = _names(config, "multianimalbodyparts" if several else "bodyparts", path)
+    individuals = _names(config, "individuals", path) if several else (ONE,)
+    return Project(points, individuals, _skeleton(config.get("skeleton"), points), str(config.get("scorer", "")))
 
 
-def _skeleton(items: list[str], points: tuple[str, ...]) -> Pairs:
-    """Chains of points, each begun by a bracket or a second dash, to pairs.
+def _names(config: dict[str, Any], key: str, path: Path) -> tuple[str, ...]:
+    given = config.get(key) or []
+    good = isinstance(given, list) and all(isinstance(name, str) and name for name in given)
+    if not good or not given or len(set(given)) < len(given):
+        got = ", ".join(map(str, given)) if isinstance(given, list) else repr(given)
+        raise StreamdeqError(f"expected different names as {key} in {path}, got {got or 'none'}; correct it")
+    return tuple(given)
+
+
+def _skeleton(chains: Any, points: tuple[str, ...]) -> Pairs:
+    """Chains of points to pairs.
 
     Those of other points are left out: a new project's config has some, and unique body parts may be linked.
     """
-    chains: list[list[str]] = []
-    for item in items:
-        if item.startswith(("-", "[")) or not chains:
-            chains.append([])
-        chains[-1].append(item.strip("-[] '\""))
-    links = [link for chain in chains for link in pairwise(chain)]
+    listed = [chain for chain in chains if isinstance(chain, list)] if isinstance(chains, list) else []
+    links = [link for chain in listed for link in pairwise(chain)]
     return tuple((points.index(a), points.index(b)) for a, b in links if a in points and b in points)
 
 

@@ -129,6 +129,10 @@ class InstanceClip(Clip):
         return (self.last,)
 
     @property
+    def film(self) -> Clip:
+        return self.clip
+
+    @property
     def window(self) -> Window:
         return Window.around(self.clip.target(self.last).boxes_xyxy[self.number])
 

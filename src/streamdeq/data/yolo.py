@@ -1,17 +1,17 @@
 """A user's own boxes in YOLO's layout. Knows no training.
 
-Layout: `data.yaml` with `names` (a list, or number: name) and `train`, `val`, `test`: a folder of pictures each,
-below the folder (or below `path` in it). For a picture `…/images/…/NAME.jpg` the boxes are in `…/labels/…/NAME.txt`,
-a line `class centre-x centre-y width height` each, 0…1 of the picture's sides; no file: nothing is there. A picture is
-a clip of one frame.
-
-`plainyaml` says what of YAML is read.
+Layout: `data.yaml` with `names` (a list, or number: name) and `train`, `val`, `test`: a folder of pictures each, or a
+list of folders, below the folder (or below `path` in it). For a picture `…/images/…/NAME.jpg` the boxes are in
+`…/labels/…/NAME.txt`, a line `class centre-x centre-y width height` each, 0…1 of the picture's sides; no file: nothing
+is there. A picture is a clip of one frame.
 """
 
 import math
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from streamdeq.data.files import read_rgb, size_of
 from streamdeq.data.labelled import pictures
 from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
-from streamdeq.data.plainyaml import entries
+from streamdeq.data.yamlfile import read_yaml
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
@@ -105,15 +105,16 @@ def open_yolo(folder: Path, split: str) -> Dataset:
     names, places = _read(path) if path else ((), {})
     if split not in places:
         raise StreamdeqError(unknown("split", split, list(places)))
-    place = places[split]
-    if not place.is_dir():
-        raise StreamdeqError(f"expected the folder {place}, {split} of {path}, found none; correct the file")
+    for place in places[split]:
+        if not place.is_dir():
+            raise StreamdeqError(f"expected the folder {place}, {split} of {path}, found none; correct the file")
+    above = Path(os.path.commonpath(places[split]))
     clips = tuple(
-        YoloPicture(image.relative_to(place).as_posix(), image, _label_of(image), len(names))
-        for image in pictures(place.rglob("*"))
+        YoloPicture(image.relative_to(above).as_posix(), image, _label_of(image), len(names))
+        for image in pictures({one for place in places[split] for one in place.rglob("*")})
     )
     if not clips:
-        raise StreamdeqError(f"expected pictures in {place}, found none; {SOURCE}")
+        raise StreamdeqError(f"expected pictures in {', '.join(map(str, places[split]))}, found none; {SOURCE}")
     colours = distinct_colours(len(names))
     return Dataset(folder.resolve().name, "detection", split, names, colours, clips, licence_of(folder))
 
@@ -130,23 +131,43 @@ def _file(folder: Path) -> Path | None:
     return next((folder / name for name in FILES if (folder / name).is_file()), None)
 
 
-def _read(path: Path) -> tuple[tuple[str, ...], dict[str, Path]]:
+def _read(path: Path) -> tuple[tuple[str, ...], dict[str, list[Path]]]:
     """The classes' names and the splits' folders."""
-    values: dict[str, list[str]] = {}
-    for key, value in entries(path):
-        values.setdefault(key, []).append(value)
-    names = tuple(values.get("names", ()))
-    if not names or len(set(names)) < len(names):
-        raise StreamdeqError(f"expected different names of classes in {path}, got {', '.join(names) or 'none'}")
-    root = path.parent / values["path"][0] if "path" in values else path.parent
-    root = root if root.is_dir() else path.parent  # exports often carry the path of another machine
+    values = read_yaml(path)
+    names = _names(values.get("names"), path)
+    root = path.parent.absolute()
+    if isinstance(values.get("path"), str) and (root / values["path"]).is_dir():
+        root = root / values["path"]  # exports often carry the path of another machine
     places = {}
     for split in SPLITS:
-        if split in values:
-            given = values[split][0]
-            inside = re.sub(r"^(\.\./)+", "", given)  # as some tools write them, one level too high
-            places[split] = root / given if (root / given).is_dir() else root / inside
+        given = values.get(split) or []
+        listed = [given] if isinstance(given, str) else given
+        if not isinstance(listed, list) or not all(isinstance(one, str) and one for one in listed):
+            raise StreamdeqError(f"expected a folder, or a list, as {split} in {path}, got {given}; correct it")
+        if listed:
+            places[split] = [_place(root, one) for one in listed]
     return names, places
+
+
+def _names(given: Any, path: Path) -> tuple[str, ...]:
+    """Of a list, or by their numbers."""
+    if isinstance(given, dict):
+        numbers = sorted(int(key) for key in given if key.isdecimal())
+        if numbers != list(range(len(given))):
+            raise StreamdeqError(
+                f"expected names by number, 0 to {len(given) - 1}, in {path}, got {', '.join(given)}; correct them"
+            )
+        given = [given[key] for key in sorted(given, key=int)]
+    names = tuple(given) if isinstance(given, list) else ()
+    if not names or not all(isinstance(name, str) and name for name in names) or len(set(names)) < len(names):
+        got = ", ".join(map(str, names)) or (repr(given) if given else "none")
+        raise StreamdeqError(f"expected different names of classes in {path}, got {got}; correct it")
+    return names
+
+
+def _place(root: Path, given: str) -> Path:
+    inside = re.sub(r"^(\.\./)+", "", given)  # as some tools write them, one level too high
+    return root / given if (root / given).is_dir() else root / inside
 
 
 LAYOUT = Layout("YOLO boxes", is_yolo, open_yolo, EXPECTED, splits, SOURCE)

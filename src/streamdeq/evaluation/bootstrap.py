@@ -3,11 +3,12 @@
 A resample is put together from *blocks* of neighbouring frames (moving blocks, Künsch 1989; taken around the end of a
 clip, so that its first and last frames are drawn as often as the others, Politis & Romano 1992). Neighbours in a video
 show nearly the same picture and are wrong in the same places: drawn one by one they would count as independent
-evidence and the interval would be far too narrow. Blocks never reach into another clip; where every clip has one
-scored frame, blocks are frames and this is Efron's bootstrap.
+evidence and the interval would be far too narrow. Blocks never reach into another film; where every film has one
+scored frame, blocks are frames and this is Efron's bootstrap. What several clips show of one frame, an instance each,
+is drawn with that frame.
 
-A block is as long as the square root of the number of frames of the longest clip (9 of CamVid's 81): it has to grow
-with the clip and to stay short against it. The third root is best where correlation dies out within a few frames
+A block is as long as the square root of the number of frames of the longest film (9 of CamVid's 81): it has to grow
+with the film and to stay short against it. The third root is best where correlation dies out within a few frames
 (Hall, Horowitz & Jing 1995); an error lasts as long as its object is in view, so we take longer blocks, which err
 towards wider intervals. A fixed rule gives all figures over the same frames the same resamples: two figures can be
 compared resample by resample.
@@ -19,7 +20,7 @@ import copy
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain
 
 import numpy as np
 
@@ -46,7 +47,7 @@ class Resamples:
     Args:
         blocks: frames that are drawn together.
         draws: (resamples, drawn) numbers of blocks.
-        length: frames of a block; fewer in a clip that has fewer.
+        length: frames of a block; fewer in a film that has fewer.
     """
 
     blocks: tuple[tuple[Sample, ...], ...]
@@ -69,25 +70,34 @@ class Resamples:
 
 
 def resample(
-    samples: Sequence[Sample], resamples: int = RESAMPLES, length: int | None = None, seed: int = 0
+    samples: Sequence[Sample],
+    resamples: int = RESAMPLES,
+    length: int | None = None,
+    seed: int = 0,
+    films: Sequence[int] | None = None,
 ) -> Resamples:
     """Draw resamples of `samples`: the same for the same arguments.
 
-    A resample holds as many frames as there are, on average over resamples where clips are shorter than a block. Each
-    frame is drawn equally often: from n frames of a clip come n blocks of min(length, n), drawn with a probability
+    A resample holds as many frames as there are, on average over resamples where films are shorter than a block. Each
+    frame is drawn equally often: from n frames of a film come n blocks of min(length, n), drawn with a probability
     that is inverse to their length.
 
     Args:
         length: frames of a block; by default as the module says.
+        films: for each clip the number of its film; every clip is a film if None.
     """
     if resamples < 1 or (length is not None and length < 1):
         raise StreamdeqError(
             f"bootstrap: expected at least 1 resample and blocks of at least 1 frame, got {resamples} and {length}"
         )
-    clips = [tuple(clip) for _, clip in groupby(sorted(samples), key=lambda sample: sample.clip)]
-    length = length or round(math.sqrt(max(map(len, clips))))
-    blocks = [block for clip in clips for block in _around(clip, length)]
-    weights = np.array([1 / len(block) for block in blocks])
+    shown: dict[int, dict[int, tuple[Sample, ...]]] = {}
+    for sample in sorted(samples):
+        frames = shown.setdefault(films[sample.clip] if films else sample.clip, {})
+        frames[sample.t] = (*frames.get(sample.t, ()), sample)
+    in_order = [[frames[t] for t in sorted(frames)] for frames in shown.values()]
+    length = length or round(math.sqrt(max(map(len, in_order))))
+    blocks = [tuple(chain(*block)) for frames in in_order for block in _around(frames, length)]
+    weights = np.concatenate([np.full(len(frames), 1 / min(length, len(frames))) for frames in in_order])
     drawn = max(1, round(weights.sum()))
     rng = np.random.default_rng(seed)
     draws = rng.choice(len(blocks), (resamples, drawn), p=weights / weights.sum())
@@ -103,10 +113,10 @@ def interval(figures: np.ndarray, level: float = LEVEL) -> Interval | None:
     return Interval(float(low), float(high))
 
 
-def _around(clip: tuple[Sample, ...], length: int) -> list[tuple[Sample, ...]]:
-    """A block from every frame on, as if the clip were a ring."""
-    ring = clip + clip
-    return [ring[begin : begin + min(length, len(clip))] for begin in range(len(clip))]
+def _around(frames: list[tuple[Sample, ...]], length: int) -> list[list[tuple[Sample, ...]]]:
+    """A block from every frame on, as if the film were a ring."""
+    ring = frames + frames
+    return [ring[begin : begin + min(length, len(frames))] for begin in range(len(frames))]
 
 
 def _merge(metrics: Iterable[Metric]) -> Metric:

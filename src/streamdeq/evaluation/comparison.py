@@ -180,7 +180,7 @@ def compare(
     for one in ours:
         check_classes(one.model.spec, scored)
     plan = make_plan(scored, settings.offsets, early=task.counts_early)
-    draws = resample(plan.samples, resamples) if resamples else None
+    draws = resample(plan.samples, resamples, films=plan.films) if resamples else None
     film = _Film.of(max(scored.clips, key=len)) if task.label_maps else None
     ground = _Ground(scored, plan.samples, draws, film)
     times = _time(ours, theirs, scored, settings, report)

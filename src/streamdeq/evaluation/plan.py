@@ -45,11 +45,13 @@ class Chain:
 
 @dataclass(frozen=True)
 class Plan:
-    """Every row of the table is about the same `samples`. `note` says why there are no chains, where there are none."""
+    """Every row of the table is about the same `samples`. `note` says why there are no chains, where there are none;
+    `films` has, for each clip, a number that clips with the same frames share."""
 
     samples: tuple[Sample, ...]
     chains: tuple[Chain, ...]
     note: str = ""
+    films: tuple[int, ...] = ()
 
 
 USUAL_OFFSETS = (0, 1, 2, 5, 10, 20)
@@ -78,9 +80,11 @@ def make_plan(dataset: Dataset, offsets: Sequence[int], *, early: bool = False) 
     labelled = [Sample(number, t) for number, clip in enumerate(dataset.clips) for t in clip.labelled]
     if not labelled:
         raise StreamdeqError(f"expected labelled frames in split '{dataset.split}' of {dataset.name}, found none")
+    known: dict[int, int] = {}
+    films = tuple(known.setdefault(id(clip.film), len(known)) for clip in dataset.clips)
     if all(len(clip) == 1 for clip in dataset.clips):
         note = f"split '{dataset.split}' of {dataset.name} has single pictures only, no video: nothing to stream"
-        return Plan(tuple(labelled), (), note)
+        return Plan(tuple(labelled), (), note, films)
     samples = tuple(sample for sample in labelled if early or sample.t >= max(offsets))
     if not samples:
         longest = max(len(clip) for clip in dataset.clips)
@@ -90,7 +94,7 @@ def make_plan(dataset: Dataset, offsets: Sequence[int], *, early: bool = False) 
             f"'{dataset.split}' of {dataset.name}; the longest clip has {longest} frames and the most before a "
             f"labelled one is {most}; use smaller --offsets"
         )
-    return Plan(samples, _chains(samples, offsets))
+    return Plan(samples, _chains(samples, offsets), films=films)
 
 
 def _chains(samples: Sequence[Sample], offsets: Sequence[int]) -> tuple[Chain, ...]:

@@ -73,7 +73,7 @@ def make_rows(evaluation: Evaluation, resamples: int = RESAMPLES, figure: str | 
     Raises:
         StreamdeqError: the task has no figure of that name.
     """
-    drawn = resample(evaluation.plan.samples, resamples) if resamples else None
+    drawn = resample(evaluation.plan.samples, resamples, films=evaluation.plan.films) if resamples else None
     rows = []
     for cell, score in evaluation.scores.items():
         figures = {k: None if math.isnan(value) else value for k, value in score.total.compute().items()}

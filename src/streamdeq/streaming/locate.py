@@ -153,6 +153,6 @@ def _located(listed: Any, where: str) -> Located:
     try:
         boxes = np.array([one["box_xyxy"] for one in found], np.float64).reshape(len(found), 4)
         numbers = np.array(ids, np.int64) if found and None not in ids else None
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise StreamdeqError(f"expected boxes [left, top, right, bottom] in {where}, got {str(listed)[:80]}") from error
     return Located(boxes, numbers)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from streamdeq.boxes import UNKNOWN
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 from streamdeq.streaming.geometry import Geometry
@@ -20,7 +21,7 @@ from streamdeq.tasks.detection.tracker import Tracker
 
 #: The least score a user is shown, where they name none. (The metric gets all from `DetectorSettings.least_score` on.)
 SHOWN = 0.5
-#: The least score that a tracker takes for the same object again.
+#: The least score that a tracker takes for the same object again, where users do not ask for lower ones.
 CARRIED = 0.1
 
 
@@ -63,8 +64,14 @@ class DetectionTask(Task):
                 raise StreamdeqError(f"--classes: {unknown('class', name, list(self.spec.classes))}")
         if not choice.track:
             return lambda result: result.of(*names).above(conf)
-        tracker = Tracker(begin=max(conf, CARRIED))
-        return lambda result: tracker(result.of(*names).above(CARRIED)).above(conf)
+        tracker, carried = Tracker(begin=max(conf, CARRIED)), min(conf, CARRIED)
+
+        def shown(result: Detections) -> Detections:
+            tracked = tracker(result.of(*names).above(carried))
+            assert tracked.ids is not None
+            return tracked[(tracked.scores >= conf) | (tracked.ids != UNKNOWN)]
+
+        return shown
 
     def draw(self, image: np.ndarray, result: Detections) -> np.ndarray:
         return boxes_and_labels(image, result)
