@@ -45,6 +45,27 @@ def test_objects_of_categories_without_key_points_are_left_out(tmp_path: Path):
     assert open_dataset(str(write_coco_people(tmp_path, whole)), "val").clips[2].target(0) is None
 
 
+@pytest.mark.parametrize("bbox", [None, [], [0, 0, 0, 0], [40, 6, 16, 0]])
+@pytest.mark.parametrize("sized", [True, False])
+def test_without_a_box_that_has_area_it_is_that_of_the_visible_points(tmp_path: Path, bbox: Any, sized: bool):
+    whole = coco_people()
+    whole["annotations"][0] |= {"keypoints": [20, 10, 2, 0, 0, 0, 35, 30, 1], "bbox": bbox}
+    whole["annotations"][1] |= {"keypoints": [50, 12, 2, 0, 0, 0, 0, 0, 0]}
+    del whole["annotations"][1]["bbox"]
+    for image in whole["images"] if not sized else ():
+        del image["width"], image["height"]
+    both = open_dataset(str(write_coco_people(tmp_path, whole)), "val").clips[0].target(0)
+    assert both.boxes_xyxy.tolist() == [[20, 10, 35, 30], [0, 0, 64, 48]]  # of one point: all of the picture
+
+
+def test_a_box_over_the_border_is_cut_to_its_picture(tmp_path: Path):
+    whole = coco_people()
+    whole["annotations"][0]["bbox"] = [-5, 40, 30, 100]
+    whole["annotations"][1]["bbox"] = [64, 6, 16, 30]  # touches it only: has no area there
+    both = open_dataset(str(write_coco_people(tmp_path, whole)), "val").clips[0].target(0)
+    assert both.boxes_xyxy.tolist() == [[0, 40, 25, 48], [48, 10, 50, 12]]
+
+
 def test_a_film_is_one_clip_and_says_who_is_who(tmp_path: Path):
     whole = coco_people()
     for image in whole["images"]:
@@ -76,6 +97,8 @@ def broken(change: dict[str, Any], entry: int = 1, key: str = "annotations") -> 
         (broken({"keypoints": [1, 2, 3] * 3}), "a visibility of 0, 1 or 2 in {}, annotations number 2, got 3"),
         (broken({"keypoints": [1, 2, "2"] * 3}), "3 times x, y, visibility as keypoints in {}, annotations number 2"),
         (broken({"bbox": [1, 2, -3, 4]}), "bbox with left, top, width, height in {}, annotations number 2"),
+        (broken({"bbox": [1, 2, 3]}), "bbox with left, top, width, height in {}, annotations number 2"),
+        (broken({"bbox": [1e6, 2, 3, 4]}), "a box in the frame of 64x48 pixels in {}, annotations number 2, got 1e+06"),
         (broken({"category_id": 4}), "a category_id of 1 in {}, annotations number 2, got 4"),
         (broken({"category_id": [1]}), "a category_id of 1 in {}, annotations number 2, got [1]"),
         (broken({"track_id": "ann"}), "a whole number as track_id in {}, annotations number 2, got ann"),

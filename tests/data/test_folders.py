@@ -47,6 +47,19 @@ def test_pictures_without_lists_or_subfolders_are_all_train(tmp_path: Path) -> N
     assert "val.txt" in told(tmp_path / "mine", "val")
 
 
+def test_a_label_map_belongs_to_its_picture_as_that_is_seen(tmp_path: Path) -> None:
+    root = write_own(tmp_path, ["a"])
+    exif = Image.Exif()
+    exif[0x0112] = 8  # to be shown turned a quarter anticlockwise
+    lying = write(root / "labels/a.png", np.arange(np.prod(SIZE_HW), dtype=np.uint8).reshape(SIZE_HW) % 3)
+    Image.fromarray(random_picture(root / "images/a.jpg")).save(root / "images/a.jpg", exif=exif)
+    assert "to be as large as its picture" in told(root)
+    upright = write(root / "labels/a.png", np.ascontiguousarray(np.rot90(lying)))
+    np.testing.assert_array_equal(open_dataset(str(root), "train").clips[0].target(0), upright)
+    Image.fromarray(lying).save(root / "labels/a.png", exif=exif)  # says the same of itself
+    np.testing.assert_array_equal(open_dataset(str(root), "train").clips[0].target(0), upright)
+
+
 def test_subfolders_are_splits(tmp_path: Path) -> None:
     root = write_own(tmp_path, ["train/a", "train/b", "val/c"])
     assert names(open_dataset(str(root), "train")) == ["train/a", "train/b"]

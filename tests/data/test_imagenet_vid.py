@@ -4,44 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from box_trees import picture
+from box_trees import DOG, SOFA, picture, write_vid, write_xml
 
 from streamdeq.data.check import check
 from streamdeq.data.imagenet_vid import CLASSES
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
-
-DOG, CAR, SOFA = "n02084071", "n02958343", "n04256520"
-
-
-def write_xml(path: Path, *objects: tuple[str, int, tuple[float, float, float, float]]) -> None:
-    found = "".join(
-        f"\n<object><trackid>{track}</trackid><name>{name}</name><bndbox><xmax>{box[2]}</xmax><xmin>{box[0]}</xmin>"
-        f"<ymax>{box[3]}</ymax><ymin>{box[1]}</ymin></bndbox><occluded>0</occluded><generated>0</generated></object>"
-        for name, track, box in objects
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        f"<annotation>\n<folder>x</folder><size><width>32</width><height>24</height></size>{found}\n</annotation>"
-    )
-
-
-def write_vid(root: Path) -> Path:
-    """One snippet of 31 frames to train on, one of 4 to validate, and two DET pictures."""
-    for part, snippet, count in (
-        ("train/ILSVRC2015_VID_train_0000", "ILSVRC2015_train_00000000", 31),
-        ("val", "ILSVRC2015_val_00000000", 4),
-        ("test", "ILSVRC2015_test_00000000", 2),
-    ):
-        for t in range(count):
-            picture(root / f"Data/VID/{part}/{snippet}/{t:06d}.JPEG", t)
-            if part != "test":
-                objects = [(DOG, 0, (t % 8, 4.0, t % 8 + 8.0, 20.0))] if t != 2 else []
-                write_xml(root / f"Annotations/VID/{part}/{snippet}/{t:06d}.xml", *objects)
-    for name, kind in (("n02084071_1", DOG), ("n04256520_1", SOFA)):
-        picture(root / f"Data/DET/train/ILSVRC2013_train/{kind}/{name}.JPEG")
-        write_xml(root / f"Annotations/DET/train/ILSVRC2013_train/{kind}/{name}.xml", (kind, 0, (1, 1, 9, 9)))
-    return root
 
 
 def test_one_of_fifteen_frames_is_trained_on_and_pictures_of_the_classes(tmp_path: Path):

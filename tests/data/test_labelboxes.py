@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from box_trees import write_coco_video
+from box_trees import picture, write_coco_video, write_vid
+from keypoint_trees import mpii_person, write_mpii, write_mpii_film, write_mpii_keyframes
 from pose_models import pose_model
 from pose_trees import HEADER, NAMES, square_table
 from video.making_videos import write_video
@@ -79,6 +80,34 @@ def test_labels_of_objects_are_boxes_too_but_for_crowds(tmp_path):
     folder = write_coco_video(tmp_path / "set")
     found = boxes(folder / "images" / "walk", 3)
     assert found[:2] == [[[0, 4, 8, 20]], [[2, 4, 10, 20]]]
+
+
+def test_a_person_of_mpii_is_looked_for_in_the_picture_and_in_the_film_before_it(tmp_path):
+    folder = write_mpii(tmp_path / "mpii", [mpii_person("a.jpg", center=[30, 20]), mpii_person("b.jpg")])
+    write_mpii_film(folder, "a", [3, 4, 5, 6])
+    write_mpii_keyframes(folder, ["a/00000005.jpg"])
+    person = [[9, 2, 49, 42]]  # 200 · 0.2 pixels around (30, 20 + 15 · 0.2), counted from 0
+    assert boxes(folder / "images/a.jpg", 1) == [person]
+    assert boxes(folder / "sequences/batch1/a", 4) == [person, person, [], []]
+
+
+def test_boxes_of_yolo_are_those_of_the_picture(tmp_path):
+    for name in ("a", "b"):
+        picture(tmp_path / f"images/train/{name}.png")
+    (tmp_path / "data.yaml").write_text("names: [cat]\ntrain: images/train\n")
+    (tmp_path / "labels/train").mkdir(parents=True)
+    (tmp_path / "labels/train/b.txt").write_text("0 0.5 0.5 0.25 0.5\n")
+    assert boxes(tmp_path / "images/train", 2) == [[], [[12, 6, 20, 18]]]
+
+
+def test_of_imagenet_vid_only_the_films_own_labels_are_read(tmp_path):
+    folder = write_vid(tmp_path)
+    for path in (folder / "Annotations/VID/train").rglob("*.xml"):
+        path.write_text("broken")
+    walk = folder / "Data/VID/val/ILSVRC2015_val_00000000"
+    assert boxes(walk, 4) == [[[0, 4, 8, 20]], [[1, 4, 9, 20]], [], [[3, 4, 11, 20]]]
+    with pytest.raises(StreamdeqError, match=r"expected labelled boxes of .*_test_00000000 in the data set"):
+        label_boxes(folder / "Data/VID/test/ILSVRC2015_test_00000000")
 
 
 def test_a_run_looks_where_the_labels_say(tmp_path):

@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from pose_trees import NAMES, square_table
+from pose_trees import HEADER, NAMES, square_table
+from video.making_videos import number_on, picture, write_video
 
 from streamdeq.data.check import check
 from streamdeq.data.open import open_dataset
@@ -31,6 +32,21 @@ def test_a_missing_frame_ends_a_clip(tmp_path):
     kept = [line for line in table.read_text().splitlines() if "square-train,102" not in line]
     table.write_text("\n".join(kept))
     assert [len(clip) for clip in open_dataset(str(folder), "train").clips] == [2, 3, 1]
+
+
+def test_two_films_of_a_sequence_are_two_clips(tmp_path):
+    lines, films = [HEADER], {"left.mp4": 40, "right.mp4": 50}
+    for film, number in films.items():
+        write_video(tmp_path / film, 3, draw=lambda t, size_hw, number=number: picture(number + t, size_hw))
+        for t in (0, 2):
+            lines += [f"{film},walk,{t},0,{name},{number + t},20,1,,train" for name in NAMES]
+    (tmp_path / "keypoints.json").write_text(json.dumps({"keypoints": NAMES}))
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    clips = open_dataset(str(tmp_path), "train").clips
+    assert [(clip.name, clip.labelled) for clip in clips] == [("walk/left.mp4", (0, 2)), ("walk/right.mp4", (0, 2))]
+    for clip, number in zip(clips, films.values(), strict=True):
+        assert clip.target(2).xy[0, 0].tolist() == [number + 2, 20]
+        assert number_on(clip.image(2)) == number + 2
 
 
 def test_the_labelled_frames_box_cuts_all_frames_before_it(tmp_path):
@@ -74,6 +90,10 @@ def test_data_check_counts_visible_points(tmp_path):
         (",bottom,", ",botom,", "line 4 of .*: unknown key point 'botom'; did you mean 'bottom'"),
         ("10,12,1", "ten,12,1", "expected numbers in line 2"),
         ("10,12,1", "nan,12,1", "expected finite x and y of a visible point in line 2"),
+        ("10,12,1,", "10,12,2,", "expected 0 or 1 as visible in line 2 of .*labels.csv, got '2'"),
+        ("10,12,1,", "10,12,,", "expected 0 or 1 as visible in line 2 of .*labels.csv, got ''"),
+        (",right_top,", ",left_top,", r"once per frame, got 'left_top' again in line 3 of .*labels.csv"),
+        (",bottom,", ",left_top,", r"once per frame, got 'left_top' again in line 4 of .*labels.csv"),  # not visible
         ("keypoint,x,y", "point,x,y", "expected the column 'keypoint'"),
         ("10,12,1,,train", "10,12,1", r"expected 10 fields in line 2"),
     ],
@@ -86,6 +106,18 @@ def test_what_is_wrong_in_a_table_is_named_with_its_line(tmp_path, old, new, mes
         open_dataset(str(folder), "train")
 
 
+@pytest.mark.parametrize(("yes", "no"), [("1.0", "0.0"), ("True", "False"), ("TRUE", "false"), (" 1", "0 ")])
+def test_visible_is_a_number_or_a_word(tmp_path, yes, no):
+    folder = square_table(tmp_path / "set", splits=("train",))
+    plain = open_dataset(str(folder), "train").clips[0]
+    table = folder / "labels.csv"
+    table.write_text(table.read_text().replace(",1,,", f",{yes},,").replace(",0,,", f",{no},,"))
+    read = open_dataset(str(folder), "train").clips[0]
+    for t in (2, 3):
+        assert read.target(t).visible.tolist() == plain.target(t).visible.tolist() == [[True, True, t == 3]]
+        assert np.array_equal(read.target(t).xy, plain.target(t).xy)
+
+
 def test_names_are_checked(tmp_path):
     folder = square_table(tmp_path / "set", splits=("train",))
     for about, message in (
@@ -96,6 +128,17 @@ def test_names_are_checked(tmp_path):
         (folder / "keypoints.json").write_text(json.dumps(about))
         with pytest.raises(StreamdeqError, match=message):
             open_dataset(str(folder), "train")
+
+
+def test_pairs_are_those_of_the_file_and_without_any_those_of_the_names(tmp_path):
+    folder = square_table(tmp_path / "set", splits=("train",))
+    for given, mirrored in (
+        ({}, [[0, 1]]),
+        ({"flip_pairs": []}, []),
+        ({"flip_pairs": [["bottom", NAMES[0]]]}, [[2, 0]]),
+    ):
+        (folder / "keypoints.json").write_text(json.dumps({"keypoints": NAMES, **given}))
+        assert open_dataset(str(folder), "train").head["mirrored"] == mirrored
 
 
 def marked(points: np.ndarray, side: int = 120) -> np.ndarray:

@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from box_trees import picture
+from PIL import Image
 
 from streamdeq.data.check import check
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
+from streamdeq.video import open_source
 
 YAML = "# made by a tool\npath: /somewhere/else\ntrain: images/train\nval: ../images/val  # too high\n\nnc: 2\n"
 
@@ -51,6 +53,19 @@ def test_boxes_over_the_border_are_cut_and_flat_ones_kept(tmp_path: Path):
     target = open_dataset(str(root), "train").clips[0].target(0)
     np.testing.assert_allclose(target.xyxy, [[0, 0, 8, 6], [16, 6, 16, 18]])
     assert target.visible.tolist() == [True, False]
+
+
+def test_boxes_are_of_the_upright_picture_that_is_run_on(tmp_path: Path):
+    root = write_yolo(tmp_path, label="1 0.5 0.25 0.5 0.5\n")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown turned a quarter clockwise
+    stored = np.random.default_rng(0).integers(0, 255, (24, 32, 3), np.uint8)
+    Image.fromarray(stored).save(root / "images/train/a.png", exif=exif)
+    clip = open_dataset(str(root), "train").clips[0]
+    np.testing.assert_array_equal(clip.image(0), np.rot90(stored, -1))
+    with open_source(root / "images/train/a.png") as source:
+        np.testing.assert_array_equal(next(iter(source)).image, clip.image(0))
+    assert clip.target(0).xyxy.tolist() == [[6, 0, 18, 16]]  # of 24x32, not of 32x24
 
 
 @pytest.mark.parametrize(

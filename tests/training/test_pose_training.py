@@ -1,5 +1,6 @@
 """Poses are learnt from stills and scored as streams, by the commands a user types."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -102,6 +103,15 @@ def test_what_poses_have_no_use_for_is_refused(tmp_path, changes, message):
     dataset = open_dataset(str(square_table(tmp_path / "set")), "train")
     with pytest.raises(StreamdeqError, match=message):
         PoseWork(replace(TINY, **changes), dataset)
+
+
+def test_a_mirror_is_refused_where_a_side_has_no_partner(tmp_path):
+    folder = square_table(tmp_path / "set")
+    (folder / "keypoints.json").write_text(json.dumps({"keypoints": NAMES, "flip_pairs": []}))
+    dataset = open_dataset(str(folder), "train")
+    with pytest.raises(StreamdeqError, match=r"the other side of 'left_top' among .* of set, .* augment\.flip=0"):
+        PoseWork(TINY, dataset)
+    assert PoseWork(replace(TINY, augment=Augment(flip=0.0)), dataset).batch(0).images.shape == (4, 3, 32, 32)
 
 
 def test_rotation_is_refused_by_tasks_that_do_not_turn():

@@ -10,6 +10,7 @@ from video.making_videos import number_on, picture, write_video
 from streamdeq.errors import StreamdeqError
 from streamdeq.frame import Failure, Frame
 from streamdeq.video import open_source
+from streamdeq.video.images import BAD_PICTURE, LYING, read_rgb, upright_size_hw
 
 
 def save(path, number=0, size_hw=(64, 96), **options):
@@ -81,6 +82,42 @@ def test_a_photo_is_turned_upright_by_its_exif_tag(tmp_path):
     items, source = read(save(tmp_path / "photo.png", 5, exif=exif))
     assert source.size_hw == (96, 64)
     assert np.array_equal(items[0].image, np.rot90(picture(5), -1))
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp"])
+def test_the_size_of_a_picture_is_known_without_its_pixels_whichever_way_it_was_held(tmp_path, suffix):
+    for orientation in range(1, 10):  # 9 means nothing, and turns nothing
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        path = save(tmp_path / f"{orientation}.{suffix}", 5, exif=exif)
+        assert upright_size_hw(path) == read_rgb(path).shape[:2] == ((96, 64) if orientation in LYING else (64, 96))
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_a_png_may_say_how_it_was_held_before_or_after_its_pixels(tmp_path, last):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = save(tmp_path / "photo.png", 5, exif=exif)
+    data = path.read_bytes()
+    begin = data.index(b"eXIf") - 4
+    end = begin + 12 + int.from_bytes(data[begin : begin + 4])
+    chunk, others = data[begin:end], data[:begin] + data[end:]
+    at = others.index(b"IEND" if last else b"IDAT") - 4
+    path.write_bytes(others[:at] + chunk + others[at:])
+    assert upright_size_hw(path) == read_rgb(path).shape[:2] == (96, 64)
+
+
+def test_the_size_of_a_png_is_read_from_its_header(tmp_path):
+    path = save(tmp_path / "spoilt.png", 5)
+    data = path.read_bytes()
+    begin = data.index(b"IDAT") + 4
+    path.write_bytes(data[:begin] + bytes(100) + data[begin + 100 :])
+    assert upright_size_hw(path) == (64, 96)
+    with pytest.raises(BAD_PICTURE):
+        read_rgb(path)
+    path.write_bytes(data[: begin + 100])
+    with pytest.raises(BAD_PICTURE):  # what is cut off has no tag to trust
+        upright_size_hw(path)
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "1", "CMYK"])

@@ -8,12 +8,16 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 IGNORE_INDEX = 255
 """The label of pixels that count neither in a loss nor in a metric, whatever the files call it."""
+
+Place = tuple[Path, int | None]
+"""Where a frame lies: a picture file, or a film and the frame's number in it."""
 
 
 class Clip(ABC):
@@ -37,6 +41,10 @@ class Clip(ABC):
     @abstractmethod
     def labelled(self) -> tuple[int, ...]:
         """The frames that have a target, ascending."""
+
+    def place(self, t: int) -> Place | None:
+        """Where frame `t` lies; None if it was made or cut out, and is in no file as it is."""
+        return None
 
     @property
     def film(self) -> "Clip":

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from streamdeq.boxes import UNKNOWN, Boxes
-from streamdeq.data.base import Clip
+from streamdeq.data.base import Clip, Place
 from streamdeq.data.files import read_rgb
 from streamdeq.errors import StreamdeqError
 
@@ -35,6 +35,9 @@ class BoxClip(Clip):
     @property
     def labelled(self) -> tuple[int, ...]:
         return tuple(sorted(self.boxes))
+
+    def place(self, t: int) -> Place:
+        return self.images[self.check(t)], None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from streamdeq.boxes import Boxes
-from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.base import Clip, Dataset, Place
 
 
 @dataclass
@@ -46,6 +46,9 @@ class _CachedClip(Clip):
     @property
     def labelled(self) -> tuple[int, ...]:
         return self.clip.labelled
+
+    def place(self, t: int) -> Place | None:
+        return self.clip.place(t)
 
     def _get(self, t: int, what: str) -> Any:
         held = self.store.held.get((self.number, t, what))

@@ -6,7 +6,7 @@ Files, per split (train, val or valid, test), the first that exists: `annotation
 
 Of a point's visibility 0 means not labelled, 1 labelled and hidden, 2 labelled and seen: as in COCO's evaluation, 1 and
 2 both count. Crowds are no instances. Objects without key points are, with nothing to train on
-or score.
+or score. A box is cut to its picture; where there is none, or one without area, it is that of the visible points.
 """
 
 from collections import defaultdict
@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from streamdeq.data.boxed import numbers
-from streamdeq.data.cocofile import SPLITS, CocoFile, find, read_coco, root_of, shots_of
+from streamdeq.data.boxed import box_in_frame, numbers
+from streamdeq.data.cocofile import SPLITS, CocoFile, Picture, find, read_coco, root_of, shots_of
+from streamdeq.data.files import size_of
 from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
 from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, sides_of
 from streamdeq.errors import StreamdeqError
-from streamdeq.keypoints import Keypoints
+from streamdeq.keypoints import Keypoints, boxes_around
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
 
@@ -56,8 +57,8 @@ def open_coco_pose(folder: Path, split: str) -> PoseDataset:
         raise StreamdeqError(unknown("split", split, list(splits(folder))))
     read = read_coco(path)
     names, skeleton = _points(read)
-    poses, root = _poses(read, len(names)), root_of(folder, split, read)
-    clips = []
+    root = root_of(folder, split, read)
+    poses, clips = _poses(read, len(names), root), []
     for shot in shots_of(read):
         paths = tuple(root / one.file for one in shot.pictures)
         shown = {t: poses[one.id] for t, one in enumerate(shot.pictures) if one.id in poses}
@@ -96,7 +97,7 @@ def _is_link(link: Any, points: int) -> bool:
     return two and all(isinstance(number, int) and 1 <= number <= points for number in link)
 
 
-def _poses(read: CocoFile, points: int) -> dict[int, Keypoints]:
+def _poses(read: CocoFile, points: int, root: Path) -> dict[int, Keypoints]:
     """What each picture shows, by its id; a picture of nobody is not among them."""
     has_points = {entry["id"]: bool(entry.get("keypoints")) for entry in read.categories}
     rows: dict[int, list[np.ndarray]] = defaultdict(list)
@@ -104,36 +105,59 @@ def _poses(read: CocoFile, points: int) -> dict[int, Keypoints]:
     for k, entry in enumerate(read.annotations):
         picture, category = read.picture_of(k), read.category_of(k, has_points)
         if has_points[category] and not entry.get("iscrowd"):
-            rows[picture.id].append(_row(k, entry, points, read))
+            rows[picture.id].append(_row(k, entry, points, read, root))
             instances[picture.id].append(read.instance_of(k))
     return {number: _together(np.stack(found), instances[number], points) for number, found in rows.items()}
 
 
-def _row(k: int, entry: dict[str, Any], points: int, read: CocoFile) -> np.ndarray:
-    """x, y, v of each point, the box, the area."""
+def _row(k: int, entry: dict[str, Any], points: int, read: CocoFile, root: Path) -> np.ndarray:
+    """x, y, v of each point, the box's left, top, right, bottom, the area."""
     given = entry.get("keypoints") or [0] * (3 * points)
-    values, box = numbers(given, 3 * points), numbers(entry.get("bbox"), 4)
+    values = numbers(given, 3 * points)
     if values is None or not np.isfinite(values).all():
         where = read.where("annotations", k)
         raise StreamdeqError(f"expected {points} times x, y, visibility as keypoints in {where}, got {str(given)[:80]}")
     if not {0, 1, 2}.issuperset(values[2::3]):
         wrong = next(value for value in values[2::3] if value not in (0, 1, 2))
         raise StreamdeqError(f"expected a visibility of 0, 1 or 2 in {read.where('annotations', k)}, got {wrong:g}")
-    if box is None or not np.isfinite(box).all() or min(box[2:]) < 0:
-        where = read.where("annotations", k)
-        raise StreamdeqError(f"expected bbox with left, top, width, height in {where}, got {entry.get('bbox')}")
+    box = _box(k, entry.get("bbox"), read)
+    if box is None:
+        triples = np.array(values).reshape(1, points, 3)
+        [box] = boxes_around(triples[:, :, :2], triples[:, :, 2] > 0, _size_hw(read.picture_of(k), root))
     [area] = numbers([entry.get("area")], 1) or [np.nan]
     return np.array([*values, *box, area if area > 0 else np.nan])
+
+
+def _box(k: int, given: Any, read: CocoFile) -> tuple[float, float, float, float] | None:
+    """Left, top, right, bottom of an annotation's bbox within its picture; None without one, or without area."""
+    if given is None or given == []:
+        return None
+    box, picture = numbers(given, 4), read.picture_of(k)
+    if box is None or not np.isfinite(box).all() or min(box[2:]) < 0:
+        where = read.where("annotations", k)
+        raise StreamdeqError(f"expected bbox with left, top, width, height in {where}, got {given!r}")
+    corners = (box[0], box[1], box[0] + box[2], box[1] + box[3])
+    try:
+        inside = box_in_frame(corners, picture.width, picture.height, "")
+    except StreamdeqError:  # where it stands is only looked for when it is asked for: the file may be large
+        inside = box_in_frame(corners, picture.width, picture.height, read.where("annotations", k))
+    return inside if inside[2] > inside[0] and inside[3] > inside[1] else None
+
+
+def _size_hw(picture: Picture, root: Path) -> tuple[int, int]:
+    """As the file says it, else as the picture itself does."""
+    if np.isfinite((picture.height, picture.width)).all():
+        return int(picture.height), int(picture.width)
+    return size_of(root / picture.file)
 
 
 def _together(rows: np.ndarray, instances: list[int], points: int) -> Keypoints:
     """The instances of a picture, (N, 3K + 5)."""
     triples = rows[:, : 3 * points].reshape(-1, points, 3)
-    left, top, width, height, area = rows[:, 3 * points :].T
     visible = triples[:, :, 2] > 0
-    boxes = np.stack([left, top, left + width, top + height], axis=1).astype(np.float32)
+    boxes, area = rows[:, 3 * points : -1].astype(np.float32), rows[:, -1].astype(np.float32)
     xy = np.where(visible[:, :, None], triples[:, :, :2], 0).astype(np.float32)
-    return Keypoints(xy, visible, boxes, np.array(instances, np.int64), area_px=area.astype(np.float32))
+    return Keypoints(xy, visible, boxes, np.array(instances, np.int64), area_px=area)
 
 
 LAYOUT = Layout("COCO key points", is_coco_pose, open_coco_pose, EXPECTED, splits, SOURCE, task="pose")

@@ -20,10 +20,11 @@ from pathlib import Path
 import numpy as np
 
 from streamdeq.data.dlcfiles import Project, Row, read_project, read_table
+from streamdeq.data.files import size_of
 from streamdeq.data.labelled import pictures, subfolders
 from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
-from streamdeq.data.poses import Pictures, PoseClip, PoseDataset, sides_of, size_of
+from streamdeq.data.poses import Pictures, PoseClip, PoseDataset, sides_of
 from streamdeq.errors import StreamdeqError
 from streamdeq.keypoints import Keypoints, boxes_around
 from streamdeq.models.palette import distinct_colours

@@ -7,6 +7,7 @@ from threading import Lock
 
 import numpy as np
 
+from streamdeq.data.base import Place
 from streamdeq.errors import StreamdeqError
 from streamdeq.frame import Frame
 from streamdeq.video import open_source
@@ -30,6 +31,9 @@ class Film:
             if t not in self._held:
                 self._go_to(t)
             return self._held[t].copy()
+
+    def place(self, t: int) -> Place:
+        return self.path, t
 
     def _go_to(self, t: int) -> None:
         if self._frames is None or t < self._next:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.base import Clip, Dataset, Place
 from streamdeq.data.files import read_rgb
 from streamdeq.data.labelled import PICTURES, subfolders
 from streamdeq.data.layout import Layout
@@ -57,6 +57,10 @@ class Picture(Clip):
     @property
     def labelled(self) -> tuple[int, ...]:
         return (0,)
+
+    def place(self, t: int) -> Place:
+        self.check(t)
+        return Path(self.file), None
 
 
 @dataclass(frozen=True)
@@ -120,4 +124,4 @@ def _is_picture(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in PICTURES and not name.startswith(".")
 
 
-LAYOUT = Layout("class folders", is_imagefolder, open_imagefolder, EXPECTED, splits, SOURCE)
+LAYOUT = Layout("class folders", is_imagefolder, open_imagefolder, EXPECTED, splits, SOURCE, task="classification")

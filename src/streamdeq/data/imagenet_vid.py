@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from streamdeq.boxes import UNKNOWN, Boxes
-from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.base import Clip, Dataset, Place
 from streamdeq.data.boxed import Labelled, box_in_frame, collect
 from streamdeq.data.files import read_rgb
 from streamdeq.data.layout import Layout
@@ -67,7 +67,7 @@ class Snippet(Clip):
         return len(self.stems)
 
     def image(self, t: int) -> np.ndarray:
-        return read_rgb(self.images / f"{self.stems[self.check(t)]}.JPEG")
+        return read_rgb(self.place(t)[0])
 
     def target(self, t: int) -> Boxes | None:
         """With the motion of every object where every frame is labelled; the files of the frames around tell it."""
@@ -81,6 +81,9 @@ class Snippet(Clip):
     @property
     def labelled(self) -> tuple[int, ...]:
         return tuple(range(0, len(self), self.every)) if self.annotations else ()
+
+    def place(self, t: int) -> Place:
+        return self.images / f"{self.stems[self.check(t)]}.JPEG", None
 
     def _read(self, t: int) -> Boxes:
         assert self.annotations is not None

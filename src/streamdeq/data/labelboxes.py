@@ -13,10 +13,7 @@ import numpy as np
 
 from streamdeq.boxes import UNKNOWN, Boxes
 from streamdeq.data.base import Clip, Dataset
-from streamdeq.data.boxed import BoxClip
-from streamdeq.data.film import Film
 from streamdeq.data.open import LAYOUTS
-from streamdeq.data.poses import Pictures, PoseClip
 from streamdeq.errors import StreamdeqError
 from streamdeq.keypoints import Keypoints
 from streamdeq.streaming.locate import FromTable
@@ -24,6 +21,8 @@ from streamdeq.streaming.regions import Located
 from streamdeq.video import open_source
 from streamdeq.video.images import ImageSource
 
+#: Whose targets are boxes or have some; the first is preferred.
+TASKS = ("pose", "detection")
 #: How many folders above a file its data set may begin: ImageNet-VID's are six deep.
 LEVELS = 6
 
@@ -39,9 +38,9 @@ def label_boxes(source: Any) -> FromTable:
     folder, datasets = _datasets(files[0])
     table: dict[int, Located] = {}
     for clip in (clip for dataset in datasets for clip in dataset.clips):
-        for file, number, located in _labels(clip):
-            if file in order:
-                table[order[file] if number is None else number] = located
+        if shown := dict(_shown(clip, order)):  # only then are its labels read: a data set may have a million
+            there = boxes_of(clip).table
+            table.update((number, there[t]) for t, number in shown.items() if t in there)
     if not table:
         raise StreamdeqError(f"boxes: expected labelled boxes of {source} in the data set {folder}, found none")
     return FromTable(table)
@@ -61,9 +60,10 @@ def _files(source: Any) -> tuple[Path, ...]:
 def _datasets(file: Path) -> tuple[Path, list[Dataset]]:
     """The nearest folder above a file that is a data set with boxes, and its splits; key points before objects."""
     for folder in file.parents[:LEVELS]:
-        layouts = [layout for layout in LAYOUTS if layout.recognise(folder)]
+        able = (layout for layout in LAYOUTS if layout.task in ("", *TASKS))
+        layouts = [layout for layout in able if layout.recognise(folder)]
         found = [layout.open(folder, split) for layout in layouts for split in layout.splits(folder)]
-        for task in ("pose", "detection"):
+        for task in TASKS:
             if located := [dataset for dataset in found if dataset.task == task]:
                 return folder, located
     raise StreamdeqError(f"boxes: expected a data set with boxes or key points around {file}, found none")
@@ -81,21 +81,11 @@ def boxes_of(clip: Clip) -> FromTable:
     return FromTable(table)
 
 
-def _labels(clip: Clip) -> Iterator[tuple[Path, int | None, Located]]:
-    """Every frame that has boxes: its file, its number where that is a film, and the boxes."""
-    for t, found in boxes_of(clip).table.items():
-        if (place := _place(clip, t)) is not None:
-            yield (*place, found)
-
-
-def _place(clip: Clip, t: int) -> tuple[Path, int | None] | None:
-    if isinstance(clip, BoxClip):
-        return clip.images[t].resolve(), None
-    if isinstance(clip, PoseClip) and isinstance(clip.read, Pictures):
-        return clip.read.paths[t].resolve(), None
-    if isinstance(clip, PoseClip) and isinstance(clip.read, Film):
-        return clip.read.path.resolve(), t
-    return None
+def _shown(clip: Clip, order: dict[Path, int]) -> Iterator[tuple[int, int]]:
+    """Which frames of a clip the source shows: the number here and the number there."""
+    for t in range(len(clip)):
+        if (place := clip.place(t)) is not None and (file := place[0].resolve()) in order:
+            yield t, order[file] if place[1] is None else place[1]
 
 
 def located(target: Boxes | Keypoints) -> Located:

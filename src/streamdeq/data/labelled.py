@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from streamdeq.data.base import IGNORE_INDEX, Clip
-from streamdeq.data.files import read_index_map, read_rgb
+from streamdeq.data.base import IGNORE_INDEX, Clip, Place
+from streamdeq.data.files import read_index_map, read_rgb, size_of
 from streamdeq.errors import StreamdeqError
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
@@ -81,11 +80,13 @@ class LabelledClip(Clip):
     def labelled(self) -> tuple[int, ...]:
         return tuple(sorted(self.labels))
 
+    def place(self, t: int) -> Place:
+        return self.images[self.check(t)], None
+
     def _check_size(self, stored: np.ndarray, path: Path, picture: Path) -> None:
         try:
-            with Image.open(picture) as opened:  # reads the header only
-                width, height = opened.size
-        except (OSError, ValueError, SyntaxError):
+            height, width = size_of(picture)
+        except StreamdeqError:
             return  # the picture's own reader says what is wrong with it
         if stored.shape != (height, width):
             raise StreamdeqError(

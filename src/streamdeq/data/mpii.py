@@ -28,12 +28,12 @@ from typing import Any
 
 import numpy as np
 
-from streamdeq.data.base import Clip
+from streamdeq.data.base import Clip, Place
 from streamdeq.data.boxed import numbers
 from streamdeq.data.classes import read_text
-from streamdeq.data.files import first_line, read_rgb
+from streamdeq.data.files import first_line, read_rgb, size_of
 from streamdeq.data.layout import Layout
-from streamdeq.data.poses import PoseClip, PoseDataset, size_of
+from streamdeq.data.poses import PoseClip, PoseDataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.keypoints import Keypoints, boxes_around
 from streamdeq.models.palette import distinct_colours
@@ -197,16 +197,16 @@ class Sequence:
     """The frames before a picture, by their names in a folder, and the picture: the last frame, the labelled one."""
 
     picture: Path
-    place: Path
+    folder: Path
     before: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.before) + 1
 
     def __call__(self, t: int) -> np.ndarray:
-        if t == len(self.before):
-            return read_rgb(self.picture)
-        path = self.place / self.before[t]
+        path, _ = self.place(t)
+        if path == self.picture:
+            return read_rgb(path)
         image, (height, width) = read_rgb(path), size_of(self.picture)
         if image.shape[:2] != (height, width):
             raise StreamdeqError(
@@ -214,6 +214,9 @@ class Sequence:
                 f"{image.shape[1]}x{image.shape[0]}; is it another film?"
             )
         return image
+
+    def place(self, t: int) -> Place:
+        return self.folder / self.before[t] if t < len(self.before) else self.picture, None
 
 
 def _clips(folder: Path, people: list[Person]) -> Iterator[Clip]:

@@ -4,23 +4,28 @@ Poses are found top-down: a model sees one instance, cut out by its box. So the 
 and the box of the labelled frame cuts out all the frames before it.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from PIL import Image
 
-from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.base import Clip, Dataset, Place
 from streamdeq.data.files import read_rgb
 from streamdeq.errors import StreamdeqError
 from streamdeq.keypoints import Keypoints
 from streamdeq.streaming.geometry import Window
 
 Pairs = tuple[tuple[int, int], ...]
-SIDES = (("left", "right"), ("Left", "Right"), ("L_", "R_"))
-"""How names say the side of a body."""
+
+_OTHER = {"left": "right", "Left": "Right", "LEFT": "RIGHT", "l": "r", "L": "R"}
+_OTHER |= {right: left for left, right in _OTHER.items()}
+#: A side in so many words: left_ear, hindLeft, ear_l, R_ear, LEar.
+_SIDE = r"(?<![A-Za-z])(?:left|right|[LRlr](?![A-Za-z])|[LR](?=[A-Z][a-z]))|(?<![A-Z])(?:Left|Right|LEFT|RIGHT)"
+#: What may be one, if there is a partner: hindleft, earL, FL_paw; LEAR.
+_PERHAPS = (r"left|right|[LR](?![A-Za-z])", r"(?<![A-Za-z])[LR](?=[A-Z])")
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,14 @@ class PoseDataset(Dataset):
         return tuple(self.classes.index(name) for name in classes)
 
 
+class Frames(Protocol):
+    """Frames by number, and where each lies."""
+
+    def __call__(self, t: int, /) -> np.ndarray: ...
+
+    def place(self, t: int, /) -> Place: ...
+
+
 @dataclass(frozen=True, eq=False)
 class PoseClip(Clip):
     """Frames from anywhere; `poses` holds what each labelled one shows."""
@@ -64,7 +77,7 @@ class PoseClip(Clip):
     name: str
     fps: float
     frames: int
-    read: Callable[[int], np.ndarray]
+    read: Frames
     poses: Mapping[int, Keypoints]
 
     def __len__(self) -> int:
@@ -80,6 +93,9 @@ class PoseClip(Clip):
     def labelled(self) -> tuple[int, ...]:
         return tuple(t for t in sorted(self.poses) if self.poses[t].visible.any())
 
+    def place(self, t: int) -> Place:
+        return self.read.place(self.check(t))
+
 
 @dataclass(frozen=True)
 class Pictures:
@@ -89,6 +105,9 @@ class Pictures:
 
     def __call__(self, t: int) -> np.ndarray:
         return read_rgb(self.paths[t])
+
+    def place(self, t: int) -> Place:
+        return self.paths[t], None
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,15 +148,6 @@ class InstanceClip(Clip):
         return some.shifted(window.left, window.top)
 
 
-def size_of(path: Path) -> tuple[int, int]:
-    """(height, width) of the picture in `path`, without reading its pixels."""
-    try:
-        with Image.open(path) as picture:
-            return picture.size[1], picture.size[0]
-    except (OSError, ValueError, SyntaxError) as error:
-        raise StreamdeqError(f"expected a picture in {path}, which labels are about; it cannot be read") from error
-
-
 def pairs_of(named: Any, names: tuple[str, ...], where: str) -> Pairs:
     """Pairs of names → pairs of their places.
 
@@ -152,9 +162,18 @@ def pairs_of(named: Any, names: tuple[str, ...], where: str) -> Pairs:
 
 
 def sides_of(names: tuple[str, ...]) -> Pairs:
-    """The pairs of points that change places in a mirror, by their names."""
-    pairs = []
-    for k, name in enumerate(names):
-        others = {name.replace(left, right) for left, right in SIDES if left in name}
-        pairs += [(k, names.index(other)) for other in sorted(others) if other in names]
-    return tuple(pairs)
+    """The pairs of points that change places in a mirror, by their names; the left one is first."""
+    free, pairs = set(names), []
+    for pattern in (_SIDE, *_PERHAPS):
+        for name in names:
+            found, other = re.search(pattern, name), re.sub(pattern, lambda side: _OTHER[side[0]], name)
+            if found and found[0][0] in "Ll" and {name, other} <= free:
+                pairs.append((names.index(name), names.index(other)))
+                free -= {name, other}
+    return tuple(sorted(pairs))
+
+
+def one_sided(names: tuple[str, ...], mirrored: Pairs) -> tuple[str, ...]:
+    """The names that say a side and are in no pair: a mirrored picture shows them on the wrong one."""
+    paired = {names[k] for pair in mirrored for k in pair}
+    return tuple(name for name in names if name not in paired and re.search(_SIDE, name))

@@ -1,17 +1,18 @@
 """Key points in one table, `labels.csv`, beside `keypoints.json` and the frames. Knows no training.
 
 `labels.csv` has the columns frame_file, sequence, frame_index, instance, keypoint, x, y, visible, score, split: a row
-per point, x and y 0-based pixels of the stored frame, empty where visible is 0. A frame_file that ends in .mp4 means
+per point, x and y 0-based pixels of the frame, empty where visible is 0. A frame_file that ends in .mp4 means
 frame number frame_index of that film. Frames of a sequence whose numbers follow one another are a clip; frames with no
 number, or -1, are clips of one. Where the file `labels_smooth.csv` is there, it is read instead.
 
-`keypoints.json` has `keypoints` (names, in order), and perhaps `skeleton` and `flip_pairs` (pairs of names).
+`keypoints.json` has `keypoints` (names, in order), and perhaps `skeleton` and `flip_pairs` (pairs of names; without it,
+the names tell).
 """
 
 import csv
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +22,11 @@ import numpy as np
 
 from streamdeq.data.base import Clip
 from streamdeq.data.classes import read_text
+from streamdeq.data.files import size_of
 from streamdeq.data.film import Film
 from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
-from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, pairs_of, size_of
+from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, pairs_of, sides_of
 from streamdeq.errors import StreamdeqError
 from streamdeq.keypoints import Keypoints, boxes_around
 from streamdeq.models.palette import distinct_colours
@@ -34,6 +36,8 @@ COLUMNS = ("frame_file", "sequence", "frame_index", "instance", "keypoint", "x",
 TABLES = ("labels_smooth.csv", "labels.csv")
 EXPECTED = "labels.csv with a row per key point, and keypoints.json"
 SOURCE = f"labels.csv has the columns {', '.join(COLUMNS)}; keypoints.json has the list 'keypoints'"
+#: What `visible` may say, in whatever case.
+VISIBLE = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
 #: The split of rows that name none.
 UNSPLIT = "all"
 #: Of clips whose files do not say; only the times of frames follow from it.
@@ -62,7 +66,10 @@ class Place:
         return self.file.lower().endswith(".mp4")
 
 
-Rows = dict[Place, dict[int, dict[str, tuple[float, float]]]]
+#: x and y of every point that has a row, None where it is not visible.
+Points = dict[str, tuple[float, float] | None]
+#: The points of every instance, by its number, of every frame.
+Rows = dict[Place, dict[int, Points]]
 
 
 def is_pose_table(folder: Path) -> bool:
@@ -104,8 +111,10 @@ def read_names(path: Path) -> Names:
     if len(set(listed)) < len(listed):
         raise StreamdeqError(f"expected different names under 'keypoints' in {path}; one is there twice")
     points = tuple(listed)
-    pairs = (pairs_of(read.get(key, []), points, f"'{key}' of {path}") for key in ("skeleton", "flip_pairs"))
-    return Names(points, *pairs)
+    skeleton = pairs_of(read.get("skeleton", []), points, f"'skeleton' of {path}")
+    if "flip_pairs" not in read:
+        return Names(points, skeleton, sides_of(points))
+    return Names(points, skeleton, pairs_of(read["flip_pairs"], points, f"'flip_pairs' of {path}"))
 
 
 def _table(folder: Path) -> Path:
@@ -128,9 +137,11 @@ def _take(row: dict[str, str], rows: Rows, names: Names, where: str) -> None:
     """Put one row of the table where it belongs."""
     if row["keypoint"] not in names.points:
         raise StreamdeqError(f"{where}: {unknown('key point', row['keypoint'], list(names.points))}")
+    visible = VISIBLE.get(row["visible"].strip().lower())
+    if visible is None:
+        raise StreamdeqError(f"expected 0 or 1 as visible in {where}, got '{row['visible']}'; correct it")
     try:
-        number = int(row["frame_index"] or -1)
-        instance, visible = int(row["instance"] or 0), row["visible"] == "1"
+        number, instance = int(row["frame_index"] or -1), int(row["instance"] or 0)
         xy = (float(row["x"]), float(row["y"])) if visible else (math.nan, math.nan)
     except ValueError as error:
         raise StreamdeqError(f"expected numbers in {where}, got: {error}; correct it") from error
@@ -140,21 +151,26 @@ def _take(row: dict[str, str], rows: Rows, names: Names, where: str) -> None:
     if place.in_film and place.index is None:
         raise StreamdeqError(f"expected a sequence and a frame_index of a film in {where}; correct it")
     points = rows[place][instance]
-    if visible:
-        points[row["keypoint"]] = xy
+    if row["keypoint"] in points:
+        raise StreamdeqError(
+            f"expected each point of an instance once per frame, got '{row['keypoint']}' again in {where}; remove one"
+        )
+    points[row["keypoint"]] = xy if visible else None
 
 
 def _clips(folder: Path, rows: Rows, names: Names) -> Iterator[Clip]:
-    """Runs of a sequence's frames in which none is missing; then the frames in none."""
-    sequences: dict[str, list[Place]] = defaultdict(list)
+    """Each film of a sequence, and runs of its pictures in which none is missing; then the frames in no sequence."""
+    sequences: dict[tuple[str, str], list[Place]] = defaultdict(list)  # by name and film
     for place in rows:
         if place.index is not None:
-            sequences[place.sequence].append(place)
-    for sequence, places in sequences.items():
+            sequences[place.sequence, place.file if place.in_film else ""].append(place)
+    films = Counter(sequence for sequence, film in sequences if film)
+    for (sequence, film), places in sequences.items():
         for run in _runs(sorted(places, key=lambda place: place.index or 0)):
             first = run[0].index
-            if run[0].in_film:
-                yield _film(folder, sequence, run, rows, names)
+            if film:
+                name = sequence if films[sequence] == 1 else f"{sequence}/{film}"
+                yield _film(folder, name, run, rows, names)
             else:
                 yield _pictures(folder, f"{sequence}@{first}", run, rows, names)
     for place in rows:
@@ -190,14 +206,15 @@ def _film(folder: Path, name: str, run: list[Place], rows: Rows, names: Names) -
     return PoseClip(name, FPS, max(poses) + 1, film, poses)
 
 
-def _poses(instances: dict[int, dict[str, tuple[float, float]]], names: Names, size_hw: tuple[int, int]) -> Keypoints:
+def _poses(instances: dict[int, Points], names: Names, size_hw: tuple[int, int]) -> Keypoints:
     numbers = sorted(instances)
     xy = np.zeros((len(numbers), len(names.points), 2), np.float32)
     visible = np.zeros(xy.shape[:2], bool)
     for n, number in enumerate(numbers):
         for name, point in instances[number].items():
-            k = names.points.index(name)
-            xy[n, k], visible[n, k] = point, True
+            if point is not None:
+                k = names.points.index(name)
+                xy[n, k], visible[n, k] = point, True
     return Keypoints(xy, visible, boxes_around(xy, visible, size_hw), np.array(numbers, np.int64))
 
 

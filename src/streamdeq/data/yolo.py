@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from streamdeq.boxes import Boxes
-from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.base import Clip, Dataset, Place
 from streamdeq.data.boxed import Labelled, box_in_frame, collect
 from streamdeq.data.classes import read_text
-from streamdeq.data.files import first_line, read_rgb
+from streamdeq.data.files import read_rgb, size_of
 from streamdeq.data.labelled import pictures
 from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
@@ -57,11 +56,7 @@ class YoloPicture(Clip):
         self.check(t)
         if not self.label.is_file():
             return Boxes.none()
-        try:
-            with Image.open(self.path) as opened:  # reads the header only
-                width, height = opened.size
-        except (OSError, ValueError, SyntaxError) as error:
-            raise StreamdeqError(f"expected a picture in {self.path}, got: {first_line(error)}; replace it") from error
+        height, width = size_of(self.path)
         lines = enumerate(read_text(self.label).splitlines(), start=1)
         return collect(
             _object(line, self.classes, width, height, f"{self.label}, line {n}") for n, line in lines if line.strip()
@@ -70,6 +65,10 @@ class YoloPicture(Clip):
     @property
     def labelled(self) -> tuple[int, ...]:
         return (0,)
+
+    def place(self, t: int) -> Place:
+        self.check(t)
+        return self.path, None
 
 
 def _object(line: str, classes: int, width: int, height: int, where: str) -> Labelled:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
+import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from streamdeq.frame import Failure, Frame
 from streamdeq.video.source import Source, SourceInfo, frame_step, timed
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pnm", ".avif"})
+#: EXIF orientations of pictures stored on their side.
+LYING = (5, 6, 7, 8)
 BAD_PICTURE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
@@ -78,12 +81,33 @@ def read_rgb(path: Path) -> np.ndarray:
 
 
 def upright_size_hw(path: Path) -> tuple[int, int]:
-    """Height and width from the header alone."""
+    """Height and width of what `read_rgb` makes of it, without decoding pixels where a file is whole.
+
+    Raises:
+        OSError, SyntaxError, ValueError, Image.DecompressionBombError: as `read_rgb`.
+    """
     with Image.open(path) as picture:
         width, height = picture.size
-        # EXIF orientations 5 to 8 lie on their side.
-        lying = picture.getexif().get(0x0112, 1) >= 5
-    return (width, height) if lying else (height, width)
+        if picture.format == "TIFF":  # Pillow has turned the size already
+            return height, width
+        # A PNG's own getexif decodes all of it, in case the tag comes last.
+        whole = picture.format != "PNG" or _says_more_after_pixels(path)
+        exif = picture.getexif() if whole else Image.Image.getexif(picture)
+    return (width, height) if exif.get(0x0112) in LYING else (height, width)
+
+
+def _says_more_after_pixels(path: Path) -> bool:
+    """Whether a PNG has any chunk between its pixels and its end, or no end. Reads the chunks' headers."""
+    pixels = False
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(header := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", header)
+            if kind == b"IEND" or (pixels and kind != b"IDAT"):
+                return kind != b"IEND"
+            pixels = pixels or kind == b"IDAT"
+            file.seek(length + 4, 1)  # the sum follows
+    return True
 
 
 def reason(error: Exception) -> str:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from streamdeq.data.base import Dataset
 from streamdeq.data.posecrops import PoseCrop
-from streamdeq.data.poses import PoseDataset
+from streamdeq.data.poses import PoseDataset, one_sided
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.tasks.pose.head import Joints
@@ -34,6 +34,11 @@ class PoseWork:
         if recipe.crop_hw != (recipe.size, recipe.size):
             got = "x".join(map(str, recipe.crop_hw))
             raise StreamdeqError(f"recipe: crop_hw must be size x size for poses ({recipe.size}); got {got}")
+        if how.flip and (lost := one_sided(dataset.classes, dataset.mirrored)):
+            raise StreamdeqError(
+                f"expected the other side of '{lost[0]}' among the key points of {dataset.name}, as mirrored samples "
+                f"show it there, got none; name the two alike, pair them by flip_pairs, or train with augment.flip=0"
+            )
         self.recipe, self.dataset = recipe, dataset
         self.unchanged = PoseCrop(recipe.size, dataset.classes)
         self.augmentation = PoseCrop(
