@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from streamdeq.boxes import UNKNOWN
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 from streamdeq.streaming.geometry import Geometry
@@ -65,13 +64,7 @@ class DetectionTask(Task):
         if not choice.track:
             return lambda result: result.of(*names).above(conf)
         tracker, carried = Tracker(begin=max(conf, CARRIED)), min(conf, CARRIED)
-
-        def shown(result: Detections) -> Detections:
-            tracked = tracker(result.of(*names).above(carried))
-            assert tracked.ids is not None
-            return tracked[(tracked.scores >= conf) | (tracked.ids != UNKNOWN)]
-
-        return shown
+        return lambda result: tracker(result.of(*names).above(carried)).above(conf)
 
     def draw(self, image: np.ndarray, result: Detections) -> np.ndarray:
         return boxes_and_labels(image, result)
