@@ -10,7 +10,7 @@ from small_models import tiny_spec
 from streamdeq.cli.main import COMMANDS, build, guarded
 from streamdeq.models import zoo
 from streamdeq.models.architecture import Architecture
-from streamdeq.models.checkpoint import save_weights
+from streamdeq.models.checkpoint import read_weights, save_weights
 from streamdeq.models.spec import Provenance
 from streamdeq.tasks import build_network
 
@@ -66,3 +66,14 @@ def test_a_damaged_packaged_file_is_one_line(weights: Path, capsys: pytest.Captu
     assert (code, out) == (2, "")
     assert "broken.safetensors is not a safetensors file" in err
     assert err.count("\n") == 1
+
+
+def test_packaged_weights_say_what_they_are_and_those_of_one_data_set_have_one_licence():
+    specs = {path: read_weights(path)[0] for path in sorted(zoo.FOLDER.glob("*.safetensors"))}
+    licences: dict[str, set[str]] = {}
+    for path, spec in specs.items():
+        assert spec.name == path.stem
+        assert spec.provenance.trained_with.startswith(("streamdeq ", "mean of "))
+        assert path.stat().st_size <= (6e6 if spec.task == "pose" else 8e6)
+        licences.setdefault(spec.provenance.data, set()).add(spec.provenance.licence)
+    assert {data: texts for data, texts in licences.items() if len(texts) > 1} == {}
