@@ -12,7 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from streamdeq.evaluation import compared
+from streamdeq.evaluation.protocol import Mode
+from streamdeq.evaluation.table import Row, best_single
 from streamdeq.models.checkpoint import load_tensors, read_weights, save_weights
+from streamdeq.models.spec import ModelSpec, Provenance
 from streamdeq.models.zoo import FOLDER
 from streamdeq.tasks import build_network
 
@@ -28,13 +31,11 @@ def figures(report: dict, name: str) -> dict[str, float]:
 
 
 def _evaluated(report: dict, name: str) -> tuple[tuple[str, int, float], dict[int, float]]:
-    rows = [row for row in report["rows"] if row["value"] is not None]
-    best = max((row for row in rows if row["mode"] == "single"), key=lambda row: row["value"])
-    last = max((row["offset"] for row in rows if row["mode"] == "streaming"), default=None)
-    streaming = {
-        row["iterations"]: row["value"] for row in rows if row["mode"] == "streaming" and row["offset"] == last
-    }
-    return (best["metric"], best["iterations"], best["value"]), streaming
+    rows = [Row(**row | {"mode": Mode(row["mode"])}) for row in report["rows"] if row["value"] is not None]
+    best, streamed = best_single(rows), [row for row in rows if row.mode is Mode.STREAMING]
+    last = max((row.offset for row in streamed), default=None)
+    streaming = {row.iterations: row.value for row in streamed if row.offset == last}
+    return (best.metric, best.iterations, best.value), streaming
 
 
 def _compared(report: dict, name: str) -> tuple[tuple[str, int, float], dict[int, float]]:
@@ -43,12 +44,24 @@ def _compared(report: dict, name: str) -> tuple[tuple[str, int, float], dict[int
     return (report["comparison"]["metric"], entry["best"], entry["single"]["value"]), streaming
 
 
+def after(origin: Provenance, first: ModelSpec) -> Provenance:
+    """What is said of weights that were trained on from others."""
+    before = first.provenance
+    return replace(
+        origin,
+        trained_with=f"{first.name} ({before.trained_with}), then {origin.trained_with}",
+        steps=before.steps + origin.steps,
+        seconds=before.seconds + origin.seconds,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", type=Path)
     parser.add_argument("report", type=Path, nargs="?")
     parser.add_argument("--name", help="What it is called in the package, if not what the weights say.")
     parser.add_argument("--licence", help="Of the data, if the weights do not say it already.")
+    parser.add_argument("--after", type=Path, help="The weights that their training began with: its steps count too.")
     parser.add_argument("--iterations", type=int, default=1, help="Per frame, where the user names none.")
     chosen = parser.parse_args()
     spec, tensors = read_weights(chosen.weights)
@@ -56,8 +69,9 @@ def main() -> None:
     load_tensors(network, tensors, str(chosen.weights))
     name = chosen.name or spec.name
     metrics = figures(json.loads(chosen.report.read_text()), name) if chosen.report else {}
-    spec = replace(spec, name=name, iterations=chosen.iterations).with_provenance(
-        metrics=metrics, licence=chosen.licence or spec.provenance.licence
+    origin = after(spec.provenance, read_weights(chosen.after)[0]) if chosen.after else spec.provenance
+    spec = replace(spec, name=name, iterations=chosen.iterations, provenance=origin).with_provenance(
+        metrics=metrics, licence=chosen.licence or origin.licence
     )
     save_weights(FOLDER / f"{name}.safetensors", network, spec)
     print(FOLDER / f"{name}.safetensors", spec.provenance.metrics)

@@ -138,6 +138,8 @@ class Model:
             boxes: see `locator`.
         """
         locate = self.locator(boxes)
+        if locate is None and options.patience:
+            raise StreamdeqError("--patience is for instances that may lose their box; give --boxes")
         regions = None if locate is None else Regions(locate, self.task.join, Follow(patience=options.patience))
         number = self.iterations(options)
         solver = make_solver(options.solver or self.spec.solver, number)

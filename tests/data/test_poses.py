@@ -39,7 +39,7 @@ def test_a_name_with_two_sides_changes_both():
 
 
 def test_letters_of_other_words_are_no_sides():
-    names = ("bright", "cleft", "TAIL", "RUMP", "Rump", "leg", "rear", "lear", "paw1LH_top", "paw4RH_top")
+    names = ("bright", "cleft", "TAIL", "RUMP", "Rump", "leg", "rear", "lear", "paw1LH_top", "paw4RH_top", "L5", "l5")
     assert (sides_of(names), one_sided(names, ())) == ((), ())
 
 

@@ -80,6 +80,8 @@ def test_of_equal_single_frames_the_cheapest_is_the_best():
 def test_of_errors_the_least_is_the_best():
     errors = [replace(single(count, value), metric="RMSE px") for count, value in ((1, 9.0), (2, 4.0), (4, 4.0))]
     assert best_single(errors) == errors[1]
+    streamed = replace(streaming(1, 10, 4.0), metric="RMSE px")
+    assert text([*errors, streamed]).splitlines()[1].split()[-1] == "+5.0"  # pixels fewer than the 9 from scratch
 
 
 def test_names_stand_to_the_left_and_numbers_to_the_right():

@@ -95,6 +95,8 @@ def test_with_patience_who_lost_the_box_is_looked_for_where_it_was_and_comes_bac
     assert np.array_equal(found[1].crops_xyxy, found[0].crops_xyxy)
     with pytest.raises(StreamdeqError, match="patience must be at least 0 frames; got -1"):
         model.stream(1, patience=-1)
+    with pytest.raises(StreamdeqError, match="--patience is for instances that may lose their box; give --boxes"):
+        model.stream(1, patience=1)
 
 
 def test_a_frame_without_anybody_has_an_answer_that_says_so():

@@ -138,6 +138,10 @@ def test_a_folder_has_one_trainer_at_a_time_and_a_killed_one_leaves_it_free(tmp_
         running.communicate()
     with session.held(tmp_path):
         pass
+    other = tmp_path / "other"
+    (other / session.LOCK).mkdir(parents=True)
+    with pytest.raises(StreamdeqError, match=r"cannot lock .*other for this run alone"), session.held(other):
+        pass
 
 
 @pytest.mark.parametrize("seconds", ["-1", "nan"])

@@ -130,11 +130,11 @@ def read_coco(path: Path) -> CocoFile:
             raise StreamdeqError(f"expected an id and a name in {where('categories', k)}, got {entry}")
     films = whole.get("videos", [])
     if not isinstance(films, list):
-        raise StreamdeqError(f"expected a list of videos in {path}, or none, got {films}; correct it")
+        raise StreamdeqError(f"expected videos in {path} to be a list, got {films}; correct it or leave it out")
     for k, entry in enumerate(films):
         _check_video(k, entry, where)
     categories = _by_id("categories", [entry["id"] for entry in whole["categories"]], whole["categories"], where)
-    names = [one["name"] for one in whole.get("licenses") or [] if isinstance(one, dict) and one.get("name")]
+    names = [one["name"] for one in _listed(whole.get("licenses")) if isinstance(one, dict) and one.get("name")]
     return CocoFile(
         path,
         text,
@@ -144,6 +144,10 @@ def read_coco(path: Path) -> CocoFile:
         _by_id("videos", [entry["id"] for entry in films], films, where),
         ", ".join(names),
     )
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _picture(k: int, entry: Any, where: _Where) -> Picture:
@@ -170,7 +174,7 @@ def _check_video(k: int, entry: Any, where: _Where) -> None:
     fps = numbers([entry.get("fps", FPS)], 1)
     if fps is None or not 0 < fps[0] < float("inf"):
         raise StreamdeqError(
-            f"expected fps above 0, or none, in {where('videos', k)}, got {entry['fps']}; correct it or leave it out"
+            f"expected fps above 0 in {where('videos', k)}, got {entry['fps']}; correct it or leave it out"
         )
 
 

@@ -29,7 +29,7 @@ class Layout:
         complete: the number of labelled frames of a split, where it is known.
         unused: what is in a folder and used by no split, in words.
         lacks: what a folder that is not recognised lacks to be one, in words; empty where it is nothing of the kind.
-        task: what its labels are for, where a folder can be of two kinds at once; else empty.
+        task: what its labels are for, where a folder can be of two kinds at once or nobody looks for boxes; else empty.
     """
 
     name: str

@@ -23,9 +23,9 @@ Pairs = tuple[tuple[int, int], ...]
 _OTHER = {"left": "right", "Left": "Right", "LEFT": "RIGHT", "l": "r", "L": "R"}
 _OTHER |= {right: left for left, right in _OTHER.items()}
 #: A side in so many words: left_ear, hindLeft, ear_l, R_ear, LEar.
-_SIDE = r"(?<![A-Za-z])(?:left|right|[LRlr](?![A-Za-z])|[LR](?=[A-Z][a-z]))|(?<![A-Z])(?:Left|Right|LEFT|RIGHT)"
-#: What may be one, if there is a partner: hindleft, earL, FL_paw; LEAR.
-_PERHAPS = (r"left|right|[LR](?![A-Za-z])", r"(?<![A-Za-z])[LR](?=[A-Z])")
+_SIDE = r"(?<![A-Za-z])(?:left|right|[LRlr](?![A-Za-z\d])|[LR](?=[A-Z][a-z]))|(?<![A-Z])(?:Left|Right|LEFT|RIGHT)"
+#: What may be one, if there is a partner: hindleft, earL, FL_paw, l1; LEAR. (L5 without R5 is a vertebra.)
+_PERHAPS = (r"left|right|[LR](?![A-Za-z])|(?<![A-Za-z])[lr](?=\d)", r"(?<![A-Za-z])[LR](?=[A-Z])")
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class Names:
 
 
 @dataclass(frozen=True)
-class Place:
+class FrameKey:
     """A frame: a picture file, or a number in a film. `index` is None where it is in no sequence."""
 
     file: str
@@ -69,7 +69,7 @@ class Place:
 #: x and y of every point that has a row, None where it is not visible.
 Points = dict[str, tuple[float, float] | None]
 #: The points of every instance, by its number, of every frame.
-Rows = dict[Place, dict[int, Points]]
+Rows = dict[FrameKey, dict[int, Points]]
 
 
 def is_pose_table(folder: Path) -> bool:
@@ -147,7 +147,7 @@ def _take(row: dict[str, str], rows: Rows, names: Names, where: str) -> None:
         raise StreamdeqError(f"expected numbers in {where}, got: {error}; correct it") from error
     if visible and not all(math.isfinite(value) for value in xy):
         raise StreamdeqError(f"expected finite x and y of a visible point in {where}; correct it")
-    place = Place(row["frame_file"], row["sequence"], number if number >= 0 and row["sequence"] else None)
+    place = FrameKey(row["frame_file"], row["sequence"], number if number >= 0 and row["sequence"] else None)
     if place.in_film and place.index is None:
         raise StreamdeqError(f"expected a sequence and a frame_index of a film in {where}; correct it")
     points = rows[place][instance]
@@ -160,7 +160,7 @@ def _take(row: dict[str, str], rows: Rows, names: Names, where: str) -> None:
 
 def _clips(folder: Path, rows: Rows, names: Names) -> Iterator[Clip]:
     """Each film of a sequence, and runs of its pictures in which none is missing; then the frames in no sequence."""
-    sequences: dict[tuple[str, str], list[Place]] = defaultdict(list)  # by name and film
+    sequences: dict[tuple[str, str], list[FrameKey]] = defaultdict(list)  # by name and film
     for place in rows:
         if place.index is not None:
             sequences[place.sequence, place.file if place.in_film else ""].append(place)
@@ -178,8 +178,8 @@ def _clips(folder: Path, rows: Rows, names: Names) -> Iterator[Clip]:
             yield _pictures(folder, place.file, [place], rows, names)
 
 
-def _runs(places: list[Place]) -> Iterator[list[Place]]:
-    run: list[Place] = []
+def _runs(places: list[FrameKey]) -> Iterator[list[FrameKey]]:
+    run: list[FrameKey] = []
     for place in places:
         # A film has the frames between labelled ones too; of pictures nothing else is known.
         if run and not place.in_film and place.index != (run[-1].index or 0) + 1:
@@ -190,7 +190,7 @@ def _runs(places: list[Place]) -> Iterator[list[Place]]:
         yield run
 
 
-def _pictures(folder: Path, name: str, run: list[Place], rows: Rows, names: Names) -> PoseClip:
+def _pictures(folder: Path, name: str, run: list[FrameKey], rows: Rows, names: Names) -> PoseClip:
     paths = tuple(folder / place.file for place in run)
     poses = {
         t: _poses(rows[place], names, size_of(path)) for t, (place, path) in enumerate(zip(run, paths, strict=True))
@@ -198,7 +198,7 @@ def _pictures(folder: Path, name: str, run: list[Place], rows: Rows, names: Name
     return PoseClip(name, FPS, len(paths), Pictures(paths), poses)
 
 
-def _film(folder: Path, name: str, run: list[Place], rows: Rows, names: Names) -> PoseClip:
+def _film(folder: Path, name: str, run: list[FrameKey], rows: Rows, names: Names) -> PoseClip:
     film = Film(folder / run[0].file)
     image = film(run[0].index or 0)
     size = (image.shape[0], image.shape[1])

@@ -107,8 +107,12 @@ def markdown(rows: Sequence[Row], ms: Mapping[int, float] | None = None, show: S
 def best_single(rows: Sequence[Row]) -> Row | None:
     """The single-frame row of the highest value, or of the least error; of equal ones the cheapest."""
     single = [row for row in rows if row.mode is Mode.SINGLE and row.value is not None]
-    sign = -1 if single and single[0].metric.endswith(" px") else 1
-    return max(single, key=lambda row: (sign * (row.value or 0.0), -row.iterations), default=None)
+    return max(single, key=lambda row: (_sign(row) * (row.value or 0.0), -row.iterations), default=None)
+
+
+def _sign(row: Row) -> int:
+    """-1 for errors, of which less is better."""
+    return -1 if row.metric.endswith(" px") else 1
 
 
 def _streams(rows: Sequence[Row]) -> bool:
@@ -147,7 +151,7 @@ def _single_line(rows: Sequence[Row], mark: str, show: Show) -> str:
 def _gain(streaming: Row | None, scratch: Row | None) -> str:
     if streaming is None or scratch is None or streaming.value is None or scratch.value is None:
         return NOTHING
-    return f"{streaming.value - scratch.value:+.1f}"
+    return f"{_sign(streaming) * (streaming.value - scratch.value):+.1f}"
 
 
 def aligned(lines: Sequence[Cells]) -> list[str]:

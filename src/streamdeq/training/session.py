@@ -40,6 +40,8 @@ def held(folder: Path) -> Iterator[None]:
         lock.acquire(blocking=False)
     except Timeout as error:
         raise StreamdeqError(f"another process trains in {folder}; wait for its end, or choose --out") from error
+    except (OSError, NotImplementedError) as error:
+        raise StreamdeqError(f"cannot lock {folder} for this run alone: {error}; choose another --out") from error
     try:
         yield
     finally:
