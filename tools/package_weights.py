@@ -31,10 +31,12 @@ def figures(report: dict, name: str) -> dict[str, float]:
 
 
 def _evaluated(report: dict, name: str) -> tuple[tuple[str, int, float], dict[int, float]]:
-    rows = [Row(**row | {"mode": Mode(row["mode"])}) for row in report["rows"] if row["value"] is not None]
-    best, streamed = best_single(rows), [row for row in rows if row.mode is Mode.STREAMING]
-    last = max((row.offset for row in streamed), default=None)
-    streaming = {row.iterations: row.value for row in streamed if row.offset == last}
+    rows = [Row(**row | {"mode": Mode(row["mode"])}) for row in report["rows"]]
+    best, streamed = best_single(rows), [row for row in rows if row.mode is Mode.STREAMING and row.value is not None]
+    if best is None or best.value is None:
+        raise SystemExit(f"the evaluation has no single-frame figure of {name}; evaluate on frames with labels")
+    last = max((row.offset or 0 for row in streamed), default=None)
+    streaming = {row.iterations: row.value for row in streamed if row.offset == last and row.value is not None}
     return (best.metric, best.iterations, best.value), streaming
 
 
