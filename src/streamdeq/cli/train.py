@@ -1,7 +1,7 @@
 """`streamdeq train`: run a recipe, or take a stopped run up again. A thin caller of `streamdeq.training`."""
 
 import signal
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -92,7 +92,11 @@ def train(
     dataset = cached(open_dataset(spec, chosen.split, chosen.task), _CACHE_BYTES)
     validation = cached(open_dataset(spec, eval_split, chosen.task), _CACHE_BYTES) if eval_split else None
 
-    with stop_signals() as caught, joined(pick_device(device)) as ranks, _alone(folder, ranks.leads):
+    with (
+        stop_signals() as caught,
+        joined(pick_device(device)) as ranks,
+        session.held(folder) if ranks.leads else nullcontext(),  # whoever trains along leaves that to who leads
+    ):
         silent = quiet or not ranks.leads
 
         def say(line: str) -> None:
@@ -130,13 +134,6 @@ def train(
         raise typer.Exit(128 + (caught[0] if caught else signal.SIGTERM))  # another rank may have been told to stop
     if ranks.leads:
         typer.echo(folder / WEIGHTS)
-
-
-def _alone(folder: Path, leads: bool) -> AbstractContextManager[None]:
-    """The folder is this run's while it lasts; whoever trains along leaves that to the rank that leads."""
-    from streamdeq.training import session
-
-    return session.held(folder) if leads else nullcontext()
 
 
 def _recipe(name: str | None, settings: list[str], seed: int | None, past: Any) -> Any:

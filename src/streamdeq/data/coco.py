@@ -16,8 +16,8 @@ from typing import Any
 from streamdeq.boxes import Boxes
 from streamdeq.data import imagenet_vid
 from streamdeq.data.base import Dataset
-from streamdeq.data.boxed import BoxClip, Labelled, box_in_frame, collect, numbers
-from streamdeq.data.cocofile import SPLITS, CocoFile, Picture, find, read_coco, root_of, shots_of
+from streamdeq.data.boxed import BoxClip, Labelled, collect, numbers
+from streamdeq.data.cocofile import SPLITS, CocoFile, find, read_coco, root_of, shots_of
 from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
 from streamdeq.data.speed import with_motion
@@ -83,24 +83,18 @@ def _boxes(read: CocoFile, numbers_of: dict[int, int]) -> dict[int, Boxes]:
     objects: dict[int, list[Labelled]] = {number: [] for number in read.pictures}
     for k, entry in enumerate(read.annotations):
         picture = read.picture_of(k)
-        objects[picture.id].append(_object(k, entry, picture, numbers_of, read))
+        objects[picture.id].append(_object(k, entry, numbers_of, read))
     return {number: collect(found) for number, found in objects.items()}
 
 
-def _object(k: int, entry: Any, picture: Picture, numbers_of: dict[int, int], read: CocoFile) -> Labelled:
+def _object(k: int, entry: Any, numbers_of: dict[int, int], read: CocoFile) -> Labelled:
     category = read.category_of(k, numbers_of)
     box = numbers(entry.get("bbox"), 4)
     if box is None:
         where = read.where("annotations", k)
         raise StreamdeqError(f"expected bbox with left, top, width, height in {where}, got {entry.get('bbox')}")
-    left, top, width, height = box
-    corners = (left, top, left + width, top + height)
-    try:
-        inside = box_in_frame(corners, picture.width, picture.height, "")
-    except StreamdeqError:  # where it stands is only looked for when it is asked for: the file may be large
-        inside = box_in_frame(corners, picture.width, picture.height, read.where("annotations", k))
     ignore = bool(entry.get("iscrowd") or entry.get("ignore"))
-    return Labelled(inside, numbers_of[category], ignore, read.instance_of(k))
+    return Labelled(read.within(k, box), numbers_of[category], ignore, read.instance_of(k))
 
 
 def _clips(read: CocoFile, boxes: dict[int, Boxes], root: Path, every: bool) -> tuple[BoxClip, ...]:

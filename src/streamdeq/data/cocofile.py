@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from streamdeq.boxes import UNKNOWN
-from streamdeq.data.boxed import numbers
+from streamdeq.data.boxed import box_in_frame, numbers
 from streamdeq.data.classes import read_text
 from streamdeq.errors import StreamdeqError
 
@@ -84,6 +84,19 @@ class CocoFile:
         if picture is None:
             raise StreamdeqError(f"expected the id of an image in {self.where('annotations', k)}, got {entry}")
         return picture
+
+    def within(self, k: int, box: tuple[float, ...]) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom of annotation `k`'s left, top, width, height, cut to its picture.
+
+        Raises:
+            StreamdeqError: nothing of it is in the picture.
+        """
+        picture, (left, top, width, height) = self.picture_of(k), box
+        corners = (left, top, left + width, top + height)
+        try:
+            return box_in_frame(corners, picture.width, picture.height, "")
+        except StreamdeqError:  # where it stands is only looked for when it is asked for: the file may be large
+            return box_in_frame(corners, picture.width, picture.height, self.where("annotations", k))
 
     def category_of(self, k: int, known: Collection[int]) -> int:
         """The id of what annotation `k` shows, one of `known`."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from streamdeq.data.boxed import box_in_frame, numbers
+from streamdeq.data.boxed import numbers
 from streamdeq.data.cocofile import SPLITS, CocoFile, Picture, find, read_coco, root_of, shots_of
 from streamdeq.data.files import size_of
 from streamdeq.data.layout import Layout
@@ -132,15 +132,11 @@ def _box(k: int, given: Any, read: CocoFile) -> tuple[float, float, float, float
     """Left, top, right, bottom of an annotation's bbox within its picture; None without one, or without area."""
     if given is None or given == []:
         return None
-    box, picture = numbers(given, 4), read.picture_of(k)
+    box = numbers(given, 4)
     if box is None or not np.isfinite(box).all() or min(box[2:]) < 0:
         where = read.where("annotations", k)
         raise StreamdeqError(f"expected bbox with left, top, width, height in {where}, got {given!r}")
-    corners = (box[0], box[1], box[0] + box[2], box[1] + box[3])
-    try:
-        inside = box_in_frame(corners, picture.width, picture.height, "")
-    except StreamdeqError:  # where it stands is only looked for when it is asked for: the file may be large
-        inside = box_in_frame(corners, picture.width, picture.height, read.where("annotations", k))
+    inside = read.within(k, box)
     return inside if inside[2] > inside[0] and inside[3] > inside[1] else None
 
 

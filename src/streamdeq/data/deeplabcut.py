@@ -17,16 +17,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from streamdeq.data.dlcfiles import Project, Row, read_project, read_table
 from streamdeq.data.files import size_of
 from streamdeq.data.labelled import pictures, subfolders
 from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
-from streamdeq.data.poses import Pictures, PoseClip, PoseDataset, sides_of
+from streamdeq.data.poses import Pictures, PoseClip, PoseDataset, poses_of, sides_of
 from streamdeq.errors import StreamdeqError
-from streamdeq.keypoints import Keypoints, boxes_around
+from streamdeq.keypoints import Keypoints
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
 
@@ -141,14 +139,8 @@ def _clip(run: _Run, project: Project) -> PoseClip:
 
 def _poses(row: Row, project: Project, path: Path) -> Keypoints:
     """The animals of a picture of which anything is labelled."""
-    shown = [number for number, name in enumerate(project.individuals) if name in row]
-    xy = np.zeros((len(shown), len(project.points), 2), np.float32)
-    visible = np.zeros(xy.shape[:2], bool)
-    for n, number in enumerate(shown):
-        for point, at in row[project.individuals[number]].items():
-            k = project.points.index(point)
-            xy[n, k], visible[n, k] = at, True
-    return Keypoints(xy, visible, boxes_around(xy, visible, size_of(path)), np.array(shown, np.int64))
+    shown = {number: row[name] for number, name in enumerate(project.individuals) if name in row}
+    return poses_of(shown, project.points, size_of(path))
 
 
 def _unused(folder: Path) -> tuple[str, ...]:

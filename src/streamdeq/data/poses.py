@@ -15,7 +15,7 @@ import numpy as np
 from streamdeq.data.base import Clip, Dataset, Place
 from streamdeq.data.files import read_rgb
 from streamdeq.errors import StreamdeqError
-from streamdeq.keypoints import Keypoints
+from streamdeq.keypoints import Keypoints, boxes_around
 from streamdeq.streaming.geometry import Window
 
 Pairs = tuple[tuple[int, int], ...]
@@ -146,6 +146,25 @@ class InstanceClip(Clip):
         whole, window, points = self.clip.target(t)[[self.number]], self.window, list(self.points)
         some = replace(whole, xy=whole.xy[:, points], visible=whole.visible[:, points])
         return some.shifted(window.left, window.top)
+
+
+def poses_of(
+    instances: Mapping[int, Mapping[str, tuple[float, float] | None]], names: tuple[str, ...], size_hw: tuple[int, int]
+) -> Keypoints:
+    """What a picture of this size shows, each instance in the box of its visible points.
+
+    Args:
+        instances: by number, x and y of their points by name; None where one is not visible.
+    """
+    numbers = sorted(instances)
+    xy = np.zeros((len(numbers), len(names), 2), np.float32)
+    visible = np.zeros(xy.shape[:2], bool)
+    for n, number in enumerate(numbers):
+        for name, point in instances[number].items():
+            if point is not None:
+                k = names.index(name)
+                xy[n, k], visible[n, k] = point, True
+    return Keypoints(xy, visible, boxes_around(xy, visible, size_hw), np.array(numbers, np.int64))
 
 
 def pairs_of(named: Any, names: tuple[str, ...], where: str) -> Pairs:

@@ -18,17 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from streamdeq.data.base import Clip
 from streamdeq.data.classes import read_text
 from streamdeq.data.files import size_of
 from streamdeq.data.film import Film
 from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
-from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, pairs_of, sides_of
+from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, pairs_of, poses_of, sides_of
 from streamdeq.errors import StreamdeqError
-from streamdeq.keypoints import Keypoints, boxes_around
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
 
@@ -192,9 +189,7 @@ def _runs(places: list[FrameKey]) -> Iterator[list[FrameKey]]:
 
 def _pictures(folder: Path, name: str, run: list[FrameKey], rows: Rows, names: Names) -> PoseClip:
     paths = tuple(folder / place.file for place in run)
-    poses = {
-        t: _poses(rows[place], names, size_of(path)) for t, (place, path) in enumerate(zip(run, paths, strict=True))
-    }
+    poses = {t: poses_of(rows[place], names.points, size_of(paths[t])) for t, place in enumerate(run)}
     return PoseClip(name, FPS, len(paths), Pictures(paths), poses)
 
 
@@ -202,20 +197,8 @@ def _film(folder: Path, name: str, run: list[FrameKey], rows: Rows, names: Names
     film = Film(folder / run[0].file)
     image = film(run[0].index or 0)
     size = (image.shape[0], image.shape[1])
-    poses = {place.index or 0: _poses(rows[place], names, size) for place in run}
+    poses = {place.index or 0: poses_of(rows[place], names.points, size) for place in run}
     return PoseClip(name, FPS, max(poses) + 1, film, poses)
-
-
-def _poses(instances: dict[int, Points], names: Names, size_hw: tuple[int, int]) -> Keypoints:
-    numbers = sorted(instances)
-    xy = np.zeros((len(numbers), len(names.points), 2), np.float32)
-    visible = np.zeros(xy.shape[:2], bool)
-    for n, number in enumerate(numbers):
-        for name, point in instances[number].items():
-            if point is not None:
-                k = names.points.index(name)
-                xy[n, k], visible[n, k] = point, True
-    return Keypoints(xy, visible, boxes_around(xy, visible, size_hw), np.array(numbers, np.int64))
 
 
 LAYOUT = Layout("a table of key points", is_pose_table, open_pose_table, EXPECTED, splits, SOURCE)

@@ -180,14 +180,7 @@ HUMAN_S = replace(
 
 #: The walkers of the rendered street, free of anybody's data.
 #: (--data synthetic:labels=keypoints,size=192x256,clips=40,…)
-WALKERS_S = replace(
-    BEE_S,
-    name="walkers-s",
-    steps=2000,
-    size=96,
-    crop_hw=(96, 96),
-    augment=Augment(scale_range=(0.67, 1.5), rotation=40.0),
-)
+WALKERS_S = replace(BEE_S, name="walkers-s", steps=2000, size=96, crop_hw=(96, 96), augment=HUMAN_S.augment)
 
 #: The same fine-tuned for one step a frame, with --init; packaged as it is, for here the mean of both is worse.
 WALKERS_S_TUNE = replace(
