@@ -1,12 +1,35 @@
-"""A pose network and a detector small enough to make in a test, with random weights but for what makes them answer."""
+"""A pose recipe of seconds; a pose network and a detector with random weights but for what makes them answer."""
 
 import torch
 from pose_models import pose_model
 
 from streamdeq.api import Model
+from streamdeq.models.architecture import Architecture
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.tasks import build_network
+from streamdeq.tasks.pose import PoseSettings
+from streamdeq.training.recipe import Augment, Optimizer, Recipe, Uniform
+from streamdeq.training.schedules import Cosine
+
+#: A pose recipe of seconds, at 32 pixels.
+TINY = Recipe(
+    name="pose-tiny",
+    task="pose",
+    architecture=Architecture((8, 16), groups=4, expansion=2),
+    head=PoseSettings(width=16, sigma=1.0),
+    size=32,
+    crop_hw=(32, 32),
+    batch=4,
+    steps=80,
+    unroll=Uniform(1, 4),
+    grad_last=3,
+    optimizer=Optimizer("adamw", lr=1e-2, weight_decay=0.0),
+    schedule=Cosine(warmup=5),
+    augment=Augment(scale_range=(0.9, 1.1), rotation=10.0, flip=0.5),
+    statistics=4,
+    precision="fp32",
+)
 
 #: Of `pose_models.pose_model`.
 SPEC = pose_model().spec

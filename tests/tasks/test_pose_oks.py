@@ -1,13 +1,10 @@
 """The average precision of key points: the reference implementation's numbers on frames of many people."""
 
-import contextlib
-import io
 import math
 
 import numpy as np
 import pytest
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
+from coco_reference import coco_stats
 
 from streamdeq.keypoints import Keypoints
 from streamdeq.streaming.status import Start, Status
@@ -66,21 +63,7 @@ def reference(frames: list[tuple[Poses, Keypoints]]) -> float:
                 "num_keypoints": int(target.visible[k].sum()),
             }
             annotations.append({"id": len(annotations) + 1, **about})
-    truth = COCO()
-    truth.dataset = {
-        "info": {},
-        "images": [{"id": n} for n in range(1, len(frames) + 1)],
-        "annotations": annotations,
-        "categories": [{"id": 1, "name": "person"}],
-    }
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth.createIndex()
-        answers = truth.loadRes([one for n, (result, _) in enumerate(frames, 1) for one in result.to_coco(n)])
-        evaluation = COCOeval(truth, answers, "keypoints")
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return 100 * evaluation.stats[0]
+    return 100 * coco_stats("keypoints", [result for result, _ in frames], annotations, ("person",))[0]
 
 
 def ours(frames: list[tuple[Poses, Keypoints]]) -> float:

@@ -6,40 +6,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from pose_parts import TINY
 from pose_trees import NAMES, square_table
 
 from streamdeq.api import load
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol import Cell, Mode, Settings, evaluate
-from streamdeq.models.architecture import Architecture
-from streamdeq.tasks.pose import PoseSettings
 from streamdeq.training import session
 from streamdeq.training.loop import WEIGHTS, Run, Trainer
 from streamdeq.training.optimizers import learning_rate
 from streamdeq.training.plain import from_plain, to_plain
-from streamdeq.training.recipe import Augment, Optimizer, Recipe, Uniform
+from streamdeq.training.recipe import Augment, Recipe
 from streamdeq.training.recipes import RECIPES
-from streamdeq.training.schedules import Cosine
 from streamdeq.training.works.pose import PoseWork
-
-TINY = Recipe(
-    name="pose-tiny",
-    task="pose",
-    architecture=Architecture((8, 16), groups=4, expansion=2),
-    head=PoseSettings(width=16, sigma=1.0),
-    size=32,
-    crop_hw=(32, 32),
-    batch=4,
-    steps=80,
-    unroll=Uniform(1, 4),
-    grad_last=3,
-    optimizer=Optimizer("adamw", lr=1e-2, weight_decay=0.0),
-    schedule=Cosine(warmup=5),
-    augment=Augment(scale_range=(0.9, 1.1), rotation=10.0, flip=0.5),
-    statistics=4,
-    precision="fp32",
-)
 
 
 def test_a_model_learns_where_the_corners_are_and_streams(tmp_path):
