@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from small_runs import wait_for_step
-from video.making_videos import decoded, write_video
+from support.making_videos import decoded, write_video
+from support.small_runs import wait_for_step
 
 from streamdeq.data.open import open_dataset
 from streamdeq.models.checkpoint import read_spec

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from video.making_videos import decoded, write_video
+from support.making_videos import decoded, write_video
 
 import streamdeq
 from streamdeq.models import zoo

@@ -26,10 +26,10 @@ from streamdeq.evaluation.films import Film, fast_street, street_film, wandering
 from streamdeq.evaluation.jumps import EVERY, jumps_between, jumps_in
 from streamdeq.evaluation.recovery import WITHIN, Curve, Jump, frames_to_recover, lost, recover
 from streamdeq.files import atomic_path
-from streamdeq.frame import Frame
 from streamdeq.streaming.cut import FromZeros, KeepGoing, PictureCut, ResidualCut, Response
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.training.log import surroundings
+from streamdeq.values.frame import Frame
 from streamdeq.video import open_source
 
 DEMO_CUTS = (30, 76, 137, 187, 242)

@@ -23,9 +23,9 @@ from streamdeq.evaluation.steadiness import Answers, Steadiness, Way, measure, w
 from streamdeq.evaluation.table import piped
 from streamdeq.evaluation.watched import CONVERGED, SKIP, cells, ways
 from streamdeq.files import atomic_path
-from streamdeq.frame import Frame
 from streamdeq.streaming.options import StartFrom
 from streamdeq.training.log import surroundings
+from streamdeq.values.frame import Frame
 from streamdeq.video import open_source
 
 

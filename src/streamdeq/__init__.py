@@ -1,6 +1,9 @@
 """Streaming deep equilibrium models: video perception that corrects instead of recomputing."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from streamdeq.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from streamdeq.api import Model, load
@@ -8,26 +11,22 @@ if TYPE_CHECKING:
     from streamdeq.streaming.options import StreamOptions
     from streamdeq.tasks import Choice
 
-__version__ = "0.1.0"
+#: Where each public name lives. It is imported when first asked for: the command line answers --help without torch.
+_HOMES = {
+    "Choice": "streamdeq.tasks",
+    "Model": "streamdeq.api",
+    "StreamOptions": "streamdeq.streaming.options",
+    "StreamdeqError": "streamdeq.errors",
+    "load": "streamdeq.api",
+}
 __all__ = ["Choice", "Model", "StreamOptions", "StreamdeqError", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:
-    # The façade pulls in torch; the command line answers --help without it.
-    if name in ("Model", "load"):
-        from streamdeq import api
+    if name not in _HOMES:
+        raise AttributeError(f"module 'streamdeq' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)
 
-        return getattr(api, name)
-    if name == "Choice":
-        from streamdeq.tasks import Choice
 
-        return Choice
-    if name == "StreamdeqError":
-        from streamdeq.errors import StreamdeqError
-
-        return StreamdeqError
-    if name == "StreamOptions":
-        from streamdeq.streaming.options import StreamOptions
-
-        return StreamOptions
-    raise AttributeError(f"module 'streamdeq' has no attribute '{name}'")
+def __dir__() -> list[str]:
+    return __all__

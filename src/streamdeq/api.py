@@ -15,7 +15,6 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Frame
 from streamdeq.models import zoo
 from streamdeq.models.checkpoint import load_tensors, read_weights
 from streamdeq.models.mdeq import Network
@@ -32,6 +31,7 @@ from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.statefile import read_state
 from streamdeq.streaming.stream import OnUpdate, Stream, advance, check_image
 from streamdeq.tasks import Choice, build_network, build_task
+from streamdeq.values.frame import Frame
 from streamdeq.video import open_source
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from streamdeq import __version__
 from streamdeq.errors import StreamdeqError
+from streamdeq.version import __version__
 
 #: Distributions the core is made of, and the modules that are imported to see whether they work.
 CORE = {"torch": "torch", "torchvision": "torchvision", "av": "av", "numpy": "numpy", "pillow": "PIL"}
@@ -208,7 +208,7 @@ def _film(health: Health) -> None:
     """A film of a few frames is written and read again, as a run does it."""
     import numpy as np
 
-    from streamdeq.frame import Frame
+    from streamdeq.values.frame import Frame
     from streamdeq.video import VideoSink, open_source
 
     with tempfile.TemporaryDirectory() as folder:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from video.making_videos import write_video
+from support.making_videos import write_video
 
 from streamdeq.cli.demo import find_clip
 from streamdeq.cli.main import COMMANDS, build, guarded

@@ -14,7 +14,7 @@ import av
 import numpy as np
 import pytest
 from safetensors import safe_open
-from small_files import tiny_weights
+from support.small_files import tiny_weights
 
 from streamdeq import __version__
 from streamdeq.cli.main import COMMANDS, build, guarded

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_models import tiny_spec
+from support.small_models import tiny_spec
 
 from streamdeq.cli.main import COMMANDS, build, guarded
 from streamdeq.models import zoo

@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_files import image_folder, tiny_weights
-from small_models import frames as drifting
-from video.making_videos import cut, decoded, mean_error, overwrite, rough, write_video
+from support.making_videos import cut, decoded, mean_error, overwrite, rough, write_video
+from support.small_files import image_folder, tiny_weights
+from support.small_models import frames as drifting
 
 import streamdeq
 from streamdeq.cli.main import COMMANDS, build, guarded

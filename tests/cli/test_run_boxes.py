@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from pose_parts import DETECTOR, SPEC, detector_network, pose_network
-from video.making_videos import write_video
+from support.making_videos import write_video
+from support.pose_parts import DETECTOR, SPEC, detector_network, pose_network
 
 from streamdeq.cli.main import COMMANDS, build, guarded
 from streamdeq.models.checkpoint import save_weights

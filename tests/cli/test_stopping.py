@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first one is a wish, the second one an order."""
+"""Ctrl-C and SIGTERM: the first one is a request, the second one an order."""
 
 import signal
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from camvid_trees import write_tutorial_tree
+from support.camvid_trees import write_tutorial_tree
 
 from streamdeq.data.cache import cached
 from streamdeq.data.open import open_dataset

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from camvid_trees import NAMES, TRAIN, picture, write_listed_tree, write_tutorial_tree
 from PIL import Image
+from support.camvid_trees import NAMES, TRAIN, picture, write_listed_tree, write_tutorial_tree
 
 from streamdeq.data.base import Dataset
 from streamdeq.data.open import open_dataset

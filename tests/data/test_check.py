@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from camvid_trees import write_listed_tree
-from dataset_trees import (
+from support.camvid_trees import write_listed_tree
+from support.dataset_trees import (
     SIZE_HW,
     write,
     write_cityscapes,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_trees import IDS, SIZE_HW, random_picture, write, write_cityscapes, write_cityscapes_labels
 from PIL import Image
+from support.dataset_trees import IDS, SIZE_HW, random_picture, write, write_cityscapes, write_cityscapes_labels
 
 from streamdeq.data.base import Dataset
 from streamdeq.data.cityscapes import CLASSES, LABEL_IDS, PALETTE, splits

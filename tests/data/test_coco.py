@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from box_trees import SIZE_HW, coco_video, picture, write_coco_video
+from support.box_trees import SIZE_HW, coco_video, picture, write_coco_video
 
-from streamdeq.boxes import Boxes
 from streamdeq.data import imagenet_vid
 from streamdeq.data.check import check
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
+from streamdeq.values.boxes import Boxes
 
 
 def test_a_film_is_a_clip_of_labelled_frames_in_the_order_of_time(tmp_path: Path):

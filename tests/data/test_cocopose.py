@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from box_trees import picture
-from keypoint_trees import SIZE_HW, coco_people, write_coco_people
+from support.box_trees import picture
+from support.keypoint_trees import SIZE_HW, coco_people, write_coco_people
 
 from streamdeq.cli.main import COMMANDS, build, guarded
 from streamdeq.data.check import check

@@ -4,8 +4,8 @@ import zlib
 from pathlib import Path
 
 import pytest
-from box_trees import picture
-from keypoint_trees import DLC_CONFIG, ONE_HEADER, SIZE_HW, TWO_ANIMALS, TWO_HEADER, write_dlc
+from support.box_trees import picture
+from support.keypoint_trees import DLC_CONFIG, ONE_HEADER, SIZE_HW, TWO_ANIMALS, TWO_HEADER, write_dlc
 
 from streamdeq.data.base import Clip
 from streamdeq.data.check import check

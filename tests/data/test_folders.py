@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_trees import SIZE_HW, random_picture, write, write_clips, write_own
 from PIL import Image
+from support.dataset_trees import SIZE_HW, random_picture, write, write_clips, write_own
 
 from streamdeq.data.base import Dataset
 from streamdeq.data.classes import read_classes

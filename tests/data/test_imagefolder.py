@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from dataset_trees import SIZE_HW, write_class_folders
+from support.dataset_trees import SIZE_HW, write_class_folders
 
 from streamdeq.data.cache import cached
 from streamdeq.data.open import open_dataset

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from box_trees import DOG, SOFA, picture, write_vid, write_xml
+from support.box_trees import DOG, SOFA, picture, write_vid, write_xml
 
 from streamdeq.data.check import check
 from streamdeq.data.imagenet_vid import CLASSES

@@ -5,20 +5,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from box_trees import picture, write_coco_video, write_vid
-from keypoint_trees import mpii_person, write_mpii, write_mpii_film, write_mpii_keyframes
-from pose_models import pose_model
-from pose_trees import HEADER, NAMES, square_table
-from video.making_videos import write_video
+from support.box_trees import picture, write_coco_video, write_vid
+from support.keypoint_trees import mpii_person, write_mpii, write_mpii_film, write_mpii_keyframes
+from support.making_videos import write_video
+from support.pose_models import pose_model
+from support.pose_trees import HEADER, NAMES, square_table
 
 from streamdeq.data.labelboxes import boxes_of, label_boxes
 from streamdeq.data.open import open_dataset
 from streamdeq.data.poses import PoseClip
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Frame
-from streamdeq.keypoints import Keypoints
 from streamdeq.running import Run, RunOptions
 from streamdeq.streaming.options import StreamOptions
+from streamdeq.values.frame import Frame
+from streamdeq.values.keypoints import Keypoints
 
 
 def boxes(source: object, count: int) -> list[list[list[float]]]:

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from keypoint_trees import mpii_person, write_mpii, write_mpii_film, write_mpii_keyframes, write_mpii_truth
+from support.keypoint_trees import mpii_person, write_mpii, write_mpii_film, write_mpii_keyframes, write_mpii_truth
 
 from streamdeq.data.check import check
 from streamdeq.data.mpii import JOINTS, MIRRORED, SKELETON
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
-from streamdeq.streaming.geometry import Window
-from streamdeq.streaming.status import Start, Status
 from streamdeq.tasks.pose import Poses
 from streamdeq.tasks.pose.metric import PoseMetric
+from streamdeq.values.geometry import Window
+from streamdeq.values.status import Start, Status
 
 PEOPLE = [mpii_person("a.jpg"), mpii_person("b.jpg"), mpii_person("a.jpg", 20, 12)]
 HEADS = [[10.0, 10, 13, 14], [10, 10, 16, 18], [20, 20, 29, 32]]

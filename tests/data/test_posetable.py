@@ -4,14 +4,14 @@ import json
 
 import numpy as np
 import pytest
-from pose_trees import HEADER, NAMES, square_table
-from video.making_videos import number_on, picture, write_video
+from support.making_videos import number_on, picture, write_video
+from support.pose_trees import HEADER, NAMES, square_table
 
 from streamdeq.data.check import check
 from streamdeq.data.open import open_dataset
 from streamdeq.data.posecrops import PoseCrop
 from streamdeq.errors import StreamdeqError
-from streamdeq.keypoints import Keypoints
+from streamdeq.values.keypoints import Keypoints
 
 
 def test_frames_that_follow_one_another_are_a_clip_and_others_are_clips_of_one(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from streamdeq.data.transforms import IMAGENET_MEAN_RGB, AreaCrop, Augmentation, Jitter, turn_hue
-from streamdeq.streaming.geometry import Geometry
+from streamdeq.values.geometry import Geometry
 
 STILL = Jitter(0.0, 0.0, 0.0, 0.0)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from box_trees import picture
 from PIL import Image
+from support.box_trees import picture
 
 from streamdeq.data.check import check
 from streamdeq.data.open import open_dataset

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from keypoint_trees import (
+from support.keypoint_trees import (
     coco_people,
     mpii_person,
     write_coco_people,
@@ -14,7 +14,7 @@ from keypoint_trees import (
     write_mpii_keyframes,
     write_mpii_truth,
 )
-from pose_parts import TINY
+from support.pose_parts import TINY
 
 from streamdeq.cli.main import COMMANDS, build, guarded
 from streamdeq.data.open import open_dataset

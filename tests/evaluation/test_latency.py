@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_models import Answer, Contraction, tiny_spec
+from support.small_models import Answer, Contraction, tiny_spec
 from torch import Tensor
 
 from streamdeq.data.open import open_dataset
@@ -17,8 +17,8 @@ from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
 from streamdeq.solvers import Solver
 from streamdeq.streaming.engine import Engine
-from streamdeq.streaming.geometry import Geometry
-from streamdeq.streaming.status import Status
+from streamdeq.values.geometry import Geometry
+from streamdeq.values.status import Status
 
 PAUSE_S = 0.06  # well above what anything here takes on a busy machine
 IMAGES = [np.zeros((16, 16, 3), np.uint8)] * 4

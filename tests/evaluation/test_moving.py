@@ -4,15 +4,15 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from pose_models import pose_model
-from pose_trees import NAMES, square_table
+from support.pose_models import pose_model
+from support.pose_trees import NAMES, square_table
 
 from streamdeq.data.open import open_dataset
 from streamdeq.evaluation.bootstrap import Interval
 from streamdeq.evaluation.moving import REACH, Case, against, measure, slide, windows_of, zoom
 from streamdeq.evaluation.protocol import Settings, evaluate
 from streamdeq.streaming.carry import MOVED
-from streamdeq.streaming.geometry import Window
+from streamdeq.values.geometry import Window
 
 
 def test_a_crop_slides_by_a_share_of_its_side_and_zooms_around_its_middle():

@@ -9,7 +9,7 @@ import pytest
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.footage import Footage
+from streamdeq.evaluation.frame_cache import FrameCache
 from streamdeq.evaluation.plan import USUAL_OFFSETS, Chain, Read, Sample, continuous_chains, make_plan, usual_offsets
 
 
@@ -124,28 +124,28 @@ def test_camvids_validation_split_is_81_frames_with_20_before_them(shared_dir: P
 
 
 def test_a_frame_carries_its_number_and_time_and_is_decoded_once():
-    footage = Footage([grey := clip(5, (3,))])
-    frame = footage.frame(Sample(0, 3))
+    frames = FrameCache([grey := clip(5, (3,))])
+    frame = frames.frame(Sample(0, 3))
     assert (frame.index, frame.time_s, frame.image[0, 0, 0]) == (3, 0.75, 3)
-    footage.frame(Sample(0, 3))
-    footage.target(Sample(0, 3))
+    frames.frame(Sample(0, 3))
+    frames.target(Sample(0, 3))
     assert grey.decoded == [3]
 
 
 def test_memory_is_bounded_and_the_frame_not_asked_for_longest_goes_first():
-    footage = Footage([grey := clip(5, ())], limit_bytes=2 * 6 * 8 * 3)
+    frames = FrameCache([grey := clip(5, ())], limit_bytes=2 * 6 * 8 * 3)
     for t in (0, 1, 0, 2, 0, 1):
-        footage.frame(Sample(0, t))
+        frames.frame(Sample(0, t))
     assert grey.decoded == [0, 1, 2, 1]
 
 
 def test_a_frame_larger_than_the_memory_is_still_had():
-    footage = Footage([clip(5, ())], limit_bytes=1)
-    assert footage.frame(Sample(0, 4)).image[0, 0, 0] == 4
+    frames = FrameCache([clip(5, ())], limit_bytes=1)
+    assert frames.frame(Sample(0, 4)).image[0, 0, 0] == 4
 
 
 def test_labels_of_another_size_than_their_picture_are_refused():
-    footage = Footage([replace(clip(5, (3,)), label_hw=(3, 4))])
+    frames = FrameCache([replace(clip(5, (3,)), label_hw=(3, 4))])
     message = "labels of frame 3 of clip 'grey' to have the size of its picture, 8x6, got 4x3"
     with pytest.raises(StreamdeqError, match=message):
-        footage.target(Sample(0, 3))
+        frames.target(Sample(0, 3))

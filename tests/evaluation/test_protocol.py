@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from historian import POISON, SPEC, Historian, Minutes
-from small_models import Answer
+from support.history_model import POISON, SPEC, HistoryMetric, HistoryModel
+from support.small_models import Answer
 
 from streamdeq.api import Model
 from streamdeq.data.base import Clip, Dataset
@@ -26,7 +26,7 @@ from streamdeq.tasks import build_network
 
 
 class Reading:
-    metric = staticmethod(Minutes)
+    metric = staticmethod(HistoryMetric)
     counts_early = False
 
 
@@ -39,7 +39,7 @@ class HistorianModel:
     task: Any = Reading()
 
     def engine(self, solver: Solver, size: Any = None) -> Engine:
-        return Engine(Historian(), solver, Answer, None, 4)
+        return Engine(HistoryModel(), solver, Answer, None, 4)
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ def test_streaming_at_offset_zero_is_the_single_frame(solver):
         ({"task": "pose"}, "expected data for reading, got numbers, which is for pose"),
         ({"classes": ("a", "c")}, "number 1 is 'b' in the model and 'c' in the data"),
         ({"classes": ("x", "c")}, "number 0 is 'a' in the model and 'x' in the data"),
-        ({"classes": ("a",), "palette": ((0, 0, 0),)}, "'historian' has 2 classes and numbers 1"),
+        ({"classes": ("a",), "palette": ((0, 0, 0),)}, "'history_model' has 2 classes and numbers 1"),
     ],
 )
 def test_a_model_for_other_classes_is_refused_by_the_first_difference(changes, message):

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from historian import SPEC, Historian, Minutes
-from small_models import Answer, Contraction, frames
+from support.history_model import SPEC, HistoryMetric, HistoryModel
+from support.small_models import Answer, Contraction, frames
 from torch import Tensor
 
 from streamdeq.data.base import Clip, Dataset
@@ -17,25 +17,25 @@ from streamdeq.evaluation.detection import Detection, look, margins, score, watc
 from streamdeq.evaluation.films import Film, street_film, wandering_film
 from streamdeq.evaluation.jumps import jumps_between, jumps_in
 from streamdeq.evaluation.recovery import Agreement, Curve, Jump, frames_to_recover, lost, recover
-from streamdeq.frame import Frame
 from streamdeq.latent import Latent
 from streamdeq.solvers import Picard, Solver
 from streamdeq.streaming.cut import CutDetector, CutPolicy, Evidence, FromZeros, KeepGoing, ResidualCut, make_cut_policy
 from streamdeq.streaming.engine import Engine
-from streamdeq.streaming.geometry import Geometry
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.state import StreamState
-from streamdeq.streaming.status import Start, Status
+from streamdeq.values.frame import Frame
+from streamdeq.values.geometry import Geometry
+from streamdeq.values.status import Start, Status
 
 
-class Forgetful(Historian):
-    """A historian of the last six digits: the frames of the last six applications, fewer from zeros."""
+class Forgetful(HistoryModel):
+    """A history_model of the last six digits: the frames of the last six applications, fewer from zeros."""
 
     def step(self, z: Latent, injection: tuple[Tensor, ...]) -> Latent:
         return super().step(z, injection).map(lambda m: m % 1_000_000)
 
 
-class Lengths(Minutes):
+class Lengths(HistoryMetric):
     """Its figure is the number of digits."""
 
     def compute(self) -> dict[str, float]:

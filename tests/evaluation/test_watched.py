@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from pose_trees import NAMES, square_table
+from support.pose_trees import NAMES, square_table
 
 from streamdeq.cli import eval
 from streamdeq.cli.main import build, guarded

@@ -2,7 +2,7 @@
 
 import pytest
 import torch.nn.functional as F
-from golden_file import GoldenFile
+from support.golden_file import GoldenFile
 from torch import Tensor
 
 from streamdeq.implicit import Differentiation, Implicit, Phantom

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from golden_file import GoldenFile
+from support.golden_file import GoldenFile
 from torch import Tensor
 
 Wrap = Callable[["OrderedDict[str, Tensor]"], Any]

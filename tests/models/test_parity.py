@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from golden_file import GoldenFile, close
+from support.golden_file import GoldenFile, close
 
 from streamdeq.latent import Latent
 from streamdeq.solvers import Broyden, Evaluations, Picard, Solver, solve

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from golden_file import GoldenFile, close
 from models.published_files import LAYOUTS, Wrap, write
+from support.golden_file import GoldenFile, close
 from torch import Tensor
 
 import streamdeq

@@ -6,12 +6,12 @@ import time
 
 import av
 import pytest
-from small_models import frames, tiny_model
-from video.publishing import free_port, tcp
+from support.publishing import free_port, tcp
+from support.small_models import frames, tiny_model
 
-from streamdeq.frame import Frame, Gap
 from streamdeq.running import Run, RunOptions
 from streamdeq.streaming.options import StreamOptions
+from streamdeq.values.frame import Frame, Gap
 from streamdeq.video import LivePolicy, Patience
 
 PATIENCE = Patience(open_timeout_s=20, read_timeout_s=2, first_delay_s=0.05, longest_delay_s=0.2)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_models import frames, tiny_model
-from video.making_videos import decoded, write_video
-from video.publishing import free_port
+from support.making_videos import decoded, write_video
+from support.publishing import free_port
+from support.small_models import frames, tiny_model
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.running import STAGES, Run, RunOptions, Summary
@@ -18,7 +18,7 @@ from streamdeq.running.naming import check_not_source, output_name
 from streamdeq.running.recorder import captioned
 from streamdeq.running.summary import WINDOW, Series
 from streamdeq.streaming.options import StreamOptions
-from streamdeq.streaming.status import Start, Status
+from streamdeq.values.status import Start, Status
 
 
 @pytest.fixture(scope="module")

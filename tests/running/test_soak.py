@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import numpy as np
 import torch
-from small_models import tiny_model
+from support.small_models import tiny_model
 from streamdeq.running import Run, RunOptions
 from streamdeq.streaming.options import StreamOptions
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_files import image_folder, tiny_weights
-from small_models import frames
+from support.small_files import image_folder, tiny_weights
+from support.small_models import frames
 
 from streamdeq.cli.main import COMMANDS, build, guarded
 

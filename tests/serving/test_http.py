@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from serving.test_board import Pen, opened, status
+from serving.test_monitor import Pen, opened, status
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.running import Drawing, Wish
+from streamdeq.running import Controls, Drawing
 from streamdeq.serving import Viewer
 
 PATHS = ("/", "/status", "/picture", "/controls")
@@ -29,9 +29,9 @@ def serving() -> Iterator[Viewer]:
 
 @pytest.fixture
 def viewer(serving: Viewer) -> Viewer:
-    """One for all that neither finish it nor count its frames; nothing is wished for."""
-    serving.board.begin("street.mp4", 2, "previous")
-    serving.board.wish()
+    """One for all that neither finish it nor count its frames; nothing is asked for."""
+    serving.monitor.begin("street.mp4", 2, "previous")
+    serving.monitor.controls()
     return serving
 
 
@@ -51,8 +51,8 @@ def ask(viewer: Viewer, path: str, body: str | None = None, **headers: str) -> t
     return answer.status, text, {name.lower(): value for name, value in answer.getheaders()}
 
 
-def steer(viewer: Viewer, wish: Any, kind: str = "application/json", **headers: str) -> tuple[int, dict[str, Any]]:
-    code, text, _ = ask(viewer, "/controls", json.dumps(wish), content_type=kind, **headers)
+def steer(viewer: Viewer, controls: Any, kind: str = "application/json", **headers: str) -> tuple[int, dict[str, Any]]:
+    code, text, _ = ask(viewer, "/controls", json.dumps(controls), content_type=kind, **headers)
     return code, json.loads(text)
 
 
@@ -89,7 +89,7 @@ def test_this_machine_is_let_in_by_its_names(viewer: Viewer, host: str):
 def test_any_other_host_is_refused_whatever_it_asks_for(viewer: Viewer, host: str, path: str):
     body = '{"iterations": 9}' if path == "/controls" else None
     assert ask(viewer, path, body, Host=host, content_type="application/json")[0] == 400
-    assert viewer.board.wish() == Wish()
+    assert viewer.monitor.controls() == Controls()
 
 
 def test_only_the_loopback_address_answers(viewer: Viewer):
@@ -98,22 +98,22 @@ def test_only_the_loopback_address_answers(viewer: Viewer):
         socket.create_connection(("127.0.0.2", port_of(viewer)), timeout=5)
 
 
-def test_a_wish_reaches_the_run_and_the_status_tells_it(viewer: Viewer):
+def test_a_request_reaches_the_run_and_the_status_tells_it(viewer: Viewer):
     assert steer(viewer, {"iterations": 5, "start": "zeros"}) == (200, {"iterations": 5, "start": "zeros"})
-    assert viewer.board.wish() == Wish(5, "zeros")
+    assert viewer.monitor.controls() == Controls(5, "zeros")
     told = json.loads(ask(viewer, "/status")[1])
     assert (told["title"], told["iterations"], told["start"]) == ("street.mp4", 5, "zeros")
 
 
-@pytest.mark.parametrize("wish", [{}, [], {"iterations": 0}, {"iterations": 21}, {"start": "warm"}, {"stop": 1}])
-def test_a_wish_that_cannot_be_is_400_with_a_reason(viewer: Viewer, wish: Any):
-    code, answer = steer(viewer, wish)
+@pytest.mark.parametrize("controls", [{}, [], {"iterations": 0}, {"iterations": 21}, {"start": "warm"}, {"stop": 1}])
+def test_a_request_that_cannot_be_is_400_with_a_reason(viewer: Viewer, controls: Any):
+    code, answer = steer(viewer, controls)
     assert code == 400
     assert answer["error"]
-    assert viewer.board.wish() == Wish()
+    assert viewer.monitor.controls() == Controls()
 
 
-def test_a_wish_longer_than_any_can_be_is_400(viewer: Viewer):
+def test_a_request_longer_than_any_can_be_is_400(viewer: Viewer):
     assert steer(viewer, {"iterations": 5, "start": "zeros" + 1000 * " "})[0] == 400
 
 
@@ -121,7 +121,7 @@ def test_a_wish_longer_than_any_can_be_is_400(viewer: Viewer):
 def test_what_a_foreign_page_could_send_without_asking_is_refused(viewer: Viewer, kind: str):
     code, answer = steer(viewer, {"iterations": 5}, kind)
     assert (code, answer) == (400, {"error": "expected Content-Type: application/json"})
-    assert viewer.board.wish() == Wish()
+    assert viewer.monitor.controls() == Controls()
 
 
 def test_a_foreign_page_gets_no_leave_to_read_or_to_embed(viewer: Viewer):
@@ -153,12 +153,12 @@ def check_pictures(viewer: Viewer) -> None:
     assert answer.headers["Content-Type"] == "multipart/x-mixed-replace; boundary=frame"
     pictures = parts(answer)
     for index, colour in enumerate([(250, 10, 10), (10, 250, 10), (10, 10, 250)]):
-        viewer.board.see(Drawing(Pen(colour)), status(index))
+        viewer.monitor.see(Drawing(Pen(colour)), status(index))
         shown = np.asarray(opened(next(pictures)))
         assert shown.shape == (24, 40, 3)
         assert np.abs(shown.astype(int) - colour).max() < 10
-    viewer.board.see(Drawing(Pen((99, 99, 99))), status(3))
-    viewer.board.finish()
+    viewer.monitor.see(Drawing(Pen((99, 99, 99))), status(3))
+    viewer.monitor.finish()
     last = list(pictures)
     connection.close()
     assert len(last) == 1
@@ -183,7 +183,7 @@ def test_who_does_not_take_the_pictures_neither_holds_up_the_run_nor_fills_the_m
         stuck.connect(("127.0.0.1", port_of(viewer)))
         stuck.sendall(b"GET /picture HTTP/1.1\r\nHost: localhost\r\n\r\n")
         for index in range(150):
-            viewer.board.see(Drawing(lambda index=index: draw(index)), status(index))
+            viewer.monitor.see(Drawing(lambda index=index: draw(index)), status(index))
             time.sleep(0.02)
         # Each is 200 KB: what was sent is what the system's own buffers hold, and one more waits.
         assert 0 < len(drawn) < 40
@@ -203,23 +203,23 @@ def test_a_picture_that_takes_its_time_to_draw_does_not_hold_up_the_run():
 
     with Viewer() as viewer:
         reader = threading.Thread(target=ask, args=(viewer, "/picture"))
-        viewer.board.see(Drawing(draw), status(0))
+        viewer.monitor.see(Drawing(draw), status(0))
         reader.start()
         assert asked.wait(10)
         for index in range(1, 50):
-            viewer.board.see(Drawing(draw), status(index))
-        assert (viewer.board.newest, len(viewer.board.report()["points"])) == (50, 50)
+            viewer.monitor.see(Drawing(draw), status(index))
+        assert (viewer.monitor.newest, len(viewer.monitor.report()["points"])) == (50, 50)
         drawn.set()
         reader.join()
 
 
 def test_a_page_is_told_that_the_run_has_finished_and_then_the_server_is_gone():
     with Viewer() as viewer:
-        viewer.board.see(Drawing(Pen()), status(0))
+        viewer.monitor.see(Drawing(Pen()), status(0))
         assert json.loads(ask(viewer, "/status")[1])["finished"] is False
-        viewer.board.finish()
+        viewer.monitor.finish()
         assert json.loads(ask(viewer, "/status")[1])["finished"] is True
-        assert viewer.board.told.is_set()
+        assert viewer.monitor.told.is_set()
     with pytest.raises(ConnectionRefusedError):
         ask(viewer, "/status")
 
@@ -243,5 +243,5 @@ def test_a_given_port_is_used_again_at_once_after_a_run():
 
 
 def test_the_jpeg_is_one(viewer: Viewer):
-    viewer.board.see(Drawing(Pen()), status(0))
-    assert Image.open(BytesIO(viewer.board.picture()[1])).format == "JPEG"
+    viewer.monitor.see(Drawing(Pen()), status(0))
+    assert Image.open(BytesIO(viewer.monitor.picture()[1])).format == "JPEG"

@@ -12,13 +12,13 @@ import pytest
 import torch
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.chrome.webdriver import WebDriver
-from serving.browser import chromium
-from small_models import frames, tiny_model
+from support.browser import chromium
+from support.small_models import frames, tiny_model
 
 from streamdeq.running import Run, RunOptions
 from streamdeq.serving import Viewer
 from streamdeq.streaming.options import StreamOptions
-from streamdeq.streaming.status import Status
+from streamdeq.values.status import Status
 
 LIMIT_S = 60.0
 
@@ -30,8 +30,8 @@ class Going:
         self.statuses: list[Status] = []
         self._stop = threading.Event()
         options = StreamOptions(iterations)
-        viewer.board.begin("street.mp4", iterations, options.start)
-        self._run = Run(tiny_model(), self._pictures(), RunOptions(options), viewer.board)
+        viewer.monitor.begin("street.mp4", iterations, options.start)
+        self._run = Run(tiny_model(), self._pictures(), RunOptions(options), viewer.monitor)
         self._thread = threading.Thread(target=self._work)
         self._thread.start()
 

@@ -4,7 +4,7 @@ import itertools
 from dataclasses import dataclass, field
 
 import pytest
-from small_models import Contraction, engine_of, frames, tiny_model
+from support.small_models import Contraction, engine_of, frames, tiny_model
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
@@ -13,9 +13,9 @@ from streamdeq.streaming.budget import AnswerTolerance, Budget, Fixed, Progress,
 from streamdeq.streaming.cut import make_cut_policy
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.state import StreamState
-from streamdeq.streaming.status import Stop
 from streamdeq.streaming.stream import advance
 from streamdeq.streaming.timing import Deadline, TargetFps
+from streamdeq.values.status import Stop
 
 
 @dataclass

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from small_models import Contraction, engine_of
+from support.small_models import Contraction, engine_of
 
-from streamdeq.frame import Frame
 from streamdeq.latent import Latent
 from streamdeq.solvers import Picard
 from streamdeq.streaming.carry import MOVED, stay
-from streamdeq.streaming.geometry import Geometry, Window
+from streamdeq.values.frame import Frame
+from streamdeq.values.geometry import Geometry, Window
 
 
 def seen(window: Window | None, size: int = 64) -> Geometry:

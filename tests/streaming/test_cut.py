@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from small_models import Contraction, engine_of, frames
+from support.small_models import Contraction, engine_of, frames
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Frame
 from streamdeq.solvers import Picard
 from streamdeq.streaming.cut import (
     CutDetector,
@@ -22,7 +21,8 @@ from streamdeq.streaming.cut import (
     ResidualCut,
     make_cut_policy,
 )
-from streamdeq.streaming.status import Start
+from streamdeq.values.frame import Frame
+from streamdeq.values.status import Start
 
 NOTHING = np.zeros((4, 4, 3), np.uint8)
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from small_models import Contraction, distance, engine_of, frames, network_functions
+from support.small_models import Contraction, distance, engine_of, frames, network_functions
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Frame
 from streamdeq.solvers import Broyden, Picard
 from streamdeq.streaming.engine import Engine
-from streamdeq.streaming.status import Start
+from streamdeq.values.frame import Frame
+from streamdeq.values.status import Start
 
 SOLVERS = [Picard(), Broyden(capacity=8)]
 

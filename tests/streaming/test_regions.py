@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Frame
-from streamdeq.streaming.geometry import Window
 from streamdeq.streaming.locate import FromFunction, read_boxes
 from streamdeq.streaming.regions import Follow, Followed, Located
+from streamdeq.values.frame import Frame
+from streamdeq.values.geometry import Window
 
 HW = (200, 300)
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from small_models import frames, tiny_model
+from support.small_models import frames, tiny_model
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.streaming.budget import Progress
-from streamdeq.streaming.status import Stop
 from streamdeq.streaming.timing import TargetFps
+from streamdeq.values.status import Stop
 
 
 def spent(nfe: int, elapsed_s: float) -> Progress:
@@ -69,10 +69,10 @@ def test_a_lowered_cap_holds_at_once_for_a_frame_rate_that_had_settled_higher():
 
 
 @pytest.mark.parametrize(
-    ("wish", "line"), [({"iterations": 0}, "iterations must be at least 1; got 0"), ({"start": "zero"}, "zeros")]
+    ("change", "line"), [({"iterations": 0}, "iterations must be at least 1; got 0"), ({"start": "zero"}, "zeros")]
 )
-def test_what_cannot_be_is_refused_and_changes_nothing(wish, line):
+def test_what_cannot_be_is_refused_and_changes_nothing(change, line):
     with tiny_model().stream(iterations=2) as stream:
         with pytest.raises(StreamdeqError, match=line):
-            stream.retune(**wish)
+            stream.retune(**change)
         assert stream(frames(1)[0].image).status.iterations == 2

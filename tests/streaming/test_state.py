@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_models import frames, tiny_model
+from support.small_models import frames, tiny_model
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
@@ -73,7 +73,7 @@ RESUME = """
 import sys
 import numpy as np
 sys.path.insert(0, sys.argv[1])
-from small_models import frames, tiny_model
+from support.small_models import frames, tiny_model
 model = tiny_model()
 state = model.restore(sys.argv[2])
 labels, residuals = [], []

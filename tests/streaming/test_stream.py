@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small_models import frames, tiny_model
+from support.small_models import frames, tiny_model
 
 from streamdeq.errors import StreamdeqError
 

@@ -11,10 +11,10 @@ from streamdeq.api import Model
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec
-from streamdeq.streaming.geometry import Geometry
-from streamdeq.streaming.status import Start, Status
 from streamdeq.tasks import build_network, build_task
 from streamdeq.tasks.classification import Classification
+from streamdeq.values.geometry import Geometry
+from streamdeq.values.status import Start, Status
 
 STATUS = Status(3, 0.12, 1, 1, 0.5, Start.WARM)
 CLASSES = ("cat", "dog", "crane", "crane", "fish", "newt", "toad")

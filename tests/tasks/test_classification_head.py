@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from golden_file import GoldenFile, close
+from support.golden_file import GoldenFile, close
 from torch import nn
 
 from streamdeq.errors import StreamdeqError

@@ -11,12 +11,12 @@ import torch
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec
-from streamdeq.streaming.geometry import Geometry
-from streamdeq.streaming.status import Start, Status
 from streamdeq.tasks import Choice, build_task
 from streamdeq.tasks.detection import Detections
 from streamdeq.tasks.detection.head import Found
 from streamdeq.tasks.detection.task import SHOWN
+from streamdeq.values.geometry import Geometry
+from streamdeq.values.status import Start, Status
 
 STATUS = Status(3, 0.12, 1, 1, 0.5, Start.WARM)
 CLASSES, PALETTE = ("person", "car"), ((220, 40, 40), (40, 40, 220))

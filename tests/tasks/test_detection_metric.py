@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from coco_reference import coco_stats
+from support.coco_reference import coco_stats
 
-from streamdeq.boxes import Boxes
 from streamdeq.errors import StreamdeqError
-from streamdeq.streaming.status import Start, Status
 from streamdeq.tasks.detection import Detections
 from streamdeq.tasks.detection.metric import MeanAveragePrecision
+from streamdeq.values.boxes import Boxes
+from streamdeq.values.status import Start, Status
 
 STATUS = Status(0, 0.0, 1, 1, 0.5, Start.COLD)
 CLASSES = ("person", "car", "never")

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from small_models import frames
+from support.small_models import frames
 
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from pose_models import pose_model
-from pose_parts import DETECTOR, detector, detector_network
-from small_models import frames, tiny_model
+from support.pose_models import pose_model
+from support.pose_parts import DETECTOR, detector, detector_network
+from support.small_models import frames, tiny_model
 
 import streamdeq
 from streamdeq.api import Model

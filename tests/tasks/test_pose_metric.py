@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.keypoints import Keypoints, boxes_around
-from streamdeq.streaming.status import Start, Status
 from streamdeq.tasks.pose import Poses, jitter
 from streamdeq.tasks.pose.metric import PoseMetric, head_length, sigmas
+from streamdeq.values.keypoints import Keypoints, boxes_around
+from streamdeq.values.status import Start, Status
 
 STATUS = Status(0, 0.0, 1, 1, 0.5, Start.COLD)
 MPII = (

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from coco_reference import coco_stats
+from support.coco_reference import coco_stats
 
-from streamdeq.keypoints import Keypoints
-from streamdeq.streaming.status import Start, Status
 from streamdeq.tasks.pose import Poses
 from streamdeq.tasks.pose.metric import PoseMetric
+from streamdeq.values.keypoints import Keypoints
+from streamdeq.values.status import Start, Status
 
 #: COCO's 17 points, and its sigmas as its own evaluation has them by default.
 NAMES = (

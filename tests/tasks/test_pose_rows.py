@@ -5,18 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from pose_parts import SPEC, pose_network
-from small_models import frames
+from support.pose_parts import SPEC, pose_network
+from support.small_models import frames
 from torch import Tensor
 
-from streamdeq.frame import Frame
 from streamdeq.runtime.functions import Functions
 from streamdeq.solvers import make_solver
 from streamdeq.streaming.engine import Engine
-from streamdeq.streaming.geometry import Geometry, Window
-from streamdeq.streaming.status import Status
 from streamdeq.tasks import build_task
 from streamdeq.tasks.pose import Poses
+from streamdeq.values.frame import Frame
+from streamdeq.values.geometry import Geometry, Window
+from streamdeq.values.status import Status
 
 FILM = frames(4, hw=(64, 96))
 #: Of five people, one of them half outside the frame, one larger than the canvas, one who moves.

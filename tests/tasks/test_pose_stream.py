@@ -4,15 +4,15 @@ import json
 
 import numpy as np
 import pytest
-from pose_models import FILM, NAMES, pose_model
-from small_models import tiny_model
+from support.pose_models import FILM, NAMES, pose_model
+from support.small_models import tiny_model
 
 from streamdeq.api import Model
 from streamdeq.errors import StreamdeqError
 from streamdeq.running import Run, RunOptions
 from streamdeq.streaming.options import StreamOptions
-from streamdeq.streaming.status import Start
 from streamdeq.tasks.pose import Poses
+from streamdeq.values.status import Start
 
 
 def moving(*starts: tuple[float, float]):

@@ -8,9 +8,9 @@ import pytest
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec
-from streamdeq.streaming.status import Start, Status
 from streamdeq.tasks import TASKS, build_task
 from streamdeq.tasks.segmentation import Segmentation
+from streamdeq.values.status import Start, Status
 
 STATUS = Status(3, 0.12, 1, 1, 0.5, Start.WARM)
 CLASSES = ("sky", "road", "car")

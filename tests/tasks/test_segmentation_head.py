@@ -10,12 +10,12 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec
-from streamdeq.streaming.geometry import Geometry
-from streamdeq.streaming.status import Start, Status
 from streamdeq.tasks import build_task
 from streamdeq.tasks.segmentation.head import SegmentationHead
 from streamdeq.tasks.segmentation.loss import Ohem
 from streamdeq.tasks.segmentation.task import argmax_maps
+from streamdeq.values.geometry import Geometry
+from streamdeq.values.status import Start, Status
 
 STATUS = Status(0, 0.0, 1, 1, 0.5, Start.COLD)
 LN2 = math.log(2)

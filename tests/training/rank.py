@@ -9,7 +9,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # where pytest finds it
 
-from small_runs import TINY, train
+from support.small_runs import TINY, train
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.training.parallel import joined

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_runs import TINY, command, data, lines, settings
+from support.small_runs import TINY, command, data, lines, settings
 
 import streamdeq
 from streamdeq.data.open import open_dataset

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_runs import TINY, command, data, lines
+from support.small_runs import TINY, command, data, lines
 
 import streamdeq
-from streamdeq.boxes import Boxes
 from streamdeq.cli.main import COMMANDS, build, guarded
 from streamdeq.data.base import Dataset
 from streamdeq.data.cache import cached
@@ -19,7 +18,6 @@ from streamdeq.data.imagenet_vid import CLASSES
 from streamdeq.data.open import open_dataset
 from streamdeq.data.transforms import View
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Frame
 from streamdeq.models.checkpoint import read_weights
 from streamdeq.models.spec import ModelSpec
 from streamdeq.solvers import make_solver
@@ -33,6 +31,8 @@ from streamdeq.training.recipes import RECIPES
 from streamdeq.training.work import spec_of
 from streamdeq.training.works import WORKS
 from streamdeq.training.works.detection import cut
+from streamdeq.values.boxes import Boxes
+from streamdeq.values.frame import Frame
 
 STREET = "synthetic:clips=2,frames=6,size=64x96,labels=boxes"
 HEAD = DetectorSettings(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import DATA, TINY, command, lines, steps, tensors, train, trainer
+from support.small_runs import DATA, TINY, command, lines, steps, tensors, train, trainer
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.checkpoint import read_weights

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from small_runs import TINY, data, lines, resume, steps, tensors, train, trainer
+from support.small_runs import TINY, data, lines, resume, steps, tensors, train, trainer
 
 from streamdeq.api import Model
 from streamdeq.errors import StreamdeqError

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import TINY, command, lines, resume, settings, steps, tensors, train, trainer
+from support.small_runs import TINY, command, lines, resume, settings, steps, tensors, train, trainer
 
 from streamdeq.models.checkpoint import read_weights, save_weights
 from streamdeq.models.spec import ModelSpec

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import TINY, process, settings, steps, tensors, train
+from support.small_runs import TINY, process, settings, steps, tensors, train
 
 from streamdeq.models.checkpoint import read_weights
 from streamdeq.training import checkpoint, log, session

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import TINY, command, lines, process, settings, steps, tensors, train, trainer, wait_for_step
+from support.small_runs import TINY, command, lines, process, settings, steps, tensors, train, trainer, wait_for_step
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.checkpoint import read_weights

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from pose_parts import TINY
-from pose_trees import NAMES, square_table
+from support.pose_parts import TINY
+from support.pose_trees import NAMES, square_table
 
 from streamdeq.api import load
 from streamdeq.data.open import open_dataset

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from dataset_trees import write_cityscapes, write_cityscapes_labels, write_class_folders
-from pose_trees import square_table
+from support.dataset_trees import write_cityscapes, write_cityscapes_labels, write_class_folders
+from support.pose_trees import square_table
 
 from streamdeq.data import cityscapes
 from streamdeq.data.base import Dataset

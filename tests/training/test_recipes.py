@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small_runs import TINY, data
+from support.small_runs import TINY, data
 
 from streamdeq.data import cityscapes
 from streamdeq.errors import StreamdeqError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import (
+from support.small_runs import (
     TINY,
     command,
     data,

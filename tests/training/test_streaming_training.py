@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small_runs import TINY, resume, steps, tensors, train, trainer
+from support.small_runs import TINY, resume, steps, tensors, train, trainer
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.implicit import Unroll

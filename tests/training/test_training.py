@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_runs import TINY, data, lines, steps, tensors, train, trainer
+from support.small_runs import TINY, data, lines, steps, tensors, train, trainer
 
 from streamdeq.models.checkpoint import load_tensors, read_weights
 from streamdeq.tasks import build_network

@@ -6,10 +6,10 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from video.making_videos import SIZE_HW, cut, number_on, overwrite, packets_of, picture, plain, rough, write_video
+from support.making_videos import SIZE_HW, cut, number_on, overwrite, packets_of, picture, plain, rough, write_video
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Failure, Frame
+from streamdeq.values.frame import Failure, Frame
 from streamdeq.video import open_source
 
 B_FRAMES = {"bf": "3", "b_strategy": "0"}

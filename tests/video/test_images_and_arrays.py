@@ -5,10 +5,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from PIL import Image
-from video.making_videos import number_on, picture, write_video
+from support.making_videos import number_on, picture, write_video
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Failure, Frame
+from streamdeq.values.frame import Failure, Frame
 from streamdeq.video import open_source
 from streamdeq.video.images import BAD_PICTURE, LYING, read_rgb, upright_size_hw
 

@@ -11,10 +11,10 @@ import threading
 import time
 
 import pytest
-from video.making_videos import number_on
-from video.publishing import TESTS, InBackground, free_port, rtsp, tcp
+from support.making_videos import number_on
+from support.publishing import TESTS, InBackground, free_port, rtsp, tcp
 
-from streamdeq.frame import Frame, Gap
+from streamdeq.values.frame import Frame, Gap
 from streamdeq.video import LivePolicy, LiveSource, Patience
 
 LIMIT_S = 1.0

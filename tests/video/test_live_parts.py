@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Failure, Frame, Gap
+from streamdeq.values.frame import Failure, Frame, Gap
 from streamdeq.video import LivePolicy, LiveSource, Patience, open_source, prefetch
 from streamdeq.video.live.address import parse_address
 from streamdeq.video.live.clock import LiveClock

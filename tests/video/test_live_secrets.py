@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from video.publishing import InBackground, free_port
+from support.publishing import InBackground, free_port
 
 from streamdeq.video import LivePolicy, LiveSource, Patience, open_source, redacted
 from streamdeq.video.live.redact import Redactor

@@ -13,10 +13,10 @@ from itertools import pairwise
 import av
 import numpy as np
 import pytest
-from video.making_videos import number_on, picture
-from video.publishing import free_port, rtsp, tcp, udp
+from support.making_videos import number_on, picture
+from support.publishing import free_port, rtsp, tcp, udp
 
-from streamdeq.frame import Failure, Frame, Gap
+from streamdeq.values.frame import Failure, Frame, Gap
 from streamdeq.video import LivePolicy, Patience, open_source
 
 # Bounded in every case: no test waits longer for a source that does not come.

@@ -10,8 +10,8 @@ from itertools import islice, pairwise
 
 import numpy as np
 import pytest
-from video.making_videos import number_on, write_video
-from video.publishing import Publisher
+from support.making_videos import number_on, write_video
+from support.publishing import Publisher
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.video import LivePolicy, Patience, open_source

@@ -10,10 +10,10 @@ from itertools import pairwise
 import av
 import numpy as np
 import pytest
-from video.making_videos import SIZE_HW, TICK, decoded, interrupted, mean_error, number_on, picture, write_video
+from support.making_videos import SIZE_HW, TICK, decoded, interrupted, mean_error, number_on, picture, write_video
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Frame
+from streamdeq.values.frame import Frame
 from streamdeq.video import VideoSink, open_source
 
 
@@ -168,7 +168,7 @@ FULL_DISK = """
 import resource, signal, sys
 import numpy as np
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Frame
+from streamdeq.values.frame import Frame
 from streamdeq.video import VideoSink
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
@@ -185,7 +185,7 @@ except StreamdeqError as error:
 KILLED = """
 import sys
 import numpy as np
-from streamdeq.frame import Frame
+from streamdeq.values.frame import Frame
 from streamdeq.video import VideoSink
 sink = VideoSink(sys.argv[1])
 for number in range(300):

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from video.making_videos import decoded, interrupted, number_on, picture
+from support.making_videos import decoded, interrupted, number_on, picture
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Frame
+from streamdeq.values.frame import Frame
 from streamdeq.video import JsonLinesSink, LabelMap, LabelPngSink, Sink, ThreadedSink, VideoSink
 
 PALETTE = [(0, 0, 0), (128, 64, 128), (220, 20, 60)]

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from video.making_videos import cut, number_on, overwrite, picture, write_video
+from support.making_videos import cut, number_on, overwrite, picture, write_video
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.video import open_source, prefetch

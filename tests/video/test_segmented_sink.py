@@ -9,11 +9,11 @@ from fractions import Fraction
 
 import av
 import pytest
-from video.making_videos import TICK, decoded, number_on, picture, rough
-from video.publishing import TESTS
+from support.making_videos import TICK, decoded, number_on, picture, rough
+from support.publishing import TESTS
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Frame
+from streamdeq.values.frame import Frame
 from streamdeq.video import SegmentedVideoSink, open_source
 
 

@@ -5,9 +5,9 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from video.making_videos import SIZE_HW, TICK, mean_error, number_on, picture, plain, write_video
+from support.making_videos import SIZE_HW, TICK, mean_error, number_on, picture, plain, write_video
 
-from streamdeq.frame import Frame
+from streamdeq.values.frame import Frame
 from streamdeq.video.files import VideoFileSource
 
 B_FRAMES = {"bf": "3", "b_strategy": "0"}

@@ -3,11 +3,11 @@
 import subprocess
 import sys
 
-from video.making_videos import write_video
+from support.making_videos import write_video
 
 COPY = """
 import os, sys
-from streamdeq.frame import Frame
+from streamdeq.values.frame import Frame
 from streamdeq.video import JsonLinesSink, ThreadedSink, VideoSink, open_source, prefetch
 
 def resident_mb():

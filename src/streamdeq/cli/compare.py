@@ -38,7 +38,7 @@ def compare(
     quiet: options.Quiet = False,
 ) -> None:
     """Compare models as they stream: streamdeq compare camvid-s camvid-s-sur --data DIR."""
-    import streamdeq
+    from streamdeq.api import load
     from streamdeq.data.open import open_dataset
     from streamdeq.evaluation import compared
     from streamdeq.evaluation.comparison import Ours, Theirs
@@ -51,7 +51,7 @@ def compare(
     if out is not None:
         check_writable(out)
     began = time.monotonic()
-    loaded = [streamdeq.load(model, device, precision) for model in models]
+    loaded = [load(model, device, precision) for model in models]
     dataset = open_dataset(data, split, loaded[0].spec.task)
     ours = [Ours(one, sum(p.numel() for p in build_network(one.spec).parameters())) for one in loaded]
     theirs = []

@@ -33,8 +33,8 @@ def demo(
 
     clip = find_clip()
     chosen = RunOptions(StreamOptions(iterations, cuts="residual"), save=save, max_frames=max_frames, compare=compare)
-    with viewing(view, view_port) as board:
-        report(load(options.DEFAULT_MODEL), str(clip), chosen, quiet=quiet, board=board)
+    with viewing(view, view_port) as monitor:
+        report(load(options.DEFAULT_MODEL), str(clip), chosen, quiet=quiet, monitor=monitor)
 
 
 def find_clip() -> Path:

@@ -55,7 +55,7 @@ def eval(
     quiet: options.Quiet = False,
 ) -> None:
     """Score a model while it streams: streamdeq eval camvid-s --data DIR."""
-    import streamdeq
+    from streamdeq.api import load
     from streamdeq.cli.progress import track
     from streamdeq.data.open import open_dataset
     from streamdeq.evaluation.curves import draw_curves
@@ -71,7 +71,7 @@ def eval(
         if file is not None:
             check_writable(file)
     began = time.monotonic()
-    loaded = streamdeq.load(model, device, precision)
+    loaded = load(model, device, precision)
     dataset = open_dataset(data, split, loaded.spec.task)
     settings = Settings(tuple(iterations), tuple(offsets or usual_offsets(dataset)), solver, size, batch, continuous)
     with track("eval", count_steps(loaded, dataset, settings), unit="steps", quiet=quiet) as advance:

@@ -31,10 +31,10 @@ def import_(
         raise StreamdeqError(f"--out: expected a name that ends in .safetensors, got '{out}'")
     names = _read_names(classes) if classes else None
 
-    from streamdeq import __version__
     from streamdeq.models.checkpoint import load_tensors, save_weights
     from streamdeq.models.published import read_published
     from streamdeq.tasks import build_network
+    from streamdeq.version import __version__
 
     published = read_published(file, task, groups, names)
     spec = published.spec.with_provenance(trained_with=f"imported by streamdeq {__version__}")

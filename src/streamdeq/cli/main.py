@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
-from streamdeq import __version__
 from streamdeq.cli import compare, data, demo, doctor, eval, import_, models, run, train
 from streamdeq.errors import StreamdeqError
+from streamdeq.version import __version__
 
 # One function per command, named as the command: `from streamdeq.cli import run`, then `run.run` here. (A name that
 # Python keeps for itself ends in `_`: `import_`.)

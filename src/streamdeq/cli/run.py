@@ -108,18 +108,18 @@ def run(
     )
     choice = Choice(conf, tuple(name.strip() for name in classes.split(",")) if classes else (), track_)
     chosen = RunOptions(stream, save, write, max_frames, compare, LivePolicy(policy, max_staleness), choice, boxes)
-    with viewing(view, view_port) as board:
-        report(load(model, device, precision), source, chosen, quiet=quiet, board=board)
+    with viewing(view, view_port) as monitor:
+        report(load(model, device, precision), source, chosen, quiet=quiet, monitor=monitor)
 
 
-def report(model: Any, source: Any, chosen: Any, *, quiet: bool, board: Any = None) -> None:
+def report(model: Any, source: Any, chosen: Any, *, quiet: bool, monitor: Any = None) -> None:
     """Run, show progress, say what came of it. The last line on stdout is the annotated video's path."""
     from streamdeq.running import Run
 
-    work = Run(model, source, chosen, board)
+    work = Run(model, source, chosen, monitor)
     title = Path(str(work.source.name)).name
-    if board is not None:
-        board.begin(title, model.iterations(chosen.stream), chosen.stream.start, capped=chosen.stream.dynamic)
+    if monitor is not None:
+        monitor.begin(title, model.iterations(chosen.stream), chosen.stream.start, capped=chosen.stream.dynamic)
     with stop_signals(work.stop) as caught:
         try:
             with work.results() as results, track(title, work.total, quiet=quiet) as advance:

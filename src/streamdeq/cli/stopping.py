@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop in order. Knows signals; nothing of what is stopped."""
+"""Ctrl-C and SIGTERM as a request to stop in order. Knows signals; nothing of what is stopped."""
 
 import signal
 from collections.abc import Callable, Iterator

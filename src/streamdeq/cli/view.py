@@ -23,7 +23,7 @@ ViewPort = Annotated[
 
 @contextmanager
 def viewing(view: bool, port: int | None) -> Iterator[Any]:
-    """Serve a page while the block lasts and yield its board; None without `--view`. The address goes to stderr."""
+    """Serve a page while the block lasts and yield its monitor; None without `--view`. The address goes to stderr."""
     if not view:
         if port is not None:
             raise StreamdeqError("--view-port: goes with --view; add it, or leave the port out")
@@ -33,4 +33,4 @@ def viewing(view: bool, port: int | None) -> Iterator[Any]:
 
     with Viewer(port or 0) as viewer:
         typer.echo(f"view: {viewer.url}", err=True)
-        yield viewer.board
+        yield viewer.monitor

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from streamdeq.boxes import UNKNOWN, Boxes
 from streamdeq.data.base import Clip, Place
 from streamdeq.data.files import read_rgb
 from streamdeq.errors import StreamdeqError
+from streamdeq.values import UNKNOWN
+from streamdeq.values.boxes import Boxes
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from streamdeq.boxes import Boxes
 from streamdeq.data.base import Clip, Dataset, Place
+from streamdeq.values.boxes import Boxes
 
 
 @dataclass

@@ -13,7 +13,6 @@ A split may be narrowed to some of its films: `val:NAME` or `val:NAME,NAME`.
 from pathlib import Path
 from typing import Any
 
-from streamdeq.boxes import Boxes
 from streamdeq.data import imagenet_vid
 from streamdeq.data.base import Dataset
 from streamdeq.data.boxed import BoxClip, Labelled, collect, numbers
@@ -24,6 +23,7 @@ from streamdeq.data.speed import with_motion
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
+from streamdeq.values.boxes import Boxes
 
 EXPECTED = "train.json and val.json in COCO's form, or annotations/instances_train.json, …"
 SOURCE = (

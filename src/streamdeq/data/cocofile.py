@@ -16,10 +16,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
-from streamdeq.boxes import UNKNOWN
 from streamdeq.data.boxed import box_in_frame, numbers
 from streamdeq.data.classes import read_text
 from streamdeq.errors import StreamdeqError
+from streamdeq.values import UNKNOWN
 
 SPLITS = {"train": ("train",), "val": ("val", "valid"), "test": ("test",)}
 """What each split is called in files' names."""

@@ -22,9 +22,9 @@ from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
 from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, sides_of
 from streamdeq.errors import StreamdeqError
-from streamdeq.keypoints import Keypoints, boxes_around
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
+from streamdeq.values.keypoints import Keypoints, boxes_around
 
 EXPECTED = "annotations/person_keypoints_train2017.json and …_val2017.json, with train2017/ and val2017/"
 SOURCE = (

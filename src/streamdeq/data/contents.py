@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from streamdeq.boxes import Boxes
 from streamdeq.data.base import IGNORE_INDEX
 from streamdeq.errors import StreamdeqError
-from streamdeq.keypoints import Keypoints
+from streamdeq.values.boxes import Boxes
+from streamdeq.values.keypoints import Keypoints
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
 from streamdeq.data.poses import Pictures, PoseClip, PoseDataset, poses_of, sides_of
 from streamdeq.errors import StreamdeqError
-from streamdeq.keypoints import Keypoints
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
+from streamdeq.values.keypoints import Keypoints
 
 EXPECTED = "config.yaml and labeled-data/VIDEO/CollectedData_SCORER.csv of a DeepLabCut project"
 SOURCE = "label pictures in DeepLabCut, which writes labeled-data/VIDEO/CollectedData_SCORER.csv beside them"

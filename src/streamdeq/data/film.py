@@ -9,7 +9,7 @@ import numpy as np
 
 from streamdeq.data.base import Place
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Frame
+from streamdeq.values.frame import Frame
 from streamdeq.video import open_source
 
 #: Decoded frames that are kept: a little more than a chain of the protocol goes back.

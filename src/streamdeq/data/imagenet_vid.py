@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 
-from streamdeq.boxes import UNKNOWN, Boxes
 from streamdeq.data.base import Clip, Dataset, Place
 from streamdeq.data.boxed import Labelled, box_in_frame, collect
 from streamdeq.data.files import read_rgb
@@ -26,6 +25,8 @@ from streamdeq.data.speed import REACH, with_motion
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
+from streamdeq.values import UNKNOWN
+from streamdeq.values.boxes import Boxes
 
 #: WordNet's number and the name of every class, in the order of the authors' outputs.
 WORDNET = {

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from streamdeq.boxes import UNKNOWN, Boxes
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.open import LAYOUTS
 from streamdeq.errors import StreamdeqError
-from streamdeq.keypoints import Keypoints
 from streamdeq.streaming.locate import FromTable
 from streamdeq.streaming.regions import Located
+from streamdeq.values import UNKNOWN
+from streamdeq.values.boxes import Boxes
+from streamdeq.values.keypoints import Keypoints
 from streamdeq.video import open_source
 from streamdeq.video.images import ImageSource
 

@@ -35,10 +35,10 @@ from streamdeq.data.files import first_line, read_rgb, size_of
 from streamdeq.data.layout import Layout
 from streamdeq.data.poses import PoseClip, PoseDataset
 from streamdeq.errors import StreamdeqError
-from streamdeq.keypoints import Keypoints, boxes_around
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
 from streamdeq.tasks.pose.metric import head_length
+from streamdeq.values.keypoints import Keypoints, boxes_around
 
 JOINTS = (
     "right ankle", "right knee", "right hip", "left hip", "left knee", "left ankle", "pelvis", "thorax", "upper neck",

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from streamdeq.data.transforms import Jitter
-from streamdeq.keypoints import Keypoints
-from streamdeq.streaming.geometry import Geometry, Window
+from streamdeq.values.geometry import Geometry, Window
+from streamdeq.values.keypoints import Keypoints
 
 #: As published: how much larger than the box a crop is, than that of half a body, and how many samples are turned.
 PADDING, HALF_PADDING, TURNED = 1.25, 1.5, 0.6

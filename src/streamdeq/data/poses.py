@@ -15,8 +15,8 @@ import numpy as np
 from streamdeq.data.base import Clip, Dataset, Place
 from streamdeq.data.files import read_rgb
 from streamdeq.errors import StreamdeqError
-from streamdeq.keypoints import Keypoints, boxes_around
-from streamdeq.streaming.geometry import Window
+from streamdeq.values.geometry import Window
+from streamdeq.values.keypoints import Keypoints, boxes_around
 
 Pairs = tuple[tuple[int, int], ...]
 

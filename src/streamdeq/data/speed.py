@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from streamdeq.boxes import UNKNOWN, Boxes, pairwise_iou
+from streamdeq.values import UNKNOWN
+from streamdeq.values.boxes import Boxes, pairwise_iou
 
 #: Frames before and after (Zhu et al., Flow-Guided Feature Aggregation, 2017).
 REACH = 10

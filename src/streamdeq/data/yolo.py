@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from streamdeq.boxes import Boxes
 from streamdeq.data.base import Clip, Dataset, Place
 from streamdeq.data.boxed import Labelled, box_in_frame, collect
 from streamdeq.data.classes import read_text
@@ -27,6 +26,7 @@ from streamdeq.data.yamlfile import read_yaml
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
+from streamdeq.values.boxes import Boxes
 
 FILES = ("data.yaml", "data.yml", "dataset.yaml")
 EXPECTED = "data.yaml with names, train and val, images/ and labels/ as YOLO has them"

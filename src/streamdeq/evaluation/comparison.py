@@ -16,14 +16,14 @@ from streamdeq.data.base import Clip, Dataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.bootstrap import RESAMPLES, Interval, Resamples, interval, resample
 from streamdeq.evaluation.flicker import flicker, still_masks
-from streamdeq.evaluation.footage import Footage
+from streamdeq.evaluation.frame_cache import FrameCache
 from streamdeq.evaluation.latency import measure, some_images
 from streamdeq.evaluation.peers import Peer, Training
 from streamdeq.evaluation.plan import Sample, make_plan
 from streamdeq.evaluation.protocol import Evaluated, Evaluation, Mode, Score, Settings, check_classes, evaluate
-from streamdeq.frame import Frame
 from streamdeq.solvers import make_solver
 from streamdeq.tasks import Result
+from streamdeq.values.frame import Frame
 
 #: Turns of timing, and frames of each (the first are not counted).
 TURNS, FRAMES, UNCOUNTED = 5, 25, 5
@@ -231,10 +231,10 @@ def _entry(one: Ours, evaluation: Evaluation, ground: _Ground, times: _Times, se
 
 
 def _peer_entry(one: Theirs, ground: _Ground, times: _Times) -> Entry:
-    footage, score, peer = Footage(ground.dataset.clips), Score(one.peer.task.metric()), one.peer
+    frames, score, peer = FrameCache(ground.dataset.clips), Score(one.peer.task.metric()), one.peer
     for sample in ground.samples:
         piece = score.pieces[sample] = peer.task.metric()
-        piece.update(peer.answer(footage.frame(sample).image), footage.target(sample))
+        piece.update(peer.answer(frames.frame(sample).image), frames.target(sample))
         score.total.merge(piece)
     figure, film, restless = ground.figure(score), ground.film, None
     if film:

@@ -7,12 +7,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from streamdeq.evaluation.films import Film
-from streamdeq.frame import Frame
 from streamdeq.streaming.cut import CutDetector, Evidence
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.state import StreamState
-from streamdeq.streaming.status import Start
 from streamdeq.streaming.stream import advance
+from streamdeq.values.frame import Frame
+from streamdeq.values.status import Start
 
 #: A cut counts as found when it is reported at its first frame or the one after.
 LATEST = 1

@@ -14,9 +14,9 @@ import torch
 from streamdeq.data.base import Dataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol import Evaluated, Settings
-from streamdeq.frame import Frame
 from streamdeq.solvers import make_solver
 from streamdeq.streaming.engine import Engine, Row
+from streamdeq.values.frame import Frame
 
 #: Frames at the start that are not counted: memory is allocated and kernels are chosen there.
 WARM_UP = 5

@@ -15,15 +15,15 @@ from streamdeq.data.poses import InstanceClip
 from streamdeq.evaluation.bootstrap import Interval, interval, resample
 from streamdeq.evaluation.plan import Sample
 from streamdeq.evaluation.protocol import Evaluated
-from streamdeq.frame import Frame
-from streamdeq.keypoints import Keypoints
 from streamdeq.solvers import make_solver
 from streamdeq.streaming.carry import Carry, stay
 from streamdeq.streaming.engine import Engine
-from streamdeq.streaming.geometry import Window
 from streamdeq.tasks import Metric
 from streamdeq.tasks.pose import Poses
 from streamdeq.tasks.pose.jitter import distances
+from streamdeq.values.frame import Frame
+from streamdeq.values.geometry import Window
+from streamdeq.values.keypoints import Keypoints
 
 #: Between the two places where a crop turns back, in its sides. A crop is 1.25 times its box.
 REACH = 0.16

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from streamdeq.data.base import Dataset
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.footage import Footage
+from streamdeq.evaluation.frame_cache import FrameCache
 from streamdeq.evaluation.plan import USUAL_OFFSETS, Chain, Plan, Sample, continuous_chains, make_plan
 from streamdeq.models.spec import ModelSpec
 from streamdeq.solvers import Solver, make_solver
@@ -120,12 +120,12 @@ def evaluate(
     dataset = dataset.scored(model.spec.classes)
     check_classes(model.spec, dataset)
     plan = _plan(model, dataset, settings)
-    footage = Footage(dataset.clips)
+    frames = FrameCache(dataset.clips)
     scores = {cell: Score(model.task.metric()) for cell in _cells(plan, settings)}
-    for cell, sample, result in _answers(model, plan, footage, settings, report):
+    for cell, sample, result in _answers(model, plan, frames, settings, report):
         score = scores[cell]
         piece = score.pieces[sample] = model.task.metric()
-        piece.update(result, footage.target(sample))
+        piece.update(result, frames.target(sample))
         score.total.merge(piece)
         score.nfe = result.status.nfe
         score.failed += result.status.failed
@@ -184,16 +184,16 @@ def _cells(plan: Plan, settings: Settings) -> list[Cell]:
 
 
 def _answers(
-    model: Evaluated, plan: Plan, footage: Footage, settings: Settings, report: Callable[[], None]
+    model: Evaluated, plan: Plan, frames: FrameCache, settings: Settings, report: Callable[[], None]
 ) -> Iterator[tuple[Cell, Sample, Result]]:
     """Every answer that is scored, as it comes."""
     solver = settings.solver or model.spec.solver
     counts = single_counts(settings)
-    batch = _Batch(model.engine(make_solver(solver, counts[-1]), settings.size), settings.batch, footage, report)
+    batch = _Batch(model.engine(make_solver(solver, counts[-1]), settings.size), settings.batch, frames, report)
     for count, sample, result in batch.single(plan.samples, counts):
         yield Cell(Mode.SINGLE, count), sample, result
     for count in settings.iterations:
-        batch = _Batch(model.engine(make_solver(solver, count), settings.size), settings.batch, footage, report)
+        batch = _Batch(model.engine(make_solver(solver, count), settings.size), settings.batch, frames, report)
         for offset, sample, result in batch.stream((*plan.chains, *_continuous(plan, settings)), count):
             mode = Mode.CONTINUOUS if offset is None else Mode.STREAMING
             yield Cell(mode, count, offset), sample, result
@@ -223,7 +223,7 @@ class _Batch:
 
     engine: Engine
     size: int
-    footage: Footage
+    frames: FrameCache
     report: Callable[[], None]
 
     def single(self, samples: Sequence[Sample], counts: Sequence[int]) -> Iterator[tuple[int, Sample, Result]]:
@@ -232,7 +232,7 @@ class _Batch:
         for begin in range(0, len(samples), len(rows)):
             some = samples[begin : begin + len(rows)]
             active, done = rows[: len(some)], 0
-            self.engine.observe(active, [self.footage.frame(sample) for sample in some], keep=False)
+            self.engine.observe(active, [self.frames.frame(sample) for sample in some], keep=False)
             for count in counts:
                 evaluations = self.engine.solver.evaluations(count)
                 self._iterate(active, evaluations - done)
@@ -246,7 +246,7 @@ class _Batch:
         lanes = [_Lane(self.engine.open(), waiting.popleft()) for _ in range(min(self.size, len(chains)))]
         while lanes:
             rows = [lane.row for lane in lanes]
-            self.engine.observe(rows, [self.footage.frame(lane.sample) for lane in lanes])
+            self.engine.observe(rows, [self.frames.frame(lane.sample) for lane in lanes])
             self._iterate(rows, self.engine.solver.evaluations(iterations))
             due = [(lane, offsets) for lane in lanes if (offsets := lane.due)]
             for (lane, offsets), result in zip(due, self.engine.read([lane.row for lane, _ in due]), strict=True):

@@ -13,11 +13,11 @@ import numpy as np
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol import Evaluated
-from streamdeq.frame import Frame
 from streamdeq.solvers import make_solver
 from streamdeq.streaming.cut import FromZeros, KeepGoing, Response
 from streamdeq.streaming.engine import Engine, Row
 from streamdeq.tasks import Metric
+from streamdeq.values.frame import Frame
 
 #: Iterations from zeros that stand for "converged".
 SETTLED = 20

@@ -12,7 +12,6 @@ import numpy as np
 
 from streamdeq.evaluation.bootstrap import Interval, interval, resample
 from streamdeq.evaluation.plan import Sample
-from streamdeq.frame import Frame
 from streamdeq.streaming.locate import NONE
 from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.streaming.regions import Locate
@@ -21,6 +20,7 @@ from streamdeq.streaming.stream import advance
 from streamdeq.tasks.pose import Poses
 from streamdeq.tasks.pose.draw import SHOWN
 from streamdeq.tasks.pose.jitter import accelerations, distances, sure
+from streamdeq.values.frame import Frame
 
 #: What divides the jitter of a way by that of the converged answers.
 TIMES = "times converged"
@@ -51,7 +51,7 @@ USUAL = StreamOptions()
 Answers = dict[Way, list[Poses]]
 
 
-class Unrest:
+class KeypointJitter:
     """A metric of three answers on end against the converged answers for the same frames.
 
     Jitter is mean acceleration, in pixels per frame² and in percent of the crop's side; distance is that between the
@@ -73,7 +73,7 @@ class Unrest:
         self._converged += accelerations(target[0], target[1], target[2], counted).sum(axis=0)
         self._distance += distances(result[1], target[1], counted).sum(axis=0)
 
-    def merge(self, other: "Unrest") -> None:
+    def merge(self, other: "KeypointJitter") -> None:
         self._jitter = self._jitter + other._jitter
         self._converged = self._converged + other._converged
         self._distance = self._distance + other._distance
@@ -92,7 +92,7 @@ class Unrest:
 
 @dataclass(frozen=True)
 class Steadiness:
-    """A way's figures, as `Unrest` has them; where `TIMES` lies in 95 % of resamples; triples of frames counted."""
+    """A way's figures, as `KeypointJitter` has them; `TIMES` with its 95 % interval; triples of frames counted."""
 
     way: Way
     figures: dict[str, float]
@@ -146,14 +146,14 @@ def measure(videos: Sequence[Answers], converged: Way, skip: int = 5) -> list[St
     """
     rows = []
     for way in videos[0] if videos else ():
-        pieces: dict[Sample, Unrest] = {}
+        pieces: dict[Sample, KeypointJitter] = {}
         for number, video in enumerate(videos):
             for t in range(skip + 1, len(video[way]) - 1):
-                piece = Unrest()
+                piece = KeypointJitter()
                 piece.update(video[way][t - 1 : t + 2], video[converged][t - 1 : t + 2])
                 if piece.points:
                     pieces[Sample(number, t)] = piece
-        total = Unrest()
+        total = KeypointJitter()
         for piece in pieces.values():
             total.merge(piece)
         times = interval(resample(list(pieces)).figures(pieces)) if pieces else None

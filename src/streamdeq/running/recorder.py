@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Failure, Frame, Gap, Item
+from streamdeq.running.observer import Drawing, Observer
 from streamdeq.running.summary import Summary, stages_of
-from streamdeq.running.watching import Drawing, Watcher
 from streamdeq.tasks import Result, Task
+from streamdeq.values.frame import Failure, Frame, Gap, Item
 from streamdeq.video import (
     JsonLinesSink,
     LabelMap,
@@ -43,7 +43,7 @@ class Recorder(Sink[Entry]):
     """Everything a run leaves behind in one folder, named after the source.
 
     Attributes:
-        watcher: is shown every frame, where there is one.
+        observer: is shown every frame, where there is one.
 
     Raises:
         StreamdeqError: the folder or a file in it cannot be written, before any work is done.
@@ -56,7 +56,7 @@ class Recorder(Sink[Entry]):
             if kind not in task.writes:
                 what = task.spec.task
                 raise StreamdeqError(f"{what} has no {kind} to write; it has: {', '.join(task.writes)}")
-        self.watcher: Watcher | None = None
+        self.observer: Observer | None = None
         self._task = task
         self._summary = summary
         self._files = ExitStack()
@@ -92,8 +92,8 @@ class Recorder(Sink[Entry]):
         drawing = Drawing(lambda: self._picture(frame.image, item))
         picture = drawing.picture() if self._video else None
         drawn = perf_counter()
-        if self.watcher:
-            self.watcher.see(drawing, item.result.status)
+        if self.observer:
+            self.observer.see(drawing, item.result.status)
         if self._video and picture is not None:
             self._video.write(replace(frame, image=picture))
         if self._labels:

@@ -11,15 +11,15 @@ from typing import Any
 from streamdeq.api import Model
 from streamdeq.data.labelboxes import label_boxes
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Frame, Item
 from streamdeq.running.naming import check_not_source, output_name
+from streamdeq.running.observer import Observer
 from streamdeq.running.recorder import Entry, Recorder
 from streamdeq.running.summary import Summary
-from streamdeq.running.watching import Watcher
 from streamdeq.streaming.locate import Locator, Shared
 from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.streaming.stream import Stream
 from streamdeq.tasks import Choice
+from streamdeq.values.frame import Frame, Item
 from streamdeq.video import LivePolicy, Source, ThreadedSink, open_source, prefetch
 
 #: Frames decoded ahead, and frames waiting to be drawn and written: enough to even out, few enough to stay small.
@@ -59,7 +59,7 @@ class Run:
     the solve, which uses all cores, hardly waits. Memory does not grow with the length of the video.
     """
 
-    def __init__(self, model: Model, spec: Any, options: RunOptions, watcher: Watcher | None = None) -> None:
+    def __init__(self, model: Model, spec: Any, options: RunOptions, observer: Observer | None = None) -> None:
         self.summary = Summary()
         self.paths: dict[str, Path] = {}
         source = open_source(spec, live=options.live)
@@ -67,7 +67,7 @@ class Run:
         self._spec = spec
         self._model = model
         self._options = options
-        self._watcher = watcher
+        self._observer = observer
         self._stopping = False
         self._closing = Thread(target=self.source.close, name="stop", daemon=True)
 
@@ -126,10 +126,10 @@ class Run:
         choice = Choice() if self._model.task.joins else self._options.choice  # of the boxes, there
         choose, choose_scratch = (self._model.task.chooser(choice) for _ in range(2))
         for item in self._items():
-            if self._watcher:
-                wish = self._watcher.wish()
-                stream.retune(wish.iterations, wish.start)
-                scratch.retune(wish.iterations)
+            if self._observer:
+                controls = self._observer.controls()
+                stream.retune(controls.iterations, controls.start)
+                scratch.retune(controls.iterations)
             result = stream.take(item)
             compared = scratch.take(item) if self._options.compare else None
             result = None if result is None else choose(result)
@@ -159,6 +159,6 @@ class Run:
         if "video" in write:
             check_not_source(folder / f"{name}.mp4", self._spec)
         recorder = Recorder(self._model.task, folder, name, write, self.source.info, self.summary)
-        recorder.watcher = self._watcher
+        recorder.observer = self._observer
         self.paths = recorder.paths
         return ThreadedSink(recorder, AHEAD)

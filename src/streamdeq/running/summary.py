@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from streamdeq.streaming.status import Status
+from streamdeq.values.status import Status
 
 #: The stages of a frame, in order; `locate` where boxes say where to look. `draw` and `encode` run beside the others,
 #: on a thread of their own.

@@ -3,7 +3,7 @@
 What it is built on (FastAPI, uvicorn: the extra `serve`) is imported when it is used.
 """
 
-from streamdeq.serving.board import Board
+from streamdeq.serving.monitor import RunMonitor
 from streamdeq.serving.viewer import Viewer
 
-__all__ = ["Board", "Viewer"]
+__all__ = ["RunMonitor", "Viewer"]

@@ -1,4 +1,4 @@
-"""The page's HTTP: itself, the picture as MJPEG, the figures as JSON, the controls. Knows a board and no run.
+"""The page's HTTP: itself, the picture as MJPEG, the figures as JSON, the controls. Knows a monitor and no run.
 
 Made for the machine it runs on: a request that names another host is refused (a foreign site whose name was made to
 point here would otherwise be let in), other sites may neither read nor embed anything, and only JSON changes a thing,
@@ -11,8 +11,8 @@ from importlib import resources
 from typing import Any
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.serving.board import Board
-from streamdeq.serving.wishes import read_wish
+from streamdeq.serving.controls import read_controls
+from streamdeq.serving.monitor import RunMonitor
 
 HOSTS = ("127.0.0.1", "localhost")
 BOUNDARY = b"frame"
@@ -31,8 +31,8 @@ HEADERS = {
 }
 
 
-def build_app(board: Board) -> Any:
-    """The ASGI application of a board."""
+def build_app(monitor: RunMonitor) -> Any:
+    """The ASGI application of a monitor."""
     from fastapi import FastAPI, Request, Response
     from fastapi.middleware.trustedhost import TrustedHostMiddleware
     from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
@@ -51,14 +51,14 @@ def build_app(board: Board) -> Any:
     @app.get("/picture")
     async def picture() -> Response:
         kind = f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}"
-        return StreamingResponse(pictures(board), headers=HEADERS, media_type=kind)
+        return StreamingResponse(pictures(monitor), headers=HEADERS, media_type=kind)
 
     @app.get("/status")
     async def status(request: Request) -> Response:
         since = request.query_params.get("since", "0")
         if not (since.isascii() and since.isdecimal() and len(since) < 16):
             return refuse("since: expected the number of a frame")
-        return JSONResponse(board.report(int(since)), headers=HEADERS)
+        return JSONResponse(monitor.report(int(since)), headers=HEADERS)
 
     @app.post("/controls")
     async def controls(request: Request) -> Response:
@@ -70,16 +70,16 @@ def build_app(board: Board) -> Any:
             if len(body) > BODY_BYTES:
                 return refuse(f"expected at most {BODY_BYTES} bytes")
         try:
-            wish = read_wish(body, board.most)
+            controls = read_controls(body, monitor.most)
         except StreamdeqError as error:
             return refuse(str(error))
-        board.ask(wish)
-        return JSONResponse({"iterations": wish.iterations, "start": wish.start}, headers=HEADERS)
+        monitor.ask(controls)
+        return JSONResponse({"iterations": controls.iterations, "start": controls.start}, headers=HEADERS)
 
     return app
 
 
-async def pictures(board: Board, period_s: float = PERIOD_S) -> AsyncIterator[bytes]:
+async def pictures(monitor: RunMonitor, period_s: float = PERIOD_S) -> AsyncIterator[bytes]:
     """The parts of a motion JPEG: the newest picture whenever the reader has taken the last one, until the end.
 
     A slow reader therefore misses pictures and holds nobody up; what waits for it is one picture.
@@ -87,10 +87,10 @@ async def pictures(board: Board, period_s: float = PERIOD_S) -> AsyncIterator[by
     # A browser shows a part when the boundary behind it arrives: so each is sent with the part it closes.
     yield b"--" + BOUNDARY + b"\r\n"
     sent = 0
-    while not (board.finished and board.newest == sent):
-        if board.newest != sent:
+    while not (monitor.finished and monitor.newest == sent):
+        if monitor.newest != sent:
             # On a thread: drawing and encoding take milliseconds, in which others may be answered.
-            sent, data = await asyncio.to_thread(board.picture)
+            sent, data = await asyncio.to_thread(monitor.picture)
             yield part(data)
         await asyncio.sleep(period_s)
 

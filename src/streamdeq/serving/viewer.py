@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.serving.app import HOSTS, build_app
-from streamdeq.serving.board import Board
+from streamdeq.serving.monitor import RunMonitor
 
 #: A page that has asked within this time is told of the end; it is waited for so long at the most.
 WATCHED_S = 1.5
@@ -21,7 +21,7 @@ GRACE_S = 0.5
 
 
 class Viewer:
-    """Serves a `board` while the context lasts, bound to 127.0.0.1 only.
+    """Serves a `monitor` while the context lasts, bound to 127.0.0.1 only.
 
     Args:
         port: 0 takes any free one; `url` says which.
@@ -32,11 +32,11 @@ class Viewer:
 
     def __init__(self, port: int = 0) -> None:
         uvicorn = _uvicorn()
-        self.board = Board()
+        self.monitor = RunMonitor()
         self._socket = _listen(port)
         self.url = f"http://{HOSTS[0]}:{self._socket.getsockname()[1]}/"
         # No logging set-up of its own, no websockets: whatever goes wrong comes as Python's own last resort, on stderr.
-        config = uvicorn.Config(build_app(self.board), log_config=None, access_log=False, lifespan="off", ws="none")
+        config = uvicorn.Config(build_app(self.monitor), log_config=None, access_log=False, lifespan="off", ws="none")
         self._server = uvicorn.Server(config)
         self._loop: asyncio.AbstractEventLoop | None = None
         # A daemon: nothing a page does may keep the program from ending.
@@ -49,9 +49,9 @@ class Viewer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.board.finish()
-        if self.board.watched(WATCHED_S):
-            self.board.told.wait(TOLD_S)
+        self.monitor.finish()
+        if self.monitor.watched(WATCHED_S):
+            self.monitor.told.wait(TOLD_S)
         self._server.should_exit = True
         self._thread.join(GRACE_S)
         if self._thread.is_alive() and self._loop is not None:

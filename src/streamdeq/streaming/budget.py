@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.streaming.status import Stop
+from streamdeq.values.status import Stop
 
 #: What a budget remembers between frames.
 Value = tuple[float, ...]

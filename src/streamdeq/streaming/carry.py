@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from streamdeq.latent import Latent
-from streamdeq.streaming.geometry import Geometry
+from streamdeq.values.geometry import Geometry
 
 #: A latent, the geometry it belongs to and that of the next frame → the latent to begin that frame with.
 Carry = Callable[[Latent, Geometry, Geometry], Latent]

@@ -17,7 +17,7 @@ import numpy as np
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
-from streamdeq.streaming.status import Start
+from streamdeq.values.status import Start
 
 
 @dataclass(frozen=True)

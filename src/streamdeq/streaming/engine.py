@@ -17,15 +17,15 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Frame
 from streamdeq.latent import Latent
 from streamdeq.models.cells import Injection
 from streamdeq.solvers import Solver
 from streamdeq.solvers import Status as SolverStatus
 from streamdeq.streaming.carry import MOVED, Carry
-from streamdeq.streaming.geometry import HW, Geometry, Window
 from streamdeq.streaming.rows import Pool, Slots
-from streamdeq.streaming.status import Start, Status
+from streamdeq.values.frame import Frame
+from streamdeq.values.geometry import HW, Geometry, Window
+from streamdeq.values.status import Start, Status
 
 
 class ModelFunctions(Protocol):

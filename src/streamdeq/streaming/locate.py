@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Frame
 from streamdeq.streaming.regions import Located
+from streamdeq.values.frame import Frame
 
 NONE = Located(np.zeros((0, 4)))
 

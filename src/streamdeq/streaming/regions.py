@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from streamdeq.boxes import UNKNOWN, pairwise_iou
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Frame
 from streamdeq.streaming.engine import Row
-from streamdeq.streaming.geometry import HW, Window
-from streamdeq.streaming.status import Start, Status
+from streamdeq.values import UNKNOWN
+from streamdeq.values.boxes import pairwise_iou
+from streamdeq.values.frame import Frame
+from streamdeq.values.geometry import HW, Window
+from streamdeq.values.status import Start, Status
 
 
 class Located(NamedTuple):

@@ -6,7 +6,6 @@ from time import perf_counter
 from typing import Any
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Frame
 from streamdeq.models.architecture import Architecture
 from streamdeq.streaming.budget import Budget, Value
 from streamdeq.streaming.cut import CutPolicy
@@ -14,6 +13,7 @@ from streamdeq.streaming.engine import Engine, Row
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.regions import Regions, together
 from streamdeq.streaming.statefile import SavedState, write_state
+from streamdeq.values.frame import Frame
 
 
 @dataclass(eq=False)

@@ -20,11 +20,11 @@ from streamdeq.models.architecture import Architecture
 from streamdeq.solvers import SolverState
 from streamdeq.streaming.budget import Value
 from streamdeq.streaming.engine import Row
-from streamdeq.streaming.geometry import Geometry, Window
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.regions import Followed, Track
 from streamdeq.streaming.rows import Slots
-from streamdeq.streaming.status import Start, Status, Stop
+from streamdeq.values.geometry import Geometry, Window
+from streamdeq.values.status import Start, Status, Stop
 
 FORMAT = "streamdeq-state-2"
 SIZES = ("frame_hw", "content_hw", "canvas_hw")

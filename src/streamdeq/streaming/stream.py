@@ -12,14 +12,14 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Failure, Frame, Gap, Item
 from streamdeq.streaming.budget import Progress
 from streamdeq.streaming.cut import Evidence
 from streamdeq.streaming.engine import status_of
 from streamdeq.streaming.options import CONVERGED, StartFrom
 from streamdeq.streaming.regions import together
 from streamdeq.streaming.state import StreamState
-from streamdeq.streaming.status import Start, Status, Stop
+from streamdeq.values.frame import Failure, Frame, Gap, Item
+from streamdeq.values.status import Start, Status, Stop
 
 #: Called with the answer after every step of a frame.
 OnUpdate = Callable[[Any], None]

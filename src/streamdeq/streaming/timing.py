@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.streaming.budget import Budget, Progress, Value, at_least_one
-from streamdeq.streaming.status import Stop
+from streamdeq.values.status import Stop
 
 #: Weight of a new measurement in a running mean and deviation (as for round-trip times, RFC 6298).
 GAIN_MEAN = 1 / 8

@@ -11,8 +11,8 @@ from torch import nn
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.spec import ModelSpec
 from streamdeq.registry import Registry
-from streamdeq.streaming.geometry import Geometry
-from streamdeq.streaming.status import Status
+from streamdeq.values.geometry import Geometry
+from streamdeq.values.status import Status
 
 
 @dataclass(frozen=True, kw_only=True)

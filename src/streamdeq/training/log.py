@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 
-import streamdeq
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path
+from streamdeq.version import __version__
 
 NAME = "log.jsonl"
 
@@ -89,7 +89,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 def surroundings(device: torch.device) -> dict[str, Any]:
     """What the run runs on: versions, hardware, threads, commit (None outside a clone), UTC time."""
     return {
-        "streamdeq": streamdeq.__version__,
+        "streamdeq": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "machine": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),

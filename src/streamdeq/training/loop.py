@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from streamdeq import __version__
 from streamdeq.data.base import Dataset
 from streamdeq.models import zoo
 from streamdeq.models.checkpoint import read_weights, save_weights
@@ -36,6 +35,7 @@ from streamdeq.training.recipe import Recipe
 from streamdeq.training.validate import single_frame
 from streamdeq.training.work import Batch, Work, initial_network, normalised, spec_of, with_before
 from streamdeq.training.works import WORKS
+from streamdeq.version import __version__
 
 WEIGHTS = "model.safetensors"
 #: How many parts the untrained network's loss is the mean of: of some tasks a batch costs twice what another does.

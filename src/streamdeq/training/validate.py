@@ -17,9 +17,9 @@ from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.functions import Functions
 from streamdeq.runtime.precision import pick_dtype
 from streamdeq.solvers import Evaluations, make_solver, resume
-from streamdeq.streaming.geometry import Geometry
-from streamdeq.streaming.status import Start, Status
 from streamdeq.tasks import build_task
+from streamdeq.values.geometry import Geometry
+from streamdeq.values.status import Start, Status
 
 COUNTS = (1, 2, 4, 8, 14, 20)
 

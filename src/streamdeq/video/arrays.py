@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sized
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Failure, Frame
+from streamdeq.values.frame import Failure, Frame
 from streamdeq.video.source import Source, SourceInfo, frame_step, timed
 
 

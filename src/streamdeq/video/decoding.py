@@ -19,7 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from streamdeq.frame import Failure, Frame
+from streamdeq.values.frame import Failure, Frame
 from streamdeq.video.pixels import upright_rgb
 from streamdeq.video.source import FALLBACK_FPS
 

@@ -17,7 +17,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Failure, Frame
+from streamdeq.values.frame import Failure, Frame
 from streamdeq.video.decoding import Clock, Decoder
 from streamdeq.video.source import FALLBACK_FPS, Source, SourceInfo, timed
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Failure, Frame
+from streamdeq.values.frame import Failure, Frame
 from streamdeq.video.source import Source, SourceInfo, frame_step, timed
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pnm", ".avif"})

@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Iterator
 
-from streamdeq.frame import Item
+from streamdeq.values.frame import Item
 from streamdeq.video.source import Source
 
 # How long a stopped thread may go unnoticed; a running one never waits for this.

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Failure, Frame, Item
+from streamdeq.values.frame import Failure, Frame, Item
 
 # For what has neither a clock nor a rate.
 FALLBACK_FPS = 25.0

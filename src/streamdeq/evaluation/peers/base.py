@@ -20,9 +20,9 @@ from torchvision.transforms.v2 import functional as tv
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.spec import ModelSpec
 from streamdeq.registry import Registry
-from streamdeq.streaming.geometry import Geometry
-from streamdeq.streaming.status import Start, Status
 from streamdeq.tasks import Result, Task, build_task
+from streamdeq.values.geometry import Geometry
+from streamdeq.values.status import Start, Status
 
 
 @dataclass(frozen=True)

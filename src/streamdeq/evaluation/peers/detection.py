@@ -18,12 +18,12 @@ from torchvision.ops import MultiScaleRoIAlign
 
 from streamdeq.evaluation.peers.base import PEERS, Kind, Peer
 from streamdeq.models.spec import ModelSpec
-from streamdeq.streaming.geometry import HW, Geometry
-from streamdeq.streaming.status import Status
 from streamdeq.tasks import Result
 from streamdeq.tasks.detection import DetectorSettings
 from streamdeq.tasks.detection.head import Found, Target, as_torchvision
 from streamdeq.tasks.detection.regions import POOLED, Predictor, Proposer, level_strides, precise
+from streamdeq.values.geometry import HW, Geometry
+from streamdeq.values.status import Status
 
 #: Levels of its pyramid: the last two of the backbone, and one of every other cell of the coarser.
 LEVELS = 3

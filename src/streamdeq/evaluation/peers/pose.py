@@ -10,11 +10,11 @@ from torchvision.models import mobilenet_v3_small
 from streamdeq.evaluation.peers.base import PEERS, Kind, Peer
 from streamdeq.latent import Latent
 from streamdeq.models.spec import ModelSpec
-from streamdeq.streaming.geometry import Geometry
-from streamdeq.streaming.status import Status
 from streamdeq.tasks import Result
 from streamdeq.tasks.pose import PoseSettings
 from streamdeq.tasks.pose.head import Joints, SimpleHead
+from streamdeq.values.geometry import Geometry
+from streamdeq.values.status import Status
 
 #: Of the deconvolutions, as published.
 WIDTH = 256

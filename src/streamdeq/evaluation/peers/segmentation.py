@@ -7,9 +7,9 @@ from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 from streamdeq.data.base import IGNORE_INDEX
 from streamdeq.evaluation.peers.base import PEERS, Kind, Peer
 from streamdeq.models.spec import ModelSpec
-from streamdeq.streaming.geometry import Geometry
-from streamdeq.streaming.status import Status
 from streamdeq.tasks import Result
+from streamdeq.values.geometry import Geometry
+from streamdeq.values.status import Status
 
 
 class SegmentationPeer(Peer):

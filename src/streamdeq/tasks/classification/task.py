@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from streamdeq.streaming.geometry import Geometry
-from streamdeq.streaming.status import Status
 from streamdeq.tasks.base import TASKS, Choice, Task, nothing_to_choose
 from streamdeq.tasks.classification.draw import caption
 from streamdeq.tasks.classification.head import ClassificationHead, Widths
 from streamdeq.tasks.classification.metric import Accuracy
 from streamdeq.tasks.classification.result import Classification
+from streamdeq.values.geometry import Geometry
+from streamdeq.values.status import Status
 
 
 @TASKS.register("classification")

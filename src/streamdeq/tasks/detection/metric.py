@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from streamdeq.boxes import Boxes
 from streamdeq.errors import StreamdeqError
 from streamdeq.tasks.detection.result import Detections
+from streamdeq.values.boxes import Boxes
 
 #: By motion IoU, the mean IoU of an object with itself in the 10 frames before and after (Zhu et al., Flow-Guided
 #: Feature Aggregation, 2017): above 0.9, 0.7 to 0.9, below 0.7.

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from streamdeq.boxes import UNKNOWN, pairwise_iou
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.spec import RGB
 from streamdeq.registry import unknown
 from streamdeq.tasks.base import Result
 from streamdeq.tasks.drawing import supervision
+from streamdeq.values import UNKNOWN
+from streamdeq.values.boxes import pairwise_iou
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -8,8 +8,6 @@ import torch
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
-from streamdeq.streaming.geometry import Geometry
-from streamdeq.streaming.status import Status
 from streamdeq.tasks.base import TASKS, Choice, Task
 from streamdeq.tasks.detection.draw import boxes_and_labels
 from streamdeq.tasks.detection.head import DetectionHead, Maps
@@ -17,6 +15,8 @@ from streamdeq.tasks.detection.metric import MeanAveragePrecision
 from streamdeq.tasks.detection.result import Detections
 from streamdeq.tasks.detection.settings import DetectorSettings
 from streamdeq.tasks.detection.tracker import Tracker
+from streamdeq.values.geometry import Geometry
+from streamdeq.values.status import Status
 
 #: The least score a user is shown, where they name none. (The metric gets all from `DetectorSettings.least_score` on.)
 SHOWN = 0.5

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from streamdeq.boxes import UNKNOWN
 from streamdeq.errors import StreamdeqError
 from streamdeq.tasks.detection.result import Detections
 from streamdeq.tasks.drawing import supervision
+from streamdeq.values import UNKNOWN
 
 
 class Tracker:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.keypoints import UNKNOWN, Keypoints
 from streamdeq.tasks.pose.result import Poses
+from streamdeq.values import UNKNOWN
+from streamdeq.values.keypoints import Keypoints
 
 FRACTIONS = (0.05, 0.1, 0.2)
 #: Figures of one kind of point begin so.

@@ -8,9 +8,9 @@ import numpy as np
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
-from streamdeq.streaming.status import Status
 from streamdeq.tasks.base import Result
 from streamdeq.tasks.drawing import supervision
+from streamdeq.values.status import Status
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

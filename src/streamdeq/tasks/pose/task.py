@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from streamdeq.streaming.geometry import Geometry
-from streamdeq.streaming.status import Status
 from streamdeq.tasks.base import TASKS, Choice, Task, nothing_to_choose
 from streamdeq.tasks.pose.draw import skeletons
 from streamdeq.tasks.pose.head import DESIGNS, FusedHead, SimpleHead
@@ -16,6 +14,8 @@ from streamdeq.tasks.pose.heatmaps import DECODERS, peaks, to_canvas
 from streamdeq.tasks.pose.metric import PoseMetric
 from streamdeq.tasks.pose.result import Poses, joined
 from streamdeq.tasks.pose.settings import PoseSettings
+from streamdeq.values.geometry import Geometry
+from streamdeq.values.status import Status
 
 
 @TASKS.register("pose")

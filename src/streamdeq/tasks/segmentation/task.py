@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from streamdeq.streaming.geometry import Geometry
-from streamdeq.streaming.status import Status
 from streamdeq.tasks.base import TASKS, Choice, Task, nothing_to_choose
 from streamdeq.tasks.segmentation.draw import overlay
 from streamdeq.tasks.segmentation.head import SegmentationHead, resize
 from streamdeq.tasks.segmentation.metric import ConfusionMatrix
 from streamdeq.tasks.segmentation.result import Segmentation
+from streamdeq.values.geometry import Geometry
+from streamdeq.values.status import Status
 
 
 @TASKS.register("segmentation")

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from streamdeq.boxes import Boxes
 from streamdeq.data.base import Dataset
 from streamdeq.data.transforms import Augmentation, View
 from streamdeq.errors import StreamdeqError
@@ -14,6 +13,7 @@ from streamdeq.latent import Latent
 from streamdeq.tasks.detection.head import Target
 from streamdeq.training.recipe import Recipe
 from streamdeq.training.work import WORKS, Batch, draw_batch
+from streamdeq.values.boxes import Boxes
 
 #: An object of which a crop shows less than this share is not to be found in it.
 SHOWN = 0.3

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from streamdeq.frame import Failure, Frame, Gap
+from streamdeq.values.frame import Failure, Frame, Gap
 from streamdeq.video.live.address import Address
 from streamdeq.video.live.clock import LiveClock
 from streamdeq.video.live.inbox import Inbox, Still
@@ -23,7 +23,7 @@ from streamdeq.video.live.ring import Ring
 
 log = logging.getLogger("streamdeq.video.live")
 
-# How long a wish to stop may go unnoticed.
+# How long a request to stop may go unnoticed.
 POLL_S = 0.05
 # A process that was asked to end takes leave of the camera; a stuck one is killed.
 FAREWELL_S = 0.25

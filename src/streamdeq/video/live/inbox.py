@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from streamdeq.frame import Failure, Frame, Gap
+from streamdeq.values.frame import Failure, Frame, Gap
 from streamdeq.video.live.policy import LivePolicy
 from streamdeq.video.live.ring import Ring
 

@@ -24,7 +24,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Failure, Frame
+from streamdeq.values.frame import Failure, Frame
 from streamdeq.video.decoding import Clock, Decoder
 from streamdeq.video.files import HIGHEST_FPS, stamps, video_stream
 from streamdeq.video.live.messages import Broken, Channel, Ended, Job, Memory, NoRoom, Opened, Picture

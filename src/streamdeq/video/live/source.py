@@ -9,7 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Failure, Item
+from streamdeq.values.frame import Failure, Item
 from streamdeq.video.live.address import Address, parse_address
 from streamdeq.video.live.inbox import End, Entry, Inbox, Still
 from streamdeq.video.live.policy import LivePolicy

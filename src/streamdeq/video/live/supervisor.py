@@ -16,7 +16,7 @@ from streamdeq.video.live.policy import Backoff, LivePolicy
 
 log = logging.getLogger("streamdeq.video.live")
 
-# The thread looks for a wish to stop every 50 ms, grants a farewell of 0.25 s, then kills.
+# The thread looks for a request to stop every 50 ms, allows a grace period of 0.25 s, then kills.
 STOPPING_S = 0.9
 # A listener that ends sooner could not listen: the port is taken, or what came was of no use.
 LISTENED_S = 3.0

@@ -15,7 +15,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.frame import Frame
+from streamdeq.values.frame import Frame
 from streamdeq.video.sinks.base import PendingFile, Sink, unwritable
 from streamdeq.video.source import FALLBACK_FPS
 

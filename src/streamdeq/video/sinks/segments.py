@@ -16,7 +16,7 @@ from av.error import FFmpegError
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import ensure_folder
-from streamdeq.frame import Frame
+from streamdeq.values.frame import Frame
 from streamdeq.video.sinks.base import PendingFile, Sink, unwritable
 from streamdeq.video.sinks.mp4 import Encoder
 from streamdeq.video.source import FALLBACK_FPS

@@ -12,9 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import av
-from video.making_videos import picture
 
 from streamdeq.errors import StreamdeqError
+from support.making_videos import picture
 
 PATIENCE_S = 30.0
 TESTS = Path(__file__).resolve().parents[1]
@@ -36,7 +36,7 @@ class Publisher:
     def __init__(self, url, container, *, fps=50.0, first=0, count=None, sizes=None, options=None):
         sizes = sizes or {0: (64, 96)}
         job = [url, container, fps, first, count, sorted(sizes.items()), options or {}]
-        command = [sys.executable, "-m", "video.publishing", json.dumps(job)]
+        command = [sys.executable, "-m", "support.publishing", json.dumps(job)]
         self.process = subprocess.Popen(command, cwd=TESTS, stdin=subprocess.PIPE)
 
     def kill(self):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from streamdeq.streaming.status import Status
+from streamdeq.values.status import Status
 
 
 class Drawing:
@@ -27,20 +27,20 @@ class Drawing:
 
 
 @dataclass(frozen=True)
-class Wish:
+class Controls:
     """What is asked of the frames to come; None leaves a thing as it is."""
 
     iterations: int | None = None
     start: str | None = None
 
 
-class Watcher(Protocol):
+class Observer(Protocol):
     """Whoever looks on. Both are called for every frame, so neither may take time."""
 
     def see(self, drawing: Drawing, status: Status) -> None:
         """A frame is through. On the thread that records, in order."""
         ...
 
-    def wish(self) -> Wish:
+    def controls(self) -> Controls:
         """What to change before the next frame; asked once per frame, on the thread that solves."""
         ...

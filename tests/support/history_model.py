@@ -4,18 +4,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from small_models import Answer
 from torch import Tensor
 
 from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec
+from support.small_models import Answer
 
 POISON = 99
-SPEC = ModelSpec("historian", "reading", Architecture((8,), groups=2), ("a", "b"), ((0, 0, 0), (1, 1, 1)), size=4)
+SPEC = ModelSpec("history_model", "reading", Architecture((8,), groups=2), ("a", "b"), ((0, 0, 0), (1, 1, 1)), size=4)
 
 
-class Historian:
+class HistoryModel:
     """f(z) = 10·z + number of the frame: from zeros, the digits of z are the frames of all its applications."""
 
     def inject(self, pictures: Tensor, canvas_hw: tuple[int, int]) -> tuple[Tensor, ...]:
@@ -33,7 +33,7 @@ class Historian:
 
 
 @dataclass
-class Minutes:
+class HistoryMetric:
     """A metric that writes down (target, digits of the answer)."""
 
     name: str = "seen"
@@ -42,7 +42,7 @@ class Minutes:
     def update(self, result: Answer, target: Any) -> None:
         self.seen.append((target, f"{int(result.z.maps[0])}"))
 
-    def merge(self, other: "Minutes") -> None:
+    def merge(self, other: "HistoryMetric") -> None:
         self.seen += other.seen
 
     def compute(self) -> dict[str, float]:

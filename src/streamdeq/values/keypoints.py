@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-#: The number of an instance of which nobody says which it is.
-UNKNOWN = -1
+from streamdeq.values import UNKNOWN
 
 
 @dataclass(frozen=True, eq=False)

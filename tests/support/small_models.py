@@ -9,16 +9,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from streamdeq.api import Model
-from streamdeq.frame import Frame
 from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.functions import Functions
 from streamdeq.solvers import Solver
 from streamdeq.streaming.engine import Engine
-from streamdeq.streaming.geometry import Geometry
-from streamdeq.streaming.status import Status
 from streamdeq.tasks import build_network
+from streamdeq.values.frame import Frame
+from streamdeq.values.geometry import Geometry
+from streamdeq.values.status import Status
 
 STRIDE = 8
 

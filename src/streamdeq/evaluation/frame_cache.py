@@ -9,12 +9,12 @@ import numpy as np
 from streamdeq.data.base import Clip
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.plan import Sample
-from streamdeq.frame import Frame
+from streamdeq.values.frame import Frame
 
 LIMIT_BYTES = 1 << 30
 
 
-class Footage:
+class FrameCache:
     """Frames of clips by number. What was not asked for longest is thrown out: streams pass through once, in order.
 
     Frames and targets are handed out as they are held: do not write into them.

@@ -1,12 +1,12 @@
 """A pose model small enough for a test, and a film for it."""
 
 import torch
-from small_models import frames
 
 from streamdeq.api import Model
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec
 from streamdeq.tasks import build_network
+from support.small_models import frames
 
 NAMES = ("head", "hand", "foot")
 FILM = [frame.image for frame in frames(6, hw=(96, 128))]

@@ -1,4 +1,4 @@
-"""Where a run and the pages that watch it meet: the last frames' figures, the newest picture, what is wished for.
+"""Where a run and the pages that watch it meet: the last frames' figures, the newest picture, what is asked for.
 
 Thread-safe, and bounded whatever the pages do. Knows no HTTP.
 """
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from streamdeq.running.watching import Drawing, Wish
+from streamdeq.running.observer import Controls, Drawing
 from streamdeq.serving.jpeg import jpeg
 from streamdeq.streaming.options import StartFrom
-from streamdeq.streaming.status import Start, Status
+from streamdeq.values.status import Start, Status
 
 #: Frames a curve goes back.
 HISTORY = 300
@@ -32,8 +32,8 @@ class Shown:
     drawing: Drawing | None = None
 
 
-class Board:
-    """A `Watcher` on one side; on the other what a page asks for.
+class RunMonitor:
+    """A `Observer` on one side; on the other what a page asks for.
 
     Attributes:
         told: set once a page has heard that the run has finished.
@@ -49,10 +49,10 @@ class Board:
         self._points: deque[tuple[int, int, float | None, bool]] = deque(maxlen=HISTORY)
         self._times: deque[float] = deque(maxlen=HISTORY)
         self._title = ""
-        self._settings = Wish()
+        self._settings = Controls()
         self._most = MOST
         self._capped = False
-        self._wish = Wish()
+        self._controls = Controls()
         self._asked: float | None = None
         self._finished: float | None = None
 
@@ -62,7 +62,7 @@ class Board:
         """What the run is called and how it starts out; `capped`: a budget decides, iterations is its cap."""
         with self._lock:
             self._title, self._capped = title, capped
-            self._settings = Wish(iterations, StartFrom.ZEROS if start == StartFrom.ZEROS else StartFrom.PREVIOUS)
+            self._settings = Controls(iterations, StartFrom.ZEROS if start == StartFrom.ZEROS else StartFrom.PREVIOUS)
             self._most = max(MOST, iterations)
 
     def see(self, drawing: Drawing, status: Status) -> None:
@@ -72,10 +72,10 @@ class Board:
             self._points.append((self._shown.number, status.iterations, residual, status.start is Start.COLD))
             self._times.append(self._clock())
 
-    def wish(self) -> Wish:
+    def controls(self) -> Controls:
         with self._lock:
-            wish, self._wish = self._wish, Wish()
-        return wish
+            controls, self._controls = self._controls, Controls()
+        return controls
 
     def finish(self) -> None:
         """No frame will come any more."""
@@ -86,7 +86,7 @@ class Board:
 
     @property
     def most(self) -> int:
-        """The largest number of iterations that may be wished for."""
+        """The largest number of iterations that may be asked for."""
         return self._most
 
     @property
@@ -98,11 +98,11 @@ class Board:
         """The number of the newest frame; 0 before the first."""
         return self._shown.number
 
-    def ask(self, wish: Wish) -> None:
-        """Wish for something before the next frame; what is left open stays as it was wished for before."""
+    def ask(self, controls: Controls) -> None:
+        """Ask for something before the next frame; what is left open stays as it was asked for before."""
         with self._lock:
-            self._wish = _over(wish, self._wish)
-            self._settings = _over(wish, self._settings)
+            self._controls = _over(controls, self._controls)
+            self._settings = _over(controls, self._settings)
 
     def watched(self, within_s: float) -> bool:
         """Whether a page has asked of late."""
@@ -146,8 +146,8 @@ class Board:
         return (len(recent) - 1) / (now - recent[0]) if len(recent) > 1 and now > recent[0] else 0.0
 
 
-def _over(wish: Wish, below: Wish) -> Wish:
-    return Wish(
-        below.iterations if wish.iterations is None else wish.iterations,
-        below.start if wish.start is None else wish.start,
+def _over(controls: Controls, below: Controls) -> Controls:
+    return Controls(
+        below.iterations if controls.iterations is None else controls.iterations,
+        below.start if controls.start is None else controls.start,
     )

@@ -1,4 +1,4 @@
-"""Where run and page meet: figures kept, wishes handed over, pictures drawn for who looks."""
+"""Where run and page meet: figures kept, requests handed over, pictures drawn for who looks."""
 
 import threading
 from io import BytesIO
@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.running import Drawing, Wish
-from streamdeq.serving.board import HISTORY, Board
+from streamdeq.running import Controls, Drawing
+from streamdeq.serving.controls import read_controls
 from streamdeq.serving.jpeg import jpeg
-from streamdeq.serving.wishes import read_wish
-from streamdeq.streaming.status import Start, Status
+from streamdeq.serving.monitor import HISTORY, RunMonitor
+from streamdeq.values.status import Start, Status
 
 
 class Clock:
@@ -43,90 +43,90 @@ def opened(data: bytes) -> Image.Image:
 
 
 def test_a_report_holds_what_is_newer_than_the_page_knows():
-    board = Board()
-    board.begin("street.mp4", 2, "previous")
+    monitor = RunMonitor()
+    monitor.begin("street.mp4", 2, "previous")
     for index in range(5):
-        board.see(Drawing(Pen()), status(index, start=Start.COLD if index == 0 else Start.WARM))
-    assert board.report()["points"][0] == (1, 2, 0.25, True)
-    assert [number for number, *_ in board.report(since=3)["points"]] == [4, 5]
-    assert board.report(since=5)["points"] == []
-    assert board.report()["frames"] == 5
+        monitor.see(Drawing(Pen()), status(index, start=Start.COLD if index == 0 else Start.WARM))
+    assert monitor.report()["points"][0] == (1, 2, 0.25, True)
+    assert [number for number, *_ in monitor.report(since=3)["points"]] == [4, 5]
+    assert monitor.report(since=5)["points"] == []
+    assert monitor.report()["frames"] == 5
 
 
 def test_a_residual_that_is_no_number_is_sent_as_none():
-    board = Board()
-    board.see(Drawing(Pen()), status(0, residual=float("nan")))
-    assert board.report()["points"] == [(1, 2, None, False)]
+    monitor = RunMonitor()
+    monitor.see(Drawing(Pen()), status(0, residual=float("nan")))
+    assert monitor.report()["points"] == [(1, 2, None, False)]
 
 
 def test_history_is_bounded_however_long_the_run():
-    board = Board()
+    monitor = RunMonitor()
     for index in range(3 * HISTORY):
-        board.see(Drawing(Pen()), status(index))
-    points = board.report()["points"]
+        monitor.see(Drawing(Pen()), status(index))
+    points = monitor.report()["points"]
     assert (len(points), points[0][0], points[-1][0]) == (HISTORY, 2 * HISTORY + 1, 3 * HISTORY)
 
 
 def test_frames_per_second_are_those_of_the_last_seconds_and_fall_when_frames_stay_away():
     clock = Clock()
-    board = Board(clock)
-    assert board.report()["fps"] == 0
+    monitor = RunMonitor(clock)
+    assert monitor.report()["fps"] == 0
     for index in range(50):
         clock.now = 100 + index / 10
-        board.see(Drawing(Pen()), status(index))
-    assert board.report()["fps"] == pytest.approx(10, abs=0.01)
+        monitor.see(Drawing(Pen()), status(index))
+    assert monitor.report()["fps"] == pytest.approx(10, abs=0.01)
     clock.now += 1
-    assert 4 < board.report()["fps"] < 8
+    assert 4 < monitor.report()["fps"] < 8
     clock.now += 10
-    assert board.report()["fps"] == 0
+    assert monitor.report()["fps"] == 0
 
 
 def test_frames_slower_than_the_window_have_a_rate_too():
     clock = Clock()
-    board = Board(clock)
+    monitor = RunMonitor(clock)
     for index in range(3):
         clock.now = 100 + 5 * index
-        board.see(Drawing(Pen()), status(index))
-    assert board.report()["fps"] == pytest.approx(0.2)
+        monitor.see(Drawing(Pen()), status(index))
+    assert monitor.report()["fps"] == pytest.approx(0.2)
 
 
-def test_wishes_between_two_frames_become_one_and_are_handed_over_once():
-    board = Board()
-    board.begin("street.mp4", 2, "previous")
-    board.ask(Wish(iterations=3))
-    board.ask(Wish(start="zeros"))
-    board.ask(Wish(iterations=7))
-    assert board.wish() == Wish(7, "zeros")
-    assert board.wish() == Wish()
-    report = board.report()
+def test_requests_between_two_frames_become_one_and_are_handed_over_once():
+    monitor = RunMonitor()
+    monitor.begin("street.mp4", 2, "previous")
+    monitor.ask(Controls(iterations=3))
+    monitor.ask(Controls(start="zeros"))
+    monitor.ask(Controls(iterations=7))
+    assert monitor.controls() == Controls(7, "zeros")
+    assert monitor.controls() == Controls()
+    report = monitor.report()
     assert (report["iterations"], report["start"]) == (7, "zeros")
 
 
 @pytest.mark.parametrize(("given", "shown"), [("previous", "previous"), ("reference", "previous"), ("zeros", "zeros")])
 def test_the_page_starts_out_as_the_run_does(given: str, shown: str):
-    board = Board()
-    board.begin("street.mp4", 30, given, capped=True)
-    report = board.report()
+    monitor = RunMonitor()
+    monitor.begin("street.mp4", 30, given, capped=True)
+    report = monitor.report()
     assert (report["iterations"], report["start"], report["most"], report["capped"]) == (30, shown, 30, True)
 
 
 def test_nothing_is_drawn_until_somebody_looks_and_then_once_for_all():
-    board = Board()
+    monitor = RunMonitor()
     pens = [Pen(), Pen((30, 200, 30))]
     for index, pen in enumerate(pens):
-        board.see(Drawing(pen), status(index))
-    looking = [threading.Thread(target=board.picture) for _ in range(4)]
+        monitor.see(Drawing(pen), status(index))
+    looking = [threading.Thread(target=monitor.picture) for _ in range(4)]
     for thread in looking:
         thread.start()
     for thread in looking:
         thread.join()
-    number, data = board.picture()
+    number, data = monitor.picture()
     assert (number, [pen.drawn for pen in pens]) == (2, [0, 1])
     assert np.abs(np.asarray(opened(data)).astype(int) - (30, 200, 30)).max() < 6
 
 
 def test_before_the_first_frame_there_is_no_picture():
-    assert Board().picture() == (0, b"")
+    assert RunMonitor().picture() == (0, b"")
 
 
 def test_a_drawing_is_shared_with_whoever_asked_first():
@@ -143,15 +143,15 @@ def test_large_pictures_are_sent_smaller_in_the_same_proportion():
 
 
 @pytest.mark.parametrize(
-    ("body", "wish"),
+    ("body", "controls"),
     [
-        (b'{"iterations": 1}', Wish(1)),
-        (b'{"iterations": 20, "start": "zeros"}', Wish(20, "zeros")),
-        (b'{"start": "previous"}', Wish(None, "previous")),
+        (b'{"iterations": 1}', Controls(1)),
+        (b'{"iterations": 20, "start": "zeros"}', Controls(20, "zeros")),
+        (b'{"start": "previous"}', Controls(None, "previous")),
     ],
 )
-def test_wishes_are_read(body: bytes, wish: Wish):
-    assert read_wish(body, 20) == wish
+def test_requests_are_read(body: bytes, controls: Controls):
+    assert read_controls(body, 20) == controls
 
 
 @pytest.mark.parametrize(
@@ -173,8 +173,8 @@ def test_wishes_are_read(body: bytes, wish: Wish):
         (b'{"start": ["zeros"]}', "got"),
     ],
 )
-def test_what_is_no_wish_is_refused_in_one_line(body: bytes, said: str):
+def test_what_is_no_request_is_refused_in_one_line(body: bytes, said: str):
     with pytest.raises(StreamdeqError, match="expected") as caught:
-        read_wish(body, 20)
+        read_controls(body, 20)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from streamdeq.boxes import UNKNOWN, Boxes, pairwise_iou
+from streamdeq.values import UNKNOWN
+from streamdeq.values.boxes import Boxes, pairwise_iou
 
 
 def test_what_is_not_said_is_unknown():

@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.running.watching import Wish
+from streamdeq.running.observer import Controls
 from streamdeq.streaming.options import StartFrom
 
 STARTS = (StartFrom.PREVIOUS, StartFrom.ZEROS)
 
 
-def read_wish(body: bytes, most: int) -> Wish:
+def read_controls(body: bytes, most: int) -> Controls:
     """`{"iterations": 3, "start": "zeros"}`, either or both.
 
     Raises:
@@ -28,4 +28,4 @@ def read_wish(body: bytes, most: int) -> Wish:
         raise StreamdeqError(f"iterations: expected a whole number from 1 to {most}, got {json.dumps(iterations)}")
     if "start" in given and start not in STARTS:
         raise StreamdeqError(f"start: expected one of {', '.join(STARTS)}, got {json.dumps(start)}")
-    return Wish(iterations, start)
+    return Controls(iterations, start)

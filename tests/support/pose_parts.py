@@ -1,7 +1,6 @@
 """A pose recipe of seconds; a pose network and a detector with random weights but for what makes them answer."""
 
 import torch
-from pose_models import pose_model
 
 from streamdeq.api import Model
 from streamdeq.models.architecture import Architecture
@@ -11,6 +10,7 @@ from streamdeq.tasks import build_network
 from streamdeq.tasks.pose import PoseSettings
 from streamdeq.training.recipe import Augment, Optimizer, Recipe, Uniform
 from streamdeq.training.schedules import Cosine
+from support.pose_models import pose_model
 
 #: A pose recipe of seconds, at 32 pixels.
 TINY = Recipe(

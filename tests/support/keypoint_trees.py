@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from box_trees import picture
 from scipy.io import savemat
+
+from support.box_trees import picture
 
 SIZE_HW = (48, 64)
 

@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-#: The number of an object of which nobody says which it is.
-UNKNOWN = -1
+from streamdeq.values import UNKNOWN
 
 _ARRAYS = ("xyxy", "labels", "ignore", "instances", "motion")
 

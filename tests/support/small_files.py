@@ -1,15 +1,15 @@
-"""Model files and image folders small enough to make in a test; for films see `video.making_videos`."""
+"""Model files and image folders small enough to make in a test; for films see `making_videos`."""
 
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from small_models import tiny_spec
 
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.checkpoint import save_weights
 from streamdeq.tasks import build_network
+from support.small_models import tiny_spec
 
 
 def tiny_weights(path: Path, seed: int = 0) -> Path:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.streaming.geometry import Geometry, Window
+from streamdeq.values.geometry import Geometry, Window
 
 
 def test_the_shorter_side_is_the_working_size_and_the_canvas_a_multiple_of_the_stride():

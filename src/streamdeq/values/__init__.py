@@ -1,0 +1,7 @@
+"""Values that several packages share: frames, where they lie on a canvas, and what is labelled in them.
+
+They import numpy and nothing of the program but its errors.
+"""
+
+#: The number of an instance of which nobody says which it is.
+UNKNOWN = -1
