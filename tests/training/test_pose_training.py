@@ -10,13 +10,13 @@ from support.pose_parts import TINY
 from support.pose_trees import NAMES, square_table
 
 from streamdeq.api import load
+from streamdeq.codec import from_plain, to_plain
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol import Cell, Mode, Settings, evaluate
 from streamdeq.training import session
 from streamdeq.training.loop import WEIGHTS, Run, Trainer
 from streamdeq.training.optimizers import learning_rate
-from streamdeq.training.plain import from_plain, to_plain
 from streamdeq.training.recipe import Augment, Recipe
 from streamdeq.training.recipes import RECIPES
 from streamdeq.training.works.pose import PoseWork

@@ -138,7 +138,7 @@ def train(
 
 def _recipe(name: str | None, settings: list[str], seed: int | None, past: Any) -> Any:
     """The named recipe with the settings applied; with none given, that of the run to resume."""
-    from streamdeq.overrides import override
+    from streamdeq.codec import override
     from streamdeq.training.recipes import RECIPES
 
     if name is not None and "=" in name:  # --resume DIR key=value: no recipe named

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from streamdeq.codec import to_plain
 from streamdeq.data.base import Dataset
 from streamdeq.models import zoo
 from streamdeq.models.checkpoint import read_weights, save_weights
@@ -28,7 +29,6 @@ from streamdeq.training.guard import Guard
 from streamdeq.training.log import RunLog
 from streamdeq.training.optimizers import build_optimizer, learning_rate, set_learning_rate
 from streamdeq.training.parallel import Division, Ranks
-from streamdeq.training.plain import to_plain
 from streamdeq.training.plan import Plan, plan_step, solving, start_of
 from streamdeq.training.randomness import torch_seed
 from streamdeq.training.recipe import Recipe

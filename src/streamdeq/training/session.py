@@ -8,11 +8,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from streamdeq.codec import differences, from_plain, to_plain
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import ensure_folder, sweep
 from streamdeq.training import checkpoint, log
 from streamdeq.training.loop import Trainer, describe
-from streamdeq.training.plain import differences, from_plain, to_plain
 from streamdeq.training.recipe import Recipe
 
 #: Held by the process that trains in the folder; empty.

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from streamdeq.codec import to_plain
 from streamdeq.data.base import Dataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
@@ -20,7 +21,6 @@ from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, Provenance
 from streamdeq.registry import Registry
 from streamdeq.tasks import build_network
-from streamdeq.training.plain import to_plain
 from streamdeq.training.plan import Start
 from streamdeq.training.randomness import generator, sample_index, torch_seed
 from streamdeq.training.recipe import Recipe
