@@ -272,7 +272,9 @@ def _dict(value: Any, kind: Any) -> dict[Any, Any]:
 def _union(value: Any, kind: Any) -> Any:
     """Of several dataclasses the one that is named or has all the keys; of the rest the first that can be read."""
     members = get_args(kind)
-    groups: dict[str, Any] = {member.__name__: member for member in filter(dataclasses.is_dataclass, members)}
+    groups: dict[str, Any] = {
+        str(getattr(one, "__name__", "")): one for one in members if dataclasses.is_dataclass(one)
+    }
     if isinstance(value, dict) and groups:
         fitting = [name for name, group in groups.items() if {*value} <= {*_names(group)}]
         if not fitting and {*value} <= {key for group in groups.values() for key in _names(group)}:
