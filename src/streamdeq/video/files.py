@@ -17,7 +17,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.values.frame import Failure, Frame
+from streamdeq.values.frame import Failure, Frame, Item
 from streamdeq.video.decoding import Clock, Decoder
 from streamdeq.video.source import FALLBACK_FPS, SourceInfo, StoredSource, timed
 
@@ -59,6 +59,10 @@ class VideoFileSource(StoredSource):
         info = SourceInfo(self._path.name, "video", False, rate, frames, size_hw, time_base)
         super().__init__(info, chain(head, rest), self._container.close)
 
+    def _items(self) -> Iterator[Item]:
+        yield from super()._items()
+        self.stats.note = self._note
+
     def _head(self, items: Iterator[Frame | Failure]) -> list[Frame | Failure]:
         """Everything up to the first frame: only then is a file known to be of use."""
         head: list[Frame | Failure] = []
@@ -82,7 +86,7 @@ class VideoFileSource(StoredSource):
         for item in self._decoder.finish(missing):
             end_s = item.time_s if isinstance(item, Frame) else end_s
             yield item
-        self.stats.note = self._note or self._early_end(end_s, missing)
+        self._note = self._note or self._early_end(end_s, missing)
 
     def _packets(self) -> Iterator[Packet]:
         packets = self._container.demux(self._stream)
