@@ -15,7 +15,8 @@ from streamdeq.data.labelboxes import boxes_of, label_boxes
 from streamdeq.data.open import open_dataset
 from streamdeq.data.poses import PoseClip
 from streamdeq.errors import StreamdeqError
-from streamdeq.running import Run, RunOptions
+from streamdeq.running.options import RunOptions
+from streamdeq.running.run import Run
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.values.frame import Frame
 from streamdeq.values.keypoints import Keypoints

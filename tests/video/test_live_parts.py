@@ -16,7 +16,7 @@ from streamdeq.video.live.address import parse_address
 from streamdeq.video.live.clock import LiveClock
 from streamdeq.video.live.connection import EMPTY
 from streamdeq.video.live.inbox import End, Inbox, SharedFrame
-from streamdeq.video.live.policy import Backoff
+from streamdeq.video.live.backoff import Backoff
 from streamdeq.video.live.reader import Pacer
 from streamdeq.video.live.ring import Ring, new_memory
 

@@ -14,6 +14,8 @@ from streamdeq.values.status import Stop
 
 #: What a budget remembers between frames.
 Value = tuple[float, ...]
+#: Extra steps for a cut's frame that bring it within half a point of a stream without a cut, at one step a frame.
+EXTRA = 3
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from torch import nn
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.spec import ModelSpec
 from streamdeq.registry import Registry
+from streamdeq.values.choice import Choice
 from streamdeq.values.geometry import Geometry
 from streamdeq.values.status import Status
 
@@ -24,21 +25,6 @@ class Result(ABC):
     @abstractmethod
     def change_from(self, before: Any) -> float:
         """How much of the answer differs from an earlier one for the same frame, 0–1."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What a user wants of the answers to a video.
-
-    Args:
-        conf: the least score an instance is shown with, 0–1; None for the task's own.
-        classes: only these; none for all.
-        track: instances get ids that last over frames.
-    """
-
-    conf: float | None = None
-    classes: tuple[str, ...] = ()
-    track: bool = False
 
 
 def nothing_to_choose(choice: Choice, task: str) -> Callable[[Any], Any]:

@@ -1,6 +1,6 @@
 """Values that several packages share: frames, where they lie on a canvas, and what is labelled in them.
 
-They import numpy and nothing of the program but its errors.
+They import numpy and nothing of the program but its errors and how options are described.
 """
 
 #: The number of an instance of which nobody says which it is.

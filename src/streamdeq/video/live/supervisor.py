@@ -7,12 +7,13 @@ import threading
 import time
 from random import Random
 
+from streamdeq.values.live import LivePolicy
 from streamdeq.video.live.address import Address
+from streamdeq.video.live.backoff import Backoff
 from streamdeq.video.live.clock import LiveClock
 from streamdeq.video.live.connection import Connection, Timeline
 from streamdeq.video.live.inbox import Inbox
 from streamdeq.video.live.messages import Ended
-from streamdeq.video.live.policy import Backoff, LivePolicy
 
 log = logging.getLogger("streamdeq.video.live")
 
