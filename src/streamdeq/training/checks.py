@@ -1,4 +1,4 @@
-"""The checks of a recipe's values, in one line each. Knows no particular value."""
+"""The checks of a recipe's values, in one line each."""
 
 from streamdeq.errors import StreamdeqError
 
