@@ -24,7 +24,7 @@ ABOVE_CHANCE = 12.0
 
 def streamdeq(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "streamdeq.cli.main", *arguments, "--quiet"],
+        [sys.executable, "-m", "streamdeq", *arguments, "--quiet"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

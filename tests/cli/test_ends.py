@@ -16,7 +16,7 @@ HEAVY = {"torch", "torchvision", "av", "numpy", "PIL", "rich"}
 
 
 def streamdeq(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "streamdeq.cli.main", *arguments]
+    command = [sys.executable, "-m", "streamdeq", *arguments]
     return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
 
 

@@ -28,6 +28,7 @@ from streamdeq.training.compute import LAYOUT, autocast, problem
 from streamdeq.training.guard import Guard
 from streamdeq.training.log import RunLog
 from streamdeq.training.optimizers import build_optimizer, learning_rate, set_learning_rate
+from streamdeq.training.options import TrainOptions
 from streamdeq.training.parallel import Division, Ranks
 from streamdeq.training.plan import StepPlan, plan_step, solving, start_of
 from streamdeq.training.randomness import torch_seed
@@ -110,13 +111,13 @@ class RunSettings:
     folder: Path
     data: str
     device: torch.device
-    checkpoint_every_s: float = 180.0
+    checkpoint_every_s: float = TrainOptions.checkpoint_every
     validation: Dataset | None = None
-    validate_every: int = 500
+    validate_every: int = TrainOptions.eval_every
     report: Callable[[StepRecord], None] = lambda record: None
     stop: Callable[[], bool] = lambda: False
     ranks: Ranks = field(default_factory=Ranks)
-    accumulate: int = 1
+    accumulate: int = TrainOptions.accumulate
 
     @property
     def division(self) -> Division:
