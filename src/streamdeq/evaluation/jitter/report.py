@@ -1,35 +1,39 @@
-"""How steady a pose model's answers are on the clips of a data set, for `eval --jitter`. Knows no file format.
+"""Jitter on the clips of a labelled set, for `eval --jitter`, and its table.
 
 Every clip is streamed whole, with the boxes of its labels to look in. What the points are labelled is not asked: a
 clip is a video like any other, and only boxes are taken from its labels.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
+from streamdeq.api import Model
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.labelboxes import boxes_of
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.steadiness import TIMES, Steadiness, Streaming, Way, measure, watch
-from streamdeq.evaluation.table import NOTHING, Cells
+from streamdeq.evaluation.bootstrap import Figure
+from streamdeq.evaluation.jitter.measure import (
+    CONVERGED,
+    SKIP,
+    TIMES,
+    JitterRow,
+    SolveSetting,
+    measure_jitter,
+    stream_all,
+)
+from streamdeq.evaluation.reporting.table import Cells
 from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.tasks.pose.draw import SHOWN
 
-#: Iterations from zeros that stand for the converged answer.
-CONVERGED = Way(20, StartFrom.ZEROS)
-#: Frames at the beginning of a clip that do not count: streams have to settle.
-SKIP = 5
 
-
-def ways(counts: Sequence[int]) -> tuple[Way, ...]:
+def usual_settings(counts: Sequence[int]) -> tuple[SolveSetting, ...]:
     """Streaming and from scratch at each count, and the converged answers last."""
-    scratch = (Way(count, StartFrom.ZEROS) for count in counts)
-    return (*map(Way, counts), *(way for way in scratch if way != CONVERGED), CONVERGED)
+    scratch = (SolveSetting(count, StartFrom.ZEROS) for count in counts)
+    return (*map(SolveSetting, counts), *(setting for setting in scratch if setting != CONVERGED), CONVERGED)
 
 
-def watchable(dataset: Dataset) -> tuple[Clip, ...]:
+def long_clips(dataset: Dataset) -> tuple[Clip, ...]:
     """The clips that go on for three frames after the first `SKIP`.
 
     Raises:
@@ -47,31 +51,32 @@ def watchable(dataset: Dataset) -> tuple[Clip, ...]:
     return clips
 
 
-def steadiness(
-    model: Streaming,
+def jitter_on_clips(
+    model: Model,
     clips: Sequence[Clip],
     counts: Sequence[int],
     options: StreamOptions,
-    report: Callable[[], None] = lambda: None,
-) -> tuple[Steadiness, ...]:
-    """A row for each of `ways`, over all clips.
+    on_frame: Callable[[], None] = lambda: None,
+) -> tuple[JitterRow, ...]:
+    """A row for each of `usual_settings`, over all clips.
 
     Args:
         options: of every stream, besides its iterations and where it starts.
-        report: called for every frame of every clip.
+        on_frame: called for every frame of every clip.
     """
-    some = ways(counts)
-    videos = [watch(model, _images(clip, report), some, boxes_of(clip), options) for clip in clips]
-    return tuple(measure(videos, CONVERGED, SKIP))
+    settings = usual_settings(counts)
+    return tuple(
+        measure_jitter([stream_all(model, _images(clip, on_frame), settings, boxes_of(clip), options) for clip in clips])
+    )
 
 
-def cells(rows: Sequence[Steadiness]) -> list[Cells]:
-    """Heading and a line per way: jitter and distance from converged, in pixels and in percent of the crop's side."""
+def cells(rows: Sequence[JitterRow]) -> list[Cells]:
+    """Heading and a line per setting: jitter and distance from converged, in pixels and in percent of the crop."""
     heading = ["", "iterations", "jitter px/frame²", "% of crop", TIMES, "from converged px", "% of crop"]
-    return [heading, *([row.way.name, str(row.way.iterations), *_figures(row)] for row in rows)]
+    return [heading, *map(_line, rows)]
 
 
-def note(rows: Sequence[Steadiness]) -> str:
+def note(rows: Sequence[JitterRow]) -> str:
     """What the table is about, in a line."""
     return (
         f"Jitter: mean acceleration of key points over {rows[0].triples} times three frames on end, in the labels' "
@@ -80,19 +85,14 @@ def note(rows: Sequence[Steadiness]) -> str:
     )
 
 
-def _figures(row: Steadiness) -> Cells:
-    of: dict[str, Any] = row.figures
-    around = "" if row.times is None else f" ({row.times.low:.2f}–{row.times.high:.2f})"
-    times = _points(of[TIMES]) + around
-    jitter, distance = ([_points(of[f"{name} px"]), _points(of[f"{name} %"])] for name in ("jitter", "distance"))
-    return [*jitter, times, *distance]
+def _line(row: JitterRow) -> Cells:
+    known = row.to_plain()["figures"]
+    texts = {name: Figure(value, row.times if name == TIMES else None).text(2) for name, value in known.items()}
+    ordered = [texts[name] for name in ("jitter px", "jitter %", TIMES, "distance px", "distance %")]
+    return [row.setting.name, str(row.setting.iterations), *ordered]
 
 
-def _points(value: float) -> str:
-    return NOTHING if np.isnan(value) else f"{value:.2f}"
-
-
-def _images(clip: Clip, report: Callable[[], None]) -> Iterator[np.ndarray]:
+def _images(clip: Clip, on_frame: Callable[[], None]) -> Iterator[np.ndarray]:
     for t in range(len(clip)):
         yield clip.image(t)
-        report()
+        on_frame()

@@ -1,8 +1,8 @@
-"""What a crop that moves costs a stream. Knows instances in labelled frames, no file format.
+"""What a crop that moves costs a stream of a labelled instance.
 
-A labelled instance is streamed over the frames before, and scored in its own frame, in the crop that its box gives.
-Before, the crop was elsewhere: it went to and fro along a line, or grew and shrank, so much with every frame. So
-whatever the speed, the scored picture is the same, and all that differs is what the latent saw.
+The instance is streamed over the frames before, and scored in its own frame, in the crop that its box gives. Before, the
+crop was elsewhere: it went to and fro along a line, or grew and shrank, so much with every frame. So whatever the speed,
+the scored picture is the same, and all that differs is what the latent saw.
 """
 
 import math
@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from streamdeq.api import Model
 from streamdeq.data.poses import InstanceClip
 from streamdeq.evaluation.bootstrap import Interval, interval, resample
-from streamdeq.evaluation.plan import Sample
-from streamdeq.evaluation.protocol import Evaluated
+from streamdeq.evaluation.protocol.plan import Sample
+from streamdeq.evaluation.protocol.run import Score
 from streamdeq.solvers import make_solver
 from streamdeq.streaming.carry import Carry, stay
 from streamdeq.streaming.engine import Engine
-from streamdeq.tasks import Metric
+from streamdeq.streaming.loop import run_clip
 from streamdeq.tasks.pose import Poses
 from streamdeq.tasks.pose.jitter import distances
 from streamdeq.values.frame import Frame
@@ -50,7 +51,7 @@ def zoom(window: Window, way: float, angle: float) -> Window:
 
 
 @dataclass(frozen=True)
-class Case:
+class CropMotion:
     """How an instance is streamed: `speed` is in sides of its crop per frame."""
 
     iterations: int
@@ -60,62 +61,56 @@ class Case:
 
 
 @dataclass(eq=False)
-class Cost:
-    """What was measured for a case.
+class CropScore(Score):
+    """What was measured for a motion. Samples are numbers of instances; `films` tells those of one film.
 
     Args:
-        total: the task's metric over all instances; `pieces` of each frame alone.
         distances: of each instance, the mean distance of its points from the converged answer, in sides of the crop.
     """
 
-    total: Metric
-    pieces: dict[Sample, Metric] = field(default_factory=dict)
+    films: tuple[int, ...] = ()
     distances: list[float] = field(default_factory=list)
 
 
-def measure(model: Evaluated, clips: Sequence[InstanceClip], cases: Sequence[Case]) -> dict[Case, Cost]:
-    """Every case over all instances; the crop of each moves in a direction of its own, the same in every case."""
-    engines = {case: model.engine(make_solver(model.spec.solver, case.iterations)) for case in cases}
-    for case, engine in engines.items():
-        engine.carry = case.carry
+def measure_motions(
+    model: Model, clips: Sequence[InstanceClip], motions: Sequence[CropMotion]
+) -> dict[CropMotion, CropScore]:
+    """Every motion over all instances; the crop of each moves in a direction of its own, the same in every motion."""
+    engines = {motion: model.engine(make_solver(model.spec.solver, motion.iterations)) for motion in motions}
+    for motion, engine in engines.items():
+        engine.carry = motion.carry
     single = model.engine(make_solver(model.spec.solver, SETTLED))
-    costs = {case: Cost(model.task.metric()) for case in cases}
+    known = list(dict.fromkeys(clip.clip for clip in clips))
+    films = tuple(known.index(clip.clip) for clip in clips)
+    scores = {motion: CropScore(model.task.metric(), films=films) for motion in motions}
     angles = np.random.default_rng(0).uniform(0, 2 * math.pi, len(clips))
-    films = list(dict.fromkeys(clip.clip for clip in clips))
-    for clip, angle in zip(clips, angles.tolist(), strict=True):
+    for number, (clip, angle) in enumerate(zip(clips, angles.tolist(), strict=True)):
         frames = [Frame(clip.clip.image(t), t, 0.0) for t in range(max(0, clip.last - BEFORE), clip.last + 1)]
         target, converged = _target(clip), _streamed(single, frames[-1:], [clip.window], SETTLED)
-        for case, engine in engines.items():
-            answer = _streamed(engine, frames, windows_of(clip.window, case, len(frames), angle), case.iterations)
-            piece = model.task.metric()
-            piece.update(answer, target)
-            sample = Sample(films.index(clip.clip), clip.last)
-            costs[case].pieces.setdefault(sample, model.task.metric()).merge(piece)
-            costs[case].total.merge(piece)
-            costs[case].distances.append(float(distances(answer, converged)[:, 1].mean()))
-    return costs
+        for motion, engine in engines.items():
+            windows = windows_of(clip.window, motion, len(frames), angle)
+            answer = _streamed(engine, frames, windows, motion.iterations)
+            scores[motion].add(Sample(number, clip.last), model.task.metric(), answer, target)
+            scores[motion].distances.append(float(distances(answer, converged)[:, 1].mean()))
+    return scores
 
 
-def against(cost: Cost, still: Cost) -> Interval | None:
+def difference(score: CropScore, still: CropScore) -> Interval | None:
     """By how much the task's figure differs, in 95 % of resampled frames."""
-    drawn = resample(list(still.pieces))
-    return interval(drawn.figures(cost.pieces) - drawn.figures(still.pieces))
+    drawn = resample(list(still.pieces), films=still.films)
+    return interval(drawn.figures(score.pieces) - drawn.figures(still.pieces))
 
 
-def windows_of(last: Window, case: Case, frames: int, angle: float) -> list[Window]:
+def windows_of(last: Window, motion: CropMotion, frames: int, angle: float) -> list[Window]:
     """Of every frame, up to `last`."""
-    ways = ((ago * case.speed) % (2 * REACH) for ago in range(frames - 1, -1, -1))
-    return [case.motion(last, min(way, 2 * REACH - way), angle) for way in ways]
+    ways = ((ago * motion.speed) % (2 * REACH) for ago in range(frames - 1, -1, -1))
+    return [motion.motion(last, min(way, 2 * REACH - way), angle) for way in ways]
 
 
 def _streamed(engine: Engine, frames: Sequence[Frame], windows: Sequence[Window], iterations: int) -> Poses:
     """The answer for the last of the frames."""
-    row = engine.open()
-    for frame, window in zip(frames, windows, strict=True):
-        engine.observe([row], [frame], windows=[window])
-        for _ in range(engine.solver.evaluations(iterations)):
-            engine.iterate([row])
-    [answer] = engine.read([row])
+    row, evaluations = engine.open(), engine.solver.evaluations(iterations)
+    [answer] = run_clip(engine, row, frames, evaluations, windows=windows, skip=len(frames) - 1)
     engine.close(row)
     return answer
 
