@@ -1,13 +1,14 @@
-"""What a crop that moves costs a stream of a labelled instance.
+"""What a crop that moves costs a stream of a labelled instance, with its latent left in place or moved with the crop.
 
-The instance is streamed over the frames before, and scored in its own frame, in the crop that its box gives. Before, the
-crop was elsewhere: it went to and fro along a line, or grew and shrank, so much with every frame. So whatever the speed,
-the scored picture is the same, and all that differs is what the latent saw.
+The instance is streamed over the frames before, and scored in its own frame, in the crop that its box gives. Before,
+the crop was elsewhere: it went to and fro along a line, or grew and shrank, so much with every frame. So whatever the
+speed, the scored picture is the same, and all that differs is what the latent saw.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -16,8 +17,9 @@ from streamdeq.data.poses import InstanceClip
 from streamdeq.evaluation.bootstrap import Interval, interval, resample
 from streamdeq.evaluation.protocol.plan import Sample
 from streamdeq.evaluation.protocol.run import Score
+from streamdeq.evaluation.reporting.table import Cells
 from streamdeq.solvers import make_solver
-from streamdeq.streaming.carry import Carry, stay
+from streamdeq.streaming.carry import MOVED, stay
 from streamdeq.streaming.engine import Engine
 from streamdeq.streaming.loop import run_clip
 from streamdeq.tasks.pose import Poses
@@ -33,9 +35,6 @@ BEFORE = 10
 #: Iterations from zeros that stand for "converged".
 SETTLED = 20
 
-#: A window, how far from there in its sides, and in what direction → another one.
-Motion = Callable[[Window, float, float], Window]
-
 
 def slide(window: Window, way: float, angle: float) -> Window:
     """Moved by `way` of its sides."""
@@ -50,14 +49,18 @@ def zoom(window: Window, way: float, angle: float) -> Window:
     return Window(window.left - margin, window.top - margin, window.right + margin, window.bottom + margin)
 
 
+#: By name: a window, how far from there in its sides, and in what direction → another one.
+MOTIONS: dict[str, Callable[[Window, float, float], Window]] = {"slides": slide, "zooms": zoom}
+
+
 @dataclass(frozen=True)
 class CropMotion:
-    """How an instance is streamed: `speed` is in sides of its crop per frame."""
+    """How an instance is streamed: `speed` is in sides of its crop per frame; `carried` moves the latent along."""
 
     iterations: int
+    motion: str = "slides"
     speed: float = 0.0
-    carry: Carry = stay
-    motion: Motion = slide
+    carried: bool = False
 
 
 @dataclass(eq=False)
@@ -78,7 +81,7 @@ def measure_motions(
     """Every motion over all instances; the crop of each moves in a direction of its own, the same in every motion."""
     engines = {motion: model.engine(make_solver(model.spec.solver, motion.iterations)) for motion in motions}
     for motion, engine in engines.items():
-        engine.carry = motion.carry
+        engine.carry = MOVED if motion.carried else stay
     single = model.engine(make_solver(model.spec.solver, SETTLED))
     known = list(dict.fromkeys(clip.clip for clip in clips))
     films = tuple(known.index(clip.clip) for clip in clips)
@@ -101,10 +104,32 @@ def difference(score: CropScore, still: CropScore) -> Interval | None:
     return interval(drawn.figures(score.pieces) - drawn.figures(still.pieces))
 
 
+def to_plain(scores: Mapping[CropMotion, CropScore]) -> list[dict[str, Any]]:
+    """For JSON, a row per motion. `more` is the interval of `difference` from the crop that stands still."""
+    rows = []
+    for motion, score in scores.items():
+        more = difference(score, scores[CropMotion(motion.iterations)]) if motion.speed else None
+        figures = {"metric": score.total.name, "score": round(score.total.figure(score.total.name), 2)}
+        apart = {"distance %": round(100 * float(np.mean(score.distances)), 3)}
+        rows.append(asdict(motion) | figures | {"more": more and asdict(more)} | apart)
+    return rows
+
+
+def cells(rows: Sequence[Mapping[str, Any]]) -> list[Cells]:
+    """Heading and a line per row of `to_plain`: the task's figure, and the distance from converged."""
+    lines = [["iterations", "crop", "latent", rows[0]["metric"], "from converged, % of the crop's side"]]
+    for row in rows:
+        crop = f"{row['motion']} {100 * row['speed']:g} %" if row["speed"] else "stands still"
+        more = row["more"] and f" ({row['more']['low']:+.1f} … {row['more']['high']:+.1f})"
+        figures = [f"{row['score']:.1f}{more or ''}", f"{row['distance %']:.2f}"]
+        lines.append([str(row["iterations"]), crop, "moved" if row["carried"] else "stays", *figures])
+    return lines
+
+
 def windows_of(last: Window, motion: CropMotion, frames: int, angle: float) -> list[Window]:
     """Of every frame, up to `last`."""
     ways = ((ago * motion.speed) % (2 * REACH) for ago in range(frames - 1, -1, -1))
-    return [motion.motion(last, min(way, 2 * REACH - way), angle) for way in ways]
+    return [MOTIONS[motion.motion](last, min(way, 2 * REACH - way), angle) for way in ways]
 
 
 def _streamed(engine: Engine, frames: Sequence[Frame], windows: Sequence[Window], iterations: int) -> Poses:

@@ -3,7 +3,6 @@
 All cases of a clip refer to the same pictures; nothing is copied.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 

@@ -64,7 +64,8 @@ class KeypointJitter:
     def update(self, result: Sequence[Poses], target: Sequence[Poses]) -> None:
         counted = sure(target, SHOWN)
         moved = accelerations(result[0], result[1], result[2], counted)
-        settled, apart = accelerations(target[0], target[1], target[2], counted), distances(result[1], target[1], counted)
+        settled = accelerations(target[0], target[1], target[2], counted)
+        apart = distances(result[1], target[1], counted)
         self._sums = self._sums + [lengths.sum(axis=0) for lengths in (moved, settled, apart)]
         self.points += len(moved)
 

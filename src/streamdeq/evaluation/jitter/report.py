@@ -1,4 +1,4 @@
-"""Jitter on the clips of a labelled set, for `eval --jitter`, and its table.
+"""Jitter on the clips of a labelled set, for `eval --jitter`, and its table and chart.
 
 Every clip is streamed whole, with the boxes of its labels to look in. What the points are labelled is not asked: a
 clip is a video like any other, and only boxes are taken from its labels.
@@ -22,6 +22,7 @@ from streamdeq.evaluation.jitter.measure import (
     measure_jitter,
     stream_all,
 )
+from streamdeq.evaluation.reporting.chart import COLOURS, Chart, Line
 from streamdeq.evaluation.reporting.table import Cells
 from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.tasks.pose.draw import SHOWN
@@ -65,15 +66,32 @@ def jitter_on_clips(
         on_frame: called for every frame of every clip.
     """
     settings = usual_settings(counts)
-    return tuple(
-        measure_jitter([stream_all(model, _images(clip, on_frame), settings, boxes_of(clip), options) for clip in clips])
-    )
+    videos = [stream_all(model, _images(clip, on_frame), settings, boxes_of(clip), options) for clip in clips]
+    return tuple(measure_jitter(videos))
 
 
 def cells(rows: Sequence[JitterRow]) -> list[Cells]:
     """Heading and a line per setting: jitter and distance from converged, in pixels and in percent of the crop."""
     heading = ["", "iterations", "jitter px/frame²", "% of crop", TIMES, "from converged px", "% of crop"]
     return [heading, *map(_line, rows)]
+
+
+def jitter_chart(model: str, rows: Sequence[JitterRow]) -> Chart:
+    """Jitter and distance, in percent of the crop's side, over the iterations; the converged answers are the last."""
+    *measured, converged = rows
+    lines = []
+    for figure, colour in (("jitter %", COLOURS[1]), ("distance %", COLOURS[2])):
+        for start in (StartFrom.PREVIOUS, StartFrom.ZEROS):
+            some = [row for row in measured if row.setting.start == start]
+            points = tuple((float(row.setting.iterations), row.figures[figure]) for row in some)
+            name = f"{figure.split()[0]}, {some[0].setting.name}"
+            lines.append(Line(name, points, colour, dashed=start == StartFrom.ZEROS, dots=True))
+    counts = [float(row.setting.iterations) for row in measured]
+    level = tuple((count, converged.figures["jitter %"]) for count in (counts[0], max(counts)))
+    lines.append(Line(f"jitter, single at {converged.setting.iterations}", level, COLOURS[0], dashed=True))
+    highest = max(y for line in lines for _, y in line.points)
+    title = f"{model}: acceleration of points, distance from converged"
+    return Chart(title, "iterations per frame", "% of the crop's side", tuple(lines), y_range=(0.0, highest))
 
 
 def note(rows: Sequence[JitterRow]) -> str:

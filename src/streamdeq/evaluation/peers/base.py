@@ -45,7 +45,13 @@ class Peer(ABC):
     STRIDE: ClassVar[int] = 32
 
     def __init__(
-        self, name: str, network: nn.Module, spec: ModelSpec, device: torch.device, dtype: torch.dtype, training: Training
+        self,
+        name: str,
+        network: nn.Module,
+        spec: ModelSpec,
+        device: torch.device,
+        dtype: torch.dtype,
+        training: Training,
     ) -> None:
         self.name, self.spec, self.training = name, spec, training
         self.task: Task = build_task(spec)
@@ -90,7 +96,7 @@ PEERS: Registry[type[Peer]] = Registry("peer")
 def peer_class(name: str, task: str) -> type[Peer]:
     """Raises StreamdeqError if there is no such peer, or for another task."""
     kind = PEERS[name]
-    if kind.TASK != task:
+    if task != kind.TASK:
         raise StreamdeqError(f"peer '{name}' is for {kind.TASK}, not for {task}; take {usual(task)}")
     return kind
 
@@ -101,7 +107,7 @@ def usual(task: str) -> str:
     Raises:
         StreamdeqError: there is none.
     """
-    names = [name for name in PEERS if PEERS[name].TASK == task]
+    names = [name for name in PEERS if task == PEERS[name].TASK]
     if not names:
         raise StreamdeqError(f"there is no peer for {task} (for {', '.join(sorted({PEERS[n].TASK for n in PEERS}))})")
     return names[0]

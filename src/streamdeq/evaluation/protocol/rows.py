@@ -44,13 +44,12 @@ class ScoreRow:
 
     def text(self, intervals: bool = False) -> str:
         """The figure, with its interval where that is wanted and was drawn."""
-        hidden = self.low is None or self.high is None or not intervals
-        return Figure(self.value, None if hidden else Interval(self.low, self.high)).text()
+        if not intervals or self.low is None or self.high is None:
+            return Figure(self.value).text()
+        return Figure(self.value, Interval(self.low, self.high)).text()
 
 
-def make_rows(
-    evaluation: Evaluation, resamples: int = RESAMPLES, figure: str | None = None
-) -> tuple[ScoreRow, ...]:
+def make_rows(evaluation: Evaluation, resamples: int = RESAMPLES, figure: str | None = None) -> tuple[ScoreRow, ...]:
     """A figure for every condition: single frames first, then by iterations and offset as they were asked for.
 
     Args:
