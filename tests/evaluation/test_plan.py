@@ -11,7 +11,6 @@ from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol.frames import FrameCache
 from streamdeq.evaluation.protocol.plan import (
-    USUAL_OFFSETS,
     Chain,
     Read,
     Sample,
@@ -19,6 +18,7 @@ from streamdeq.evaluation.protocol.plan import (
     make_plan,
     usual_offsets,
 )
+from streamdeq.evaluation.protocol.settings import USUAL_OFFSETS
 
 
 @dataclass(frozen=True)

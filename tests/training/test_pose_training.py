@@ -13,7 +13,8 @@ from streamdeq.api import load
 from streamdeq.codec import from_plain, to_plain
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.protocol.run import Condition, Mode, Settings, evaluate
+from streamdeq.evaluation.protocol.run import Condition, Mode, evaluate
+from streamdeq.evaluation.protocol.settings import Settings
 from streamdeq.training import session
 from streamdeq.training.loop import WEIGHTS, RunSettings, Trainer
 from streamdeq.training.optimizers import learning_rate

@@ -131,10 +131,10 @@ def _as_text(default: Any) -> Any:
 
 
 def _metavar(kind: Any) -> str:
-    if get_origin(kind) is tuple:
-        choices = choices_of(get_args(kind)[0])
-        return ",".join(map(str, choices)) if choices else "N,N,…"
     members = [one for one in get_args(kind) if one is not NoneType] if _is_union(kind) else [kind]
+    if get_origin(members[0]) is tuple:
+        choices = choices_of(get_args(members[0])[0])
+        return ",".join(map(str, choices)) if choices else "N,N,…"
     if choices := [str(choice) for one in members for choice in choices_of(one)]:
         return "|".join(choices)
     return {int: "N", float: "X"}.get(members[0], "TEXT")

@@ -1,6 +1,7 @@
 """What a set of weights is: enough to build its network, feed it and read its answers."""
 
 import json
+import os
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -91,3 +92,17 @@ class ModelSpec:
 
     def with_provenance(self, **changes: Any) -> "ModelSpec":
         return replace(self, provenance=replace(self.provenance, **changes))
+
+
+def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
+    """The description in a weights file alone: neither the tensors nor torch is needed.
+
+    Raises:
+        StreamdeqError: no such file, or none with a description.
+    """
+    try:
+        with open(path, "rb") as file:  # safetensors: the header's length in 8 bytes, the header in JSON, the tensors
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        return ModelSpec.from_json(header["__metadata__"]["spec"])
+    except (OSError, ValueError, KeyError, OverflowError, MemoryError) as error:
+        raise StreamdeqError(f"{path} is not a safetensors file with a model's description; fetch it again") from error

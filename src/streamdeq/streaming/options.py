@@ -26,32 +26,37 @@ class StartFrom(StrEnum):
     REFERENCE = "reference"  # as previous, but the first frame is solved to convergence: Eq. 5
 
 
+SolverName = Annotated[str | None, Option("Default: the model's.", metavar="NAME")]
+#: The shorter side in pixels; the model's own if None.
+WorkingSize = Annotated[
+    int | Literal["native"] | None,
+    Option(
+        "Shorter side to compute at; default: the model's.",
+        metavar="N|native",
+        least=1,
+        expects="the shorter side in pixels or 'native'",
+    ),
+]
+
+
 @dataclass(frozen=True)
 class StreamOptions:
     """What a user may say about a stream; each field with the help of its command-line option.
 
-    With a tolerance, a budget or a target rate, `iterations` is the most a frame gets (20 if None); without, what it
-    gets (what the weights suggest if None). A tolerance is of the relative residual or of the share of the answer that a
-    step changes. `budget_ms` runs from a frame's arrival to its answer.
+    With a tolerance, a budget or a target rate, `iterations` is the most a frame gets, 20 if None; without, what it
+    gets, which the weights suggest if None. A tolerance is of the relative residual or of the share of the answer that
+    a step changes. `budget_ms` runs from a frame's arrival to its answer.
     """
 
     iterations: Annotated[
         int | None,
         Option("Solver iterations per frame, in the paper's sense; default: the model's.", short="-n", least=1),
     ] = None
-    solver: Annotated[str | None, Option("Default: the model's.", metavar="NAME")] = None
+    solver: SolverName = None
     start: Annotated[
         StartFrom, Option("Where a frame starts: the last frame's result, zeros, or a first frame solved to the end.")
     ] = StartFrom.PREVIOUS
-    size: Annotated[
-        int | Literal["native"] | None,
-        Option(
-            "Shorter side to compute at; default: the model's.",
-            metavar="N|native",
-            least=1,
-            expects="the shorter side in pixels or 'native'",
-        ),
-    ] = None
+    size: WorkingSize = None
     tolerance: Annotated[
         float | None, Option("Stop a frame when its residual falls to this; iterations is the cap.")
     ] = None

@@ -21,7 +21,8 @@ from streamdeq.evaluation.latency import measure_latency, some_images
 from streamdeq.evaluation.peers import Peer
 from streamdeq.evaluation.protocol.frames import FrameCache
 from streamdeq.evaluation.protocol.plan import ScoringPlan, make_plan
-from streamdeq.evaluation.protocol.run import Condition, Mode, Score, Settings, check_classes, evaluate
+from streamdeq.evaluation.protocol.run import Condition, Mode, Score, check_classes, evaluate
+from streamdeq.evaluation.protocol.settings import Settings
 from streamdeq.solvers import make_solver
 from streamdeq.streaming.loop import run_clip
 from streamdeq.tasks import Result, build_network
