@@ -21,16 +21,17 @@ LLMS = ROOT / "llms.txt"
 
 def commands() -> str:
     """What every command says to `--help`, asked of the running program."""
-    top = _help()
+    top = help_of()
     names = re.findall(r"^  ([a-z-]+) {2,}", top[top.index("Commands:") :], flags=re.MULTILINE)
     with ThreadPoolExecutor(2) as pool:
-        helps = list(pool.map(_help, names))
+        helps = list(pool.map(help_of, names))
     said = "This page is what the program answers to `--help`.\n"
     parts = [f"## streamdeq {name}\n\n{_block(text)}" for name, text in zip(names, helps, strict=True)]
     return "\n".join(["# Commands\n", said, _block(top), *parts])
 
 
-def _help(*command: str) -> str:
+def help_of(*command: str) -> str:
+    """What the program answers to `--help`, of a command or of itself, in lines of 100 columns."""
     environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "PYTHONPATH": str(ROOT / "src")}
     ask = [sys.executable, "-c", "from streamdeq.cli.main import main; main()", *command, "--help"]
     return subprocess.run(ask, env=environment, capture_output=True, text=True, check=True).stdout
@@ -79,7 +80,7 @@ def _trained(recipe: Any) -> str:
     return {"Fixed": "unrolled", "Uniform": "unrolled, random depth"}[type(recipe.unroll).__name__]
 
 
-def contents(nav: Any, section: str = "First") -> Iterator[tuple[str, str, str]]:
+def contents(nav: Any, section: str = "Start") -> Iterator[tuple[str, str, str]]:
     """Section, title and file of every page of mkdocs.yml's `nav`, in order."""
     for entry in nav:
         for title, target in entry.items():

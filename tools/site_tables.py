@@ -18,8 +18,9 @@ def table(path: Path) -> str:
     return "\n".join([*piped(lines), "", f"{about} {_place(measured['header'])}"])
 
 
-def streamed(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
+def streamed(rows: Sequence[dict[str, Any]], *, intervals: bool = True) -> list[list[str]]:
     """Of `eval`: a line per number of iterations, a column per offset since the start from zeros."""
+    written = ("value", "low", "high") if intervals else ("value",)
     streaming = {(row["iterations"], row["offset"]): row for row in rows if row["mode"] == "streaming"}
     single = {row["iterations"]: row for row in rows if row["mode"] == "single"}
     offsets = sorted({offset for _, offset in streaming})
@@ -28,7 +29,7 @@ def streamed(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
     for count in dict.fromkeys(iterations for iterations, _ in streaming):
         along = [single[count], *(streaming[count, offset] for offset in offsets)]
         gain = f"{along[-1]['value'] - along[0]['value']:+.1f}"
-        lines.append([str(count), str(along[0]["nfe"]), *(_points(**_row(row)) for row in along), gain])
+        lines.append([str(count), str(along[0]["nfe"]), *(_points(*map(row.get, written)) for row in along), gain])
     return lines
 
 
@@ -60,10 +61,6 @@ def _trained(entry: dict[str, Any]) -> list[str]:
     return [f"{entry['name']} ({entry['parameters'] / 1e6:.1f} M)", trained, _figure(entry["single"]) + at]
 
 
-def _row(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: row.get(key) for key in ("value", "low", "high")}
-
-
 def _figure(figure: dict[str, Any] | None) -> str:
     return NOTHING if figure is None else _points(figure["value"], **(figure["interval"] or {}))
 
@@ -79,7 +76,7 @@ def _streamed_about(measured: dict[str, Any]) -> str:
     best = max(single, key=lambda row: (row["value"], -row["iterations"]))
     return (
         f"{best['metric']} in points over the same {best['frames']} frames; best single frame from zeros "
-        f"{_points(**_row(best))} at {best['iterations']} iterations."
+        f"{_points(best['value'], best.get('low'), best.get('high'))} at {best['iterations']} iterations."
     )
 
 
