@@ -77,7 +77,7 @@ def _datasets(chosen: TrainOptions, recipe: Any) -> tuple[Any, Any]:
     from streamdeq.data.open import open_dataset
 
     splits = (recipe.split, chosen.eval_split)
-    opened = [cached(open_dataset(chosen.data, one, recipe.task), _CACHE_BYTES) if one else None for one in splits]
+    opened = [cached(open_dataset(str(chosen.data), one, recipe.task), _CACHE_BYTES) if one else None for one in splits]
     return opened[0], opened[1]
 
 
