@@ -41,6 +41,15 @@ def test_start_reference_solves_the_first_frame_longer_and_then_streams():
     assert nfe[1:] == [1, 1]
 
 
+@pytest.mark.parametrize("solver", ["picard+best", "broyden+free"])
+def test_a_solvers_name_may_say_what_it_answers(solver):
+    model = tiny_model()
+    with model.stream(iterations=3, solver=solver) as stream:
+        results = list(stream.run([f.image for f in frames(3)]))
+    assert [(r.status.iterations, r.status.nfe) for r in results] == [(3, 4)] * 3
+    assert not any(r.status.failed for r in results)
+
+
 def test_reset_makes_the_next_frame_cold():
     model = tiny_model()
     clip = frames(3)

@@ -19,8 +19,7 @@ from torch.utils import _pytree as pytree
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.models.cells import Injection
-from streamdeq.solvers import Solver
-from streamdeq.solvers import Status as SolverStatus
+from streamdeq.solvers import Solver, SolverStatus
 from streamdeq.streaming.carry import MOVED, Carry
 from streamdeq.streaming.rows import Pool, Slots
 from streamdeq.values.frame import Frame

@@ -32,7 +32,8 @@ class StreamOptions:
     Args:
         iterations: per frame, in the paper's sense; what the weights suggest if None. With one of the three budgets
             below it is the most a frame gets, 20 if None.
-        solver: `picard` (unrolled) or `broyden`; what the weights were trained for if None.
+        solver: `picard` (unrolled) or `broyden`; `picard+best` answers with the best point evaluated, `picard+free` one
+            step beyond it. What the weights were trained for if None.
         start: `previous` (recycling), `zeros` (every frame from scratch) or `reference` (first frame converged).
         size: working size, the shorter side in pixels, or "native"; the model's own if None.
         tolerance: stop when the relative residual, or the share of the answer that a step changes, falls to this.
