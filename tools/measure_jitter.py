@@ -16,7 +16,6 @@ import torch
 
 import streamdeq
 from streamdeq.api import Model
-from streamdeq.data.labelboxes import label_boxes
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.chart import COLOURS, Chart, Line, draw
 from streamdeq.evaluation.steadiness import Answers, Steadiness, Way, measure, watch
@@ -48,8 +47,7 @@ def main() -> None:
 
 def _watched(model: Model, some: tuple[Way, ...], asked: argparse.Namespace) -> Iterator[tuple[str, Answers]]:
     for source in asked.sources:
-        boxes = label_boxes(source) if asked.boxes == "labels" else asked.boxes
-        where = model.locator(boxes)  # anew for each: a detector's stream is of one video
+        where = model.locator(asked.boxes, source=source)  # anew for each: a detector's stream is of one video
         with open_source(source) as items:
             images = (item.image for item in items if isinstance(item, Frame))
             yield source, watch(model, islice(images, asked.frames), some, where)

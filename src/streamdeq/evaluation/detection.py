@@ -7,10 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from streamdeq.evaluation.films import Film
+from streamdeq.streaming.advance import advance
 from streamdeq.streaming.cut import CutDetector, Evidence
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.state import StreamState
-from streamdeq.streaming.stream import advance
 from streamdeq.values.frame import Frame
 from streamdeq.values.status import Start
 

@@ -4,7 +4,7 @@ A constant answer would be the steadiest of all: the two belong together. Knows 
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
@@ -12,11 +12,11 @@ import numpy as np
 
 from streamdeq.evaluation.bootstrap import Interval, interval, resample
 from streamdeq.evaluation.plan import Sample
-from streamdeq.streaming.locate import NONE
+from streamdeq.streaming.advance import advance
+from streamdeq.streaming.locate import Locator, Shared
 from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.streaming.regions import Locate
 from streamdeq.streaming.state import StreamState
-from streamdeq.streaming.stream import advance
 from streamdeq.tasks.pose import Poses
 from streamdeq.tasks.pose.draw import SHOWN
 from streamdeq.tasks.pose.jitter import accelerations, distances, sure
@@ -29,7 +29,7 @@ TIMES = "times converged"
 class Streaming(Protocol):
     """What watching needs of a model; `streamdeq.api.Model` is one."""
 
-    def begin(self, options: StreamOptions, boxes: Callable[[np.ndarray], Any] | None = None) -> StreamState: ...
+    def begin(self, options: StreamOptions, locate: Locator | None = None) -> StreamState: ...
 
 
 @dataclass(frozen=True)
@@ -118,14 +118,11 @@ def watch(
         where: says where the instances are, once a frame; None to look at the whole frame.
         options: of every stream, besides its iterations and where it starts.
     """
-    located = NONE
-    boxes = None if where is None else lambda image: located
-    states = {way: model.begin(replace(options, iterations=way.iterations, start=way.start), boxes) for way in ways}
+    locate = None if where is None else Shared(where)
+    states = {way: model.begin(replace(options, iterations=way.iterations, start=way.start), locate) for way in ways}
     answers: Answers = {way: [] for way in ways}
     for t, image in enumerate(images):
         frame = Frame(image, t, 0.0)
-        if where is not None:
-            located = where(frame)
         for way in ways:
             result, states[way] = advance(frame, states[way])
             answers[way].append(result)

@@ -1,19 +1,16 @@
-"""How many steps a frame gets: pure policies over what was measured. Know no model and no clock of their own.
+"""How many steps a frame gets: pure policies over what was measured.
 
-A budget is `init / stop / update` on a value that the stream's state carries, so that it can be saved, moved and
-forked. Values are tuples of numbers. The first step of a frame is always taken.
+A budget is `init / stop / update` on a memory that the stream's state carries, so that it can be saved, moved and
+forked: a dataclass of numbers, or None. The first step of a frame is always taken.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.status import Stop
-
-#: What a budget remembers between frames.
-Value = tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -42,21 +39,21 @@ class Budget(ABC):
 
     timed: ClassVar[bool] = False
 
-    def init(self) -> Value:
-        """What a new stream starts with."""
-        return ()
+    def init(self) -> Any:
+        """The memory that a new stream starts with."""
+        return None
 
     @abstractmethod
-    def stop(self, value: Value, progress: Progress) -> Stop | None:
+    def stop(self, memory: Any, progress: Progress) -> Stop | None:
         """Why the frame gets no further step, or None if it does."""
 
-    def update(self, value: Value, progress: Progress) -> Value:
+    def update(self, memory: Any, progress: Progress) -> Any:
         """What to remember after a frame was read."""
-        return value
+        return memory
 
 
 @dataclass(frozen=True)
-class Fixed(Budget):
+class FixedBudget(Budget):
     """The same number of applications of `f` for every frame. Reads nothing from the device."""
 
     evaluations: int
@@ -64,7 +61,7 @@ class Fixed(Budget):
     def __post_init__(self) -> None:
         at_least_one(self.evaluations)
 
-    def stop(self, value: Value, progress: Progress) -> Stop | None:
+    def stop(self, memory: Any, progress: Progress) -> Stop | None:
         return Stop.ITERATIONS if progress.nfe >= self.evaluations else None
 
 
@@ -87,7 +84,7 @@ class Threshold(Budget):
     def measure(self, progress: Progress) -> float:
         """What falls. Asked after every step: some measures compare one step with the next."""
 
-    def stop(self, value: Value, progress: Progress) -> Stop | None:
+    def stop(self, memory: Any, progress: Progress) -> Stop | None:
         small = self.measure(progress) <= self.tolerance
         if progress.nfe >= self.cap:
             return Stop.ITERATIONS

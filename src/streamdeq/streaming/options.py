@@ -1,11 +1,11 @@
-"""How a stream is run, as one value of plain types: what a user says, checked. Knows no tensors."""
+"""How a stream is run, as one value of plain types: what a user says, checked."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
-from streamdeq.streaming.budget import AnswerTolerance, Budget, Fixed, ResidualTolerance
+from streamdeq.streaming.budget import AnswerTolerance, Budget, FixedBudget, ResidualTolerance
 from streamdeq.streaming.cut import EXTRA, make_cut_policy
 from streamdeq.streaming.timing import Deadline, TargetFps
 
@@ -94,4 +94,4 @@ class StreamOptions:
             return Deadline(self.budget_ms / 1e3, evaluations)
         if self.target_fps is not None:
             return TargetFps(self.target_fps, evaluations)
-        return Fixed(evaluations)
+        return FixedBudget(evaluations)
