@@ -47,7 +47,6 @@ class FrameSolve:
         self._frame, self._on_update, self._clock = frame, on_update, clock
         self._began = clock()
         self.state = state = state.observe(frame, keep=state.options.start != StartFrom.ZEROS)
-        self._inject_s = clock() - self._began
         self._engine, self._rows = state.engine, state.rows
         long_first = state.options.start == StartFrom.REFERENCE and self._status.start is Start.COLD
         self._budget = CONVERGED if long_first else state.budget
@@ -129,7 +128,6 @@ class FrameSolve:
         return Progress(
             nfe=self._rows[0].evaluations if self._rows else 0,  # all rows of a frame have the same number
             elapsed_s=self._clock() - self._began,
-            inject_s=self._inject_s,
             step_s=self._step_s,
             head_s=self._head_s,
             residual=self._residual,
