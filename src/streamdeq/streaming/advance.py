@@ -11,6 +11,7 @@ from typing import Any
 from streamdeq.streaming.budget import Progress
 from streamdeq.streaming.cut import Evidence
 from streamdeq.streaming.engine import status_of
+from streamdeq.streaming.loop import run_steps
 from streamdeq.streaming.options import CONVERGED, StartFrom
 from streamdeq.streaming.regions import together
 from streamdeq.streaming.state import StreamState
@@ -66,7 +67,7 @@ class FrameSolve:
     def step(self) -> Stop | None:
         """One step more; why the frame gets no further one, or None if it does."""
         began = self._clock()
-        self._engine.iterate(self._rows)
+        run_steps(self._engine, self._rows, 1, read=())
         if self._budget.timed:
             self._engine.functions.wait()
         self._step_s = self._clock() - began
