@@ -26,7 +26,7 @@ from streamdeq.solvers import Solver, make_solver
 from streamdeq.streaming.advance import OnUpdate, advance
 from streamdeq.streaming.cut import make_cut_policy
 from streamdeq.streaming.engine import Engine
-from streamdeq.streaming.locate import FromDetector, Locator, given_locator, read_boxes
+from streamdeq.streaming.locate import FromFunction, Locator, given_locator, read_boxes
 from streamdeq.streaming.options import DEFAULT_CAP, StreamOptions
 from streamdeq.streaming.regions import Follow, Regions
 from streamdeq.streaming.state import StreamState
@@ -139,7 +139,8 @@ class Model:
         if self.spec.task != "detection":
             name, task = self.spec.name, self.spec.task
             raise StreamdeqError(f"boxes: expected a detection model, got '{name}', which is for {task}")
-        return FromDetector(self.stream().step, self.task.chooser(choice))
+        stream, choose = self.stream(), self.task.chooser(choice)
+        return FromFunction(lambda image: choose(stream(image)))
 
     def begin(self, options: StreamOptions, locate: Locator | None = None) -> StreamState:
         """The state of a video that has not begun, for `step` or a `Stream`; `locate` says where to look in it."""

@@ -92,10 +92,6 @@ class Latent:
         """Select rows: a slice gives views, an index tensor a copy."""
         return Latent(tuple(m[index] for m in self.maps))
 
-    @staticmethod
-    def cat(parts: Sequence[Latent]) -> Latent:
-        return Latent(tuple(torch.cat(maps) for maps in zip(*(p.maps for p in parts), strict=True)))
-
     # -- form --------------------------------------------------------------------------------------------
 
     def flat(self) -> Tensor:

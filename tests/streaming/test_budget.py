@@ -38,7 +38,7 @@ class Machine:
         return steps, elapsed, stopped, budget.update(value, self._progress(steps, elapsed, self.head_s))
 
     def _progress(self, steps: int, elapsed: float, head_s: float) -> Progress:
-        return Progress(steps, elapsed, self.inject_s, self.step_s, head_s, lambda: 0.5, lambda: 0.5)
+        return Progress(steps, elapsed, self.step_s, head_s, lambda: 0.5, lambda: 0.5)
 
 
 def run(budget: Budget, machines: list[Machine], value: Any = None) -> list[tuple[int, float, Stop]]:

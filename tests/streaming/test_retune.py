@@ -11,7 +11,7 @@ from streamdeq.values.status import Stop
 
 
 def spent(nfe: int, elapsed_s: float) -> Progress:
-    return Progress(nfe, elapsed_s, 0.0, elapsed_s / nfe, 0.0, lambda: 1.0, lambda: 1.0)
+    return Progress(nfe, elapsed_s, elapsed_s / nfe, 0.0, lambda: 1.0, lambda: 1.0)
 
 
 def test_more_iterations_take_effect_with_the_next_frame_and_the_state_is_kept():

@@ -1,10 +1,14 @@
 """A stream from outside: frames in, answers out, every frame accounted for."""
 
+from typing import get_type_hints
+
 import numpy as np
 import pytest
 from support.small_models import frames, tiny_model
 
+from streamdeq.api import Options
 from streamdeq.errors import StreamdeqError
+from streamdeq.streaming.options import StreamOptions
 
 
 def test_a_stream_gives_labels_in_the_frames_own_pixels():
@@ -96,6 +100,12 @@ def test_a_closed_stream_says_so():
     stream.close()
     with pytest.raises(StreamdeqError, match="closed"):
         stream(frames(1)[0].image)
+
+
+def test_every_option_of_a_stream_is_a_keyword_of_its_own_type():
+    options = get_type_hints(StreamOptions)
+    assert options.pop("iterations") == int | None
+    assert get_type_hints(Options) == options
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 from streamdeq.streaming.budget import Progress
 from streamdeq.streaming.cut import Evidence
 from streamdeq.streaming.engine import status_of
+from streamdeq.streaming.loop import run_steps
 from streamdeq.streaming.options import CONVERGED, StartFrom
 from streamdeq.streaming.regions import together
 from streamdeq.streaming.state import StreamState
@@ -47,7 +48,6 @@ class FrameSolve:
         self._frame, self._on_update, self._clock = frame, on_update, clock
         self._began = clock()
         self.state = state = state.observe(frame, keep=state.options.start != StartFrom.ZEROS)
-        self._inject_s = clock() - self._began
         self._engine, self._rows = state.engine, state.rows
         long_first = state.options.start == StartFrom.REFERENCE and self._status.start is Start.COLD
         self._budget = CONVERGED if long_first else state.budget
@@ -67,7 +67,7 @@ class FrameSolve:
     def step(self) -> Stop | None:
         """One step more; why the frame gets no further one, or None if it does."""
         began = self._clock()
-        self._engine.iterate(self._rows)
+        run_steps(self._engine, self._rows, 1, read=())
         if self._budget.timed:
             self._engine.functions.wait()
         self._step_s = self._clock() - began
@@ -129,7 +129,6 @@ class FrameSolve:
         return Progress(
             nfe=self._rows[0].evaluations if self._rows else 0,  # all rows of a frame have the same number
             elapsed_s=self._clock() - self._began,
-            inject_s=self._inject_s,
             step_s=self._step_s,
             head_s=self._head_s,
             residual=self._residual,

@@ -20,14 +20,13 @@ class Progress:
     Args:
         nfe: applications of `f` since the frame arrived.
         elapsed_s: seconds since the frame arrived.
-        inject_s, step_s, head_s: seconds the injection, the last step and, once it was read, the answer took.
+        step_s, head_s: seconds the last step and, once it was read, the answer took.
         residual: reads the relative residual; on a GPU this waits for it, so only budgets that need it ask.
         change: reads how much of the decoded answer the last step changed, 0–1; costs an answer.
     """
 
     nfe: int
     elapsed_s: float
-    inject_s: float
     step_s: float
     head_s: float
     residual: Callable[[], float]

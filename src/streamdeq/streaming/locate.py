@@ -41,23 +41,15 @@ class FromTable(Locator):
 
 @dataclass(frozen=True, eq=False)
 class FromFunction(Locator):
-    """What a function of the picture (H, W, 3) gives: an array (N, 4), or an answer with `boxes_xyxy` and `ids`."""
+    """What a function of the picture (H, W, 3) gives: an array (N, 4), or an answer with `boxes_xyxy` and `ids`.
+
+    A detector is such a function: its stream, and which of what it finds is looked at.
+    """
 
     function: Callable[[np.ndarray], Any]
 
     def __call__(self, frame: Frame) -> Located:
         return given_as(self.function(frame.image))
-
-
-@dataclass(frozen=True, eq=False)
-class FromDetector(Locator):
-    """What a detector finds in a frame, `detect`, as `choose` leaves it: the sure ones, some classes, with ids."""
-
-    detect: Callable[[Frame], Any]
-    choose: Callable[[Any], Any]
-
-    def __call__(self, frame: Frame) -> Located:
-        return given_as(self.choose(self.detect(frame)))
 
 
 class Shared(Locator):
