@@ -91,12 +91,7 @@ class Run:
     def _boxes(self) -> Locator | None:
         """What says where to look, once per frame for both streams."""
         choice = self._options.choice if self._model.task.joins else None
-        boxes = self._options.boxes
-        if isinstance(boxes, str) and boxes == "labels":
-            from streamdeq.data.labelboxes import label_boxes  # the readers of all formats
-
-            boxes = label_boxes(self._spec)
-        found = self._model.locator(boxes, choice)
+        found = self._model.locator(self._options.boxes, choice, self._spec)
         return None if found is None else Shared(found)
 
     def _process(self, stream: Stream, scratch: Stream, recorder: ThreadedSink[ProcessedItem]) -> Iterator[Any]:

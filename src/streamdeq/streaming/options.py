@@ -1,4 +1,4 @@
-"""How a stream is run, as one value of plain types: what a user says, checked. Knows no tensors."""
+"""How a stream is run, as one value of plain types: what a user says, checked."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
-from streamdeq.streaming.budget import EXTRA, AnswerTolerance, Budget, Fixed, ResidualTolerance
+from streamdeq.streaming.budget import EXTRA, AnswerTolerance, Budget, FixedBudget, ResidualTolerance
 from streamdeq.streaming.timing import Deadline, TargetFps
 
 #: Iterations that a budget may take at the most when the user names no number.
@@ -121,4 +121,4 @@ class StreamOptions:
             return Deadline(self.budget_ms / 1e3, evaluations)
         if self.target_fps is not None:
             return TargetFps(self.target_fps, evaluations)
-        return Fixed(evaluations)
+        return FixedBudget(evaluations)

@@ -3,11 +3,13 @@
 import hashlib
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -19,7 +21,6 @@ from streamdeq.files import atomic_path
 from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
 from streamdeq.solvers import SolverState
-from streamdeq.streaming.budget import Value
 from streamdeq.streaming.engine import Row
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.regions import Followed
@@ -44,7 +45,7 @@ class SavedState:
     options: StreamOptions
     rows: Sequence[tuple[Row, Slots]]
     followed: Followed | None
-    value: Value
+    value: Any
     seen: Any
     next_index: int
 
@@ -73,7 +74,7 @@ class _Description:
     options: StreamOptions
     rows: tuple[_DescribedRow, ...]
     followed: Followed | None
-    value: Value
+    value: tuple[float, ...]
     seen: Any
     next_index: int
 
@@ -83,9 +84,14 @@ def write_state(path: str | os.PathLike[str], architecture: Architecture, saved:
     tensors: dict[str, Tensor] = {}
     for n, (_, content) in enumerate(saved.rows):
         tensors |= {f"{n}.{name}": tensor for name, tensor in _tensors(content).items()}
-    rows = tuple(_described(row) for row, _ in saved.rows)
     described = _Description(
-        digest(architecture), saved.options, rows, saved.followed, saved.value, saved.seen, saved.next_index
+        architecture=digest(architecture),
+        options=saved.options,
+        rows=tuple(_described(row) for row, _ in saved.rows),
+        followed=saved.followed,
+        value=tuple(_numbers(saved.value)),
+        seen=_seen_plain(saved.seen),
+        next_index=saved.next_index,
     )
     with atomic_path(path) as part:
         copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
@@ -111,9 +117,13 @@ def read_state(path: str | os.PathLike[str], architecture: Architecture, device:
     if described.architecture != digest(architecture):
         raise StreamdeqError(f"{path} is the state of a model of another architecture; load that model")
     scales = len(architecture.channels)
-    rows = tuple((_row(one), _content(tensors, n, scales)) for n, one in enumerate(described.rows))
     return SavedState(
-        described.options, rows, described.followed, described.value, _tuples(described.seen), described.next_index
+        described.options,
+        tuple((_row(one), _content(tensors, n, scales)) for n, one in enumerate(described.rows)),
+        described.followed,
+        _refilled(described.options.budget(1).init(), iter(described.value)),
+        _seen(described.seen),
+        described.next_index,
     )
 
 
@@ -145,19 +155,41 @@ def _described(row: Row) -> _DescribedRow:
     assert geometry is not None  # a row with content has seen a frame
     assert status is not None
     sizes = _Sizes(geometry.frame_hw, geometry.content_hw, geometry.canvas_hw)
-    return _DescribedRow(sizes, geometry.window, status, row.evaluations, row.poisoned)
+    return _DescribedRow(sizes, geometry.window, status, row.evaluations, row.forgets)
 
 
 def _row(described: _DescribedRow) -> Row:
     geometry = Geometry(**vars(described.geometry), window=described.window)
     return Row(
-        geometry=geometry, status=described.status, evaluations=described.evaluations, poisoned=described.poisoned
+        geometry=geometry, status=described.status, evaluations=described.evaluations, forgets=described.poisoned
     )
 
 
-def _tuples(value: Any) -> Any:
-    """JSON's lists back to the tuples they were."""
-    return tuple(value) if isinstance(value, list) else value
+def _numbers(memory: Any) -> list[float]:
+    """A budget's memory, however it is nested, as its numbers in order."""
+    if not is_dataclass(memory):
+        return [] if memory is None else [memory]
+    return [number for one in fields(memory) for number in _numbers(getattr(memory, one.name))]
+
+
+def _refilled(like: Any, numbers: Iterator[float]) -> Any:
+    """The inverse of `_numbers`, for a memory of the kind of `like`."""
+    if not is_dataclass(like) or isinstance(like, type):
+        return None if like is None else next(numbers)
+    return type(like)(*(_refilled(getattr(like, one.name), numbers) for one in fields(like)))
+
+
+def _seen_plain(seen: Any) -> Any:
+    """What a cut detector remembers, for JSON: a picture becomes its height, its width and its bytes as text."""
+    return [*seen.shape[:2], b64encode(seen.tobytes()).decode()] if isinstance(seen, np.ndarray) else seen
+
+
+def _seen(plain: Any) -> Any:
+    if not plain:
+        return None if plain is None else ()
+    if not isinstance(plain[-1], str):
+        return tuple(plain)
+    return np.frombuffer(b64decode(plain[-1]), np.uint8).reshape(*plain[:2], 3)
 
 
 def _laid_out(tensor: Tensor, device: torch.device) -> Tensor:
