@@ -13,12 +13,15 @@ import torch
 from torch import Tensor
 
 from streamdeq.data.base import Dataset
+from streamdeq.data.randomness import torch_seed
+from streamdeq.data.sampling import Batch
 from streamdeq.models import zoo
 from streamdeq.models.checkpoint import read_weights, save_weights
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.models.transfer import Transfer, transfer
-from streamdeq.tasks import build_network
+from streamdeq.tasks import build_network, build_task
+from streamdeq.tasks.objective import Objective
 from streamdeq.training import checkpoint
 from streamdeq.training.average import WeightAverage, batchnorms, estimate_statistics, kept_statistics
 from streamdeq.training.batches import ahead
@@ -30,11 +33,9 @@ from streamdeq.training.optimizers import build_optimizer, learning_rate, set_le
 from streamdeq.training.parallel import Division, Ranks
 from streamdeq.training.plain import to_plain
 from streamdeq.training.plan import StepPlan, plan_step, solving, start_of
-from streamdeq.training.randomness import torch_seed
 from streamdeq.training.recipe import Recipe
+from streamdeq.training.setup import initial_network, normalised, spec_of, with_before
 from streamdeq.training.validate import single_frame
-from streamdeq.training.work import Batch, Work, initial_network, normalised, spec_of, with_before
-from streamdeq.training.works import WORKS
 from streamdeq.version import __version__
 
 WEIGHTS = "model.safetensors"
@@ -131,7 +132,7 @@ class Trainer:
     dataset: Dataset
     run: RunSettings
     spec: ModelSpec
-    work: Work
+    objective: Objective
     network: Network
     state: State
     guard: Guard
@@ -139,13 +140,14 @@ class Trainer:
     @staticmethod
     def build(recipe: Recipe, dataset: Dataset, run: RunSettings) -> "Trainer":
         """At step 0."""
-        spec, work = spec_of(recipe, dataset), WORKS[recipe.task](run.division.recipe(recipe), dataset)
+        spec = spec_of(recipe, dataset)
+        objective = build_task(spec).objective(run.division.recipe(recipe), dataset)
         network = initial_network(spec, recipe.seed)
         network.to(run.device, memory_format=LAYOUT)  # type: ignore[call-overload]
         run.ranks.synchronise_norms(network)
         average = WeightAverage(network, recipe.ema) if recipe.ema else None
         state = State(network, build_optimizer(network, recipe.optimizer), average)
-        return Trainer(recipe, dataset, run, spec, work, network, state, Guard())
+        return Trainer(recipe, dataset, run, spec, objective, network, state, Guard())
 
     @property
     def path(self) -> Path:
@@ -244,7 +246,7 @@ class Trainer:
         """Part `index` of the run (without a division: of step `index`): a pure function, callable from any thread."""
         division = self.run.division
         start = start_of(self.recipe, index // division.parts)
-        return with_before(division.recipe(self.recipe), start, index, self.work.batch(index))
+        return with_before(division.recipe(self.recipe), start, index, self.objective.batch(index))
 
     def _parts(self, step: int) -> list[Batch]:
         """What this rank has of a step's batch."""
@@ -301,7 +303,7 @@ class Trainer:
                 start = plan.begin(zeros, lambda: problem(self.network, normalised(_there(batch.before))))
             path = plan.solve(f, start)
             losses = [
-                share * torch.stack(list(self.work.losses(self.network.head, z, batch.targets).values())).sum()
+                share * torch.stack(list(self.objective.losses(self.network.head, z, batch.targets).values())).sum()
                 for share, z in zip(plan.losses, path, strict=True)
             ]
             return Loss(torch.stack(losses).sum(), plan.penalty(f, path[-1]), plan.distance(f, path))
@@ -313,7 +315,7 @@ class Trainer:
         return network
 
     def _pass(self, network: Network, index: int) -> torch.Tensor:
-        images = normalised(self.work.plain(index).images.to(self.run.device))
+        images = normalised(self.objective.plain(index).images.to(self.run.device))
         with autocast(self.recipe.precision, self.run.device):
             f, start = problem(network, images)
             iterations, how = solving(self.recipe, index // self.run.division.parts)
