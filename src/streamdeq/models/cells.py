@@ -8,7 +8,7 @@ the highest resolution.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -150,23 +150,23 @@ class PostFuse(nn.Module):
 
 
 def bind_scales(
-    blocks: Iterable[nn.Module],
-    posts: Iterable[nn.Module],
+    blocks: Iterable[Any],
+    posts: Iterable[Any],
     mix: Callable[[list[Tensor]], Iterable[Tensor]],
     injection: Injection,
 ) -> Callable[[Latent], Latent]:
     """f of a cell that has a block per scale, mixes all scales into a sum for each, and ends each in its post layer; a
     single scale has none and is its block's output."""
     rows = next(x for x in injection if x is not None).shape[0]
-    bound = [block.bind(rows, x) for block, x in zip(blocks, injection, strict=True)]  # type: ignore[operator]
-    ends = [(post.gnorm, post.conv.kernel()) for post in posts]  # type: ignore[union-attr, operator]
+    bound = [block.bind(rows, x) for block, x in zip(blocks, injection, strict=True)]
+    ends = [(post.gnorm, post.conv.kernel()) for post in posts]
 
     def f(z: Latent) -> Latent:
         maps = [block(m) for block, m in zip(bound, z.maps, strict=True)]
         if not ends:
             return Latent(tuple(maps))
         sums = zip(ends, mix(maps), strict=True)
-        return Latent(tuple(norm(conv_same(F.relu(total), kernel)) for (norm, kernel), total in sums))  # type: ignore[operator]
+        return Latent(tuple(norm(conv_same(F.relu(total), kernel)) for (norm, kernel), total in sums))
 
     return f
 
@@ -205,7 +205,7 @@ class MDEQCell(Cell):
         return Down(*widths, target - source, arch.groups)
 
     def bind(self, injection: Injection) -> Callable[[Latent], Latent]:
-        blocks = [branch.blocks[0] for branch in self.branches]  # type: ignore[index]
+        blocks = [branch.blocks[0] for branch in self.branches]  # type: ignore[union-attr, index]
         return bind_scales(blocks, self.post_fuse_layers, self._sums, injection)
 
     def _sums(self, maps: list[Tensor]) -> Iterator[Tensor]:
