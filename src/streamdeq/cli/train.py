@@ -32,8 +32,8 @@ def train(
 
     from streamdeq.runtime.precision import pick_device
     from streamdeq.training import session
-    from streamdeq.training.loop import WEIGHTS, RunSettings
     from streamdeq.training.parallel import joined
+    from streamdeq.training.run import WEIGHTS, RunSettings
 
     if chosen.threads is not None:
         torch.set_num_threads(chosen.threads)
@@ -85,7 +85,9 @@ def _train(recipe: Any, dataset: Any, run: Any, past: Any, *, silent: bool) -> i
     """Train until the recipe's last step or until told to stop; the step that was reached."""
     from streamdeq.cli.progress import track
     from streamdeq.training import session
-    from streamdeq.training.loop import StepRecord, Trainer
+    from streamdeq.training.loop import run_training
+    from streamdeq.training.run import StepRecord
+    from streamdeq.training.trainer import Trainer
 
     def say(line: str) -> None:
         if not silent:
@@ -99,7 +101,7 @@ def _train(recipe: Any, dataset: Any, run: Any, past: Any, *, silent: bool) -> i
         trainer = Trainer.build(recipe, dataset, replace(run, report=report))
         log = session.resume(trainer) if past else session.start(trainer, say)
         try:
-            trainer.train(log)
+            run_training(trainer, log)
         finally:
             log.close()
     return trainer.state.step

@@ -12,8 +12,8 @@ from streamdeq.codec import differences, from_plain, to_plain
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import ensure_folder, sweep
 from streamdeq.training import checkpoint, log
-from streamdeq.training.loop import Trainer, describe
 from streamdeq.training.recipe import Recipe
+from streamdeq.training.trainer import Trainer, describe
 
 #: Held by the process that trains in the folder; empty.
 LOCK = ".lock"
