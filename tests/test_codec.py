@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-import streamdeq.codec
+import streamdeq.codec.text
 from streamdeq.codec import flatten, override
 from streamdeq.errors import StreamdeqError
 
@@ -166,4 +166,4 @@ def test_a_field_that_no_text_can_fill_is_a_mistake_of_the_program() -> None:
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    assert doctest.testmod(streamdeq.codec).failed == 0
+    assert doctest.testmod(streamdeq.codec.text).failed == 0

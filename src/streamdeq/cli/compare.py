@@ -31,7 +31,6 @@ def compare(
     out: options.Out = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Compare models as they stream: streamdeq compare camvid-s camvid-s-sur --data DIR."""
     from streamdeq.api import load
     from streamdeq.data.open import open_dataset
     from streamdeq.evaluation.comparison.report import render, to_plain

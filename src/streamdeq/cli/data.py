@@ -31,7 +31,6 @@ def data(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Say what a folder of data is, what is missing and how to get it: streamdeq data check DIR."""
     from streamdeq.cli.progress import track
     from streamdeq.data.check import check
 

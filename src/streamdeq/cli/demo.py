@@ -24,7 +24,6 @@ def demo(
     view_port: ViewPort = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Segment a real street video; the last line is the annotated film's path."""
     from streamdeq.api import load
     from streamdeq.cli.run import report
 

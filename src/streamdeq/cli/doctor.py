@@ -13,7 +13,6 @@ from streamdeq.errors import StreamdeqError
 def doctor(
     json_: Annotated[bool, Option("Print everything found as JSON.")] = False,
 ) -> None:
-    """Say what works here: versions, devices, precision, codecs, weights, extras. Exit code 2 if the core does not."""
     from streamdeq.doctor import examine
 
     health = examine()

@@ -37,7 +37,6 @@ def eval(
     chart: Annotated[Path | None, Option("Draw the figure over the offset, as a PNG.", metavar="FILE")] = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Score a model while it streams: streamdeq eval camvid-s --data DIR."""
     from streamdeq.api import load
     from streamdeq.cli.progress import track
     from streamdeq.data.open import open_dataset

@@ -18,7 +18,6 @@ def import_(
     classes: Annotated[Path | None, Option("The names of its classes, one per line.", metavar="NAMES.txt")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Convert a checkpoint of the MDEQ or DEQ authors: streamdeq import FILE --task segmentation -o OUT.safetensors."""
     if out.suffix != ".safetensors":
         raise StreamdeqError(f"--out: expected a name that ends in .safetensors, got '{out}'")
     names = _read_names(classes) if classes else None

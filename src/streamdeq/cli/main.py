@@ -16,9 +16,21 @@ from streamdeq.cli.generated import command
 from streamdeq.errors import StreamdeqError
 from streamdeq.version import __version__
 
-#: Each is a module beside this one with a function of its name, and is imported when it is asked for. (A name that
-#: Python keeps for itself ends in `_`.)
-COMMANDS = ("run", "demo", "eval", "compare", "models", "train", "data", "import_", "doctor")
+#: What each is for. A command is a module beside this one with a function of its name, and is imported when it is asked
+#: for. (A name that Python keeps for itself ends in `_`.)
+COMMANDS = {
+    "run": "Process a video: one or two solver iterations per frame, each frame started from the last one's result.",
+    "demo": "Segment a real street video; the last line is the annotated film's path.",
+    "eval": "Score a model while it streams: streamdeq eval camvid-s --data DIR.",
+    "compare": "Compare models as they stream: streamdeq compare camvid-s camvid-s-sur --data DIR.",
+    "models": "List the packaged models: size, data, licence and metrics of each.",
+    "train": "Train a model: streamdeq train camvid-s --data DIR optimizer.lr=1e-3; torchrun starts several processes.",
+    "data": "Say what a folder of data is, what is missing and how to get it: streamdeq data check DIR.",
+    "import_": "Convert a checkpoint of the MDEQ or DEQ authors: "
+    "streamdeq import FILE --task segmentation -o OUT.safetensors.",
+    "doctor": "Say what works here: versions, devices, precision, codecs, weights, extras. "
+    "Exit code 2 if the core does not.",
+}
 
 
 def _show_version(wanted: bool) -> None:
@@ -47,7 +59,16 @@ def build(commands: Iterable[Callable[..., None] | str]) -> typer.Typer:
     app.callback(invoke_without_command=True)(_streamdeq)
     for one in commands:
         function = getattr(import_module(f"streamdeq.cli.{one}"), one) if isinstance(one, str) else one
-        app.command(_called(function.__name__))(command(function))
+        help_ = COMMANDS[one] if isinstance(one, str) else None
+        app.command(_called(function.__name__), help=help_)(command(function))
+    return app
+
+
+def listing() -> typer.Typer:
+    """The application that knows of its commands what they are for, and imports none."""
+    app = build(())
+    for name, help_ in COMMANDS.items():
+        app.command(_called(name), help=help_)(lambda: None)
     return app
 
 
@@ -77,7 +98,7 @@ def main() -> None:
     """The entry point of the `streamdeq` command."""
     arguments = sys.argv[1:]
     asked = [name for name in COMMANDS if _called(name) in arguments[:1]]
-    code = guarded(build(asked or COMMANDS), arguments)
+    code = guarded(build(asked) if asked else listing(), arguments)
     _flush_stdout()
     sys.stderr.flush()
     # Everything is closed by now. Taking torch apart would take seconds on a busy machine, and Ctrl-C should not.

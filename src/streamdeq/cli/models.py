@@ -4,7 +4,6 @@ import typer
 
 
 def models() -> None:
-    """List the packaged models: size, data, licence and metrics of each."""
     from streamdeq.models import zoo
     from streamdeq.models.spec import read_spec
 

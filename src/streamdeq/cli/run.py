@@ -32,7 +32,6 @@ def run(
     view_port: ViewPort = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Process a video: one or two solver iterations per frame, each frame started from the last one's result."""
     from streamdeq.api import load
 
     with viewing(view, view_port) as monitor:

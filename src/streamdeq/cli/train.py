@@ -27,7 +27,6 @@ def train(
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Train a model: streamdeq train camvid-s --data DIR optimizer.lr=1e-3; torchrun starts several processes."""
     import torch
 
     from streamdeq.runtime.precision import pick_device
