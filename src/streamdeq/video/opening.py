@@ -13,21 +13,27 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.video.arrays import array_source
 from streamdeq.video.files import VideoFileSource
 from streamdeq.video.images import IMAGE_SUFFIXES, ImageSource, folder_source, glob_source
+from streamdeq.video.limits import MAX_PIXELS
 from streamdeq.video.live import LivePolicy, LiveSource, parse_address
+from streamdeq.video.pipes import is_read_once
 from streamdeq.video.source import Source
 
 Spec = str | int | os.PathLike[str] | Iterable[np.ndarray] | Source
 
 
-def open_source(spec: Spec, fps: float | None = None, live: LivePolicy | None = None) -> Source:
+def open_source(
+    spec: Spec, fps: float | None = None, live: LivePolicy | None = None, max_pixels: int = MAX_PIXELS
+) -> Source:
     """Open whatever `spec` names.
 
     Args:
-        spec: the path of a video file, an image, a folder of images, a shell pattern of images, an iterable of
-            (H, W, 3) uint8 arrays, or a source, which is given back. Live: the number of a camera (`0`, "0"), or
-            an rtsp(s), http(s), tcp or udp address; `rtsp://HOST:PORT/PATH?listen` and `tcp://HOST:PORT?listen`
-            wait for a publisher to connect. Live sources are connected when iteration begins, not here.
+        spec: the path of a video file, a pipe ("-" is standard input), an image, a folder of images, a shell pattern
+            of images, an iterable of (H, W, 3) uint8 arrays, or a source, which is given back. Live: the number of a
+            camera (`0`, "0"), or an rtsp(s), http(s), tcp or udp address; `rtsp://HOST:PORT/PATH?listen` and
+            `tcp://HOST:PORT?listen` wait for a publisher to connect. Live sources are connected when iteration
+            begins, not here.
         fps: frames per second of what has no clock of its own (images, arrays, raw streams); 25 where not given.
+        max_pixels: files with larger pictures are refused before these are decoded.
         live: which frames a live source hands out, and how long it is waited for; files hand out every frame.
 
     Raises:
@@ -39,14 +45,16 @@ def open_source(spec: Spec, fps: float | None = None, live: LivePolicy | None = 
     if address is not None:
         return LiveSource(address, live)
     if isinstance(spec, str | os.PathLike):
-        return path_source(os.fspath(spec), fps)
+        return path_source(os.fspath(spec), fps, max_pixels)
     if isinstance(spec, Iterable) and not isinstance(spec, bytes):
         return array_source(spec, fps)
     raise StreamdeqError(f"no video, image folder or array sequence: {spec!r}")
 
 
-def path_source(name: str, fps: float | None) -> Source:
+def path_source(name: str, fps: float | None, max_pixels: int) -> Source:
     """A path wins over a pattern: a folder may well be called `[new]`."""
+    if is_read_once(name):
+        return VideoFileSource(name, fps, max_pixels)
     path = Path(name).expanduser()
     if path.is_dir():
         return folder_source(path, fps)
@@ -56,7 +64,7 @@ def path_source(name: str, fps: float | None) -> Source:
         raise StreamdeqError(missing(path))
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return ImageSource([path], path.name, fps)
-    return VideoFileSource(path, fps)
+    return VideoFileSource(path, fps, max_pixels)
 
 
 def missing(path: Path) -> str:
