@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.format import Flags
 from av.packet import Packet
@@ -35,27 +36,41 @@ READ_ERRORS_IN_A_ROW = 100
 BROADCAST_JUMP_S, LONGEST_JUMP_S = 10.0, 108_000.0
 
 
-class VideoFileSource(StoredSource):
-    """A video file or pipe: every frame its packets hold, in the order they are shown, upright, with its own time.
+def video_file(path: str | os.PathLike[str], fps: float | None = None, max_pixels: int = MAX_PIXELS) -> ContainerSource:
+    """A video file, or a pipe, which is read as it comes.
 
     Args:
-        path: the file; a pipe's name, or "-" for standard input, which is read as it comes.
+        path: the file; a pipe's name, or "-" for standard input.
         fps: frames per second for a file without time stamps (a raw stream).
         max_pixels: larger pictures are not decoded.
 
     Raises:
         StreamdeqError: the file is missing, unreadable, not a video, or holds no frame that can be decoded.
     """
+    name, path = os.fspath(path), Path(path)
+    if is_read_once(name):
+        container = open_container(path, open_pipe(name), max_pixels)
+        return ContainerSource(container, name, pipe_name(name), "pipe", fps)
+    return ContainerSource(open_container(path, None, max_pixels), name, path.name, "video", fps)
 
-    def __init__(self, path: str | os.PathLike[str], fps: float | None = None, max_pixels: int = MAX_PIXELS) -> None:
-        self._path = Path(path)
-        pipe = open_pipe(os.fspath(path)) if is_read_once(os.fspath(path)) else None
-        self._container = open_container(self._path, pipe, max_pixels)
-        name = self._path.name if pipe is None else pipe_name(os.fspath(path))
-        kind = "video" if pipe is None else "pipe"
+
+class ContainerSource(StoredSource):
+    """The video of an open container: every frame its packets hold, in the order they are shown, with its own time.
+
+    Args:
+        label: for messages.
+        name, kind: as in `SourceInfo`.
+        fps: frames per second where there are no time stamps.
+
+    Raises:
+        StreamdeqError: there is no video in it, or no frame that can be decoded. The container is closed then.
+    """
+
+    def __init__(self, container: InputContainer, label: str, name: str, kind: str, fps: float | None) -> None:
+        self._container, self._label, self._name = container, label, name
         try:
-            stream = video_stream(self._container, self._path)
-            form = self._container.format
+            stream = video_stream(container, label)
+            form = container.format
             rate = average_fps(stream, form.name)
             time_base = stream.time_base
             step_fps = fps or rate or FALLBACK_FPS
@@ -69,13 +84,13 @@ class VideoFileSource(StoredSource):
             rest = timed(self._decoded())
             head = self._head(rest)
         except BaseException:
-            self._container.close()
+            container.close()
             raise
         size_hw = next(item.image.shape[:2] for item in head if isinstance(item, Frame))
         counted = 0 if form.name == "avi" else stream.frames  # AVI counts empty packets too
-        frames = self._announced or counted or frames_by_duration(stream, self._container, rate)
+        frames = self._announced or counted or frames_by_duration(stream, container, rate)
         info = SourceInfo(name, kind, False, rate, frames, size_hw, time_base)
-        super().__init__(info, chain(head, rest), self._container.close)
+        super().__init__(info, chain(head, rest), container.close)
 
     def _items(self) -> Iterator[Item]:
         yield from super()._items()
@@ -90,9 +105,9 @@ class VideoFileSource(StoredSource):
                 return head
         if head:
             raise StreamdeqError(
-                f"none of the {len(head)} frames of {self._path} can be decoded: the file is damaged, copy it again"
+                f"none of the {len(head)} frames of {self._label} can be decoded: the file is damaged, copy it again"
             )
-        raise StreamdeqError(f"{self._path} has a video stream without frames: record or copy it again")
+        raise StreamdeqError(f"{self._label} has a video stream without frames: record or copy it again")
 
     @property
     def _missing(self) -> int:
@@ -111,7 +126,7 @@ class VideoFileSource(StoredSource):
                 packet = next(packets, None)
             except FFmpegError as error:
                 # The generator is spent, the container is not: it goes on behind the damage.
-                self._damage = f"{self._path.name} is damaged: {error.strerror}"
+                self._damage = f"{self._name} is damaged: {error.strerror}"
                 packets = self._container.demux(self._stream)
                 errors += 1
                 continue
@@ -123,12 +138,12 @@ class VideoFileSource(StoredSource):
     def _jumps(self) -> str:
         times = self._clock.jumps
         what = f"begin anew or jump {times} times" if times > 1 else "begin anew or jump once"
-        return f"the time stamps of {self._path.name} {what}: bridged by the frame rate" if times else ""
+        return f"the time stamps of {self._name} {what}: bridged by the frame rate" if times else ""
 
     def _early_end(self) -> str:
         """What to say of a file that holds less than it announces; empty when all is there."""
         if self._missing:
-            return f"{self._path.name} ends early: {self._missing} of its {self._announced} frames are missing"
+            return f"{self._name} ends early: {self._missing} of its {self._announced} frames are missing"
         announced_s = announced_seconds(self._stream, self._container)
         end_s = self._decoder.end_s
         if announced_s is None or self._clock.jumps:
@@ -136,4 +151,4 @@ class VideoFileSource(StoredSource):
         # Durations are rounded, and some containers count them from their own zero.
         if end_s + max(0.0, float(origin(self._stream) or 0)) + max(0.5, 0.02 * announced_s) >= announced_s:
             return ""
-        return f"{self._path.name} ends early: at {end_s:.2f} of {announced_s:.2f} seconds"
+        return f"{self._name} ends early: at {end_s:.2f} of {announced_s:.2f} seconds"
