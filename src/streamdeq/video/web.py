@@ -48,20 +48,16 @@ def web_file(address: Address, policy: LivePolicy, fps: float | None, max_pixels
     kind = answer.headers.get_content_type()
     if kind in NO_VIDEO:
         answer.close()
-        raise StreamdeqError(
-            f"cannot read {address.label}: the server answered with {kind}, not a video; check the address"
-        )
+        raise StreamdeqError(f"cannot read {address.label}: it is {kind}, not a video; check the address")
     if kind.startswith("multipart/") or "mpegurl" in kind or "dash" in kind or "Content-Length" not in answer.headers:
         answer.close()
         return None
     try:
         container = open_answer(answer, address, policy, max_pixels)
     except FFmpegError as error:
-        what = f"{kind} that is not a video ({error.strerror})"
-        raise StreamdeqError(
-            f"cannot read {address.label}: the server answered with {what}; check the address"
-        ) from error
-    return ContainerSource(container, address.name, address.kind, fps)
+        what = f"{kind} that is no video ({error.strerror})"
+        raise StreamdeqError(f"cannot read {address.label}: it is {what}; check the address") from error
+    return ContainerSource(container, address.label, address.name, address.kind, fps)
 
 
 def open_answer(answer: HTTPResponse, address: Address, policy: LivePolicy, max_pixels: int) -> InputContainer:
