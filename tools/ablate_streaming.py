@@ -1,6 +1,6 @@
 """What each ingredient of training for streaming is worth: small runs on one core, judged where nothing is reported.
 
-Trains on CamVid's `train-fit`, scores on the pictures of `train-holdout` set in motion (`evaluation.films`):
+Trains on CamVid's `train-fit`, scores on the pictures of `train-holdout` set in motion (`evaluation.cuts.clips`):
 
     OMP_NUM_THREADS=1 python tools/ablate_streaming.py --data ../shared/data/camvid --out docs/lab/log/ablation
 
@@ -20,19 +20,19 @@ import torch
 import streamdeq
 from streamdeq.data.cache import cached
 from streamdeq.data.open import open_dataset
-from streamdeq.evaluation.films import wandering_clips
-from streamdeq.evaluation.protocol import Settings, evaluate
-from streamdeq.evaluation.table import make_rows
+from streamdeq.evaluation.cuts.clips import wandering_stills
+from streamdeq.evaluation.protocol.rows import make_rows
+from streamdeq.evaluation.protocol.run import Settings, evaluate
 from streamdeq.files import atomic_path
 from streamdeq.models.architecture import Architecture
 from streamdeq.training import session
 from streamdeq.training.log import surroundings
-from streamdeq.training.loop import WEIGHTS, Run, Trainer
+from streamdeq.training.loop import WEIGHTS, RunSettings, Trainer
 from streamdeq.training.recipe import Recipe, Streaming
 from streamdeq.training.recipes import RECIPES
 
 LITE = Architecture((32, 64, 128, 256), groups=4, expansion=2, cell="lite", injected=4)
-PUBLISHED = Architecture((16, 32, 64, 128), groups=4, expansion=4)
+MDEQ = Architecture((16, 32, 64, 128), groups=4, expansion=4)
 #: SUR at 192×144, about 4 minutes on one core.
 BASE = replace(
     RECIPES["camvid-s"],
@@ -64,8 +64,8 @@ def variants() -> dict[str, Recipe]:
     }
     chosen = {"sur": BASE} | {name: replace(BASE, name=name, streaming=value) for name, value in streaming.items()}
     for name, architecture in {
-        "published": PUBLISHED,
-        "published, injected everywhere": replace(PUBLISHED, injected=4),
+        "published": MDEQ,
+        "published, injected everywhere": replace(MDEQ, injected=4),
         "lite, injected at the top": replace(LITE, injected=1),
     }.items():
         chosen[f"{name}: sur"] = replace(BASE, architecture=architecture)
@@ -102,12 +102,12 @@ def measure(name: str, recipe: Recipe, data: str) -> dict[str, Any]:
     """Train and score one variant."""
     with tempfile.TemporaryDirectory() as folder:
         trained = cached(open_dataset(data, recipe.split), 4 << 30)
-        trainer = Trainer.build(recipe, trained, Run(Path(folder), data, torch.device("cpu")))
+        trainer = Trainer.build(recipe, trained, RunSettings(Path(folder), data, torch.device("cpu")))
         log = session.start(trainer)
         trainer.train(log)
         log.close()
         model = streamdeq.load(Path(folder) / WEIGHTS)
-    films = wandering_clips(open_dataset(data, "train-holdout"), OFFSET + 1)
+    films = wandering_stills(open_dataset(data, "train-holdout"), OFFSET + 1)
     evaluation = evaluate(model, films, Settings((1, 2, 4), (OFFSET,)))
     rows = make_rows(evaluation, resamples=0)
     return {

@@ -12,9 +12,9 @@ from support.pose_trees import NAMES, square_table
 from streamdeq.api import load
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.protocol import Cell, Mode, Settings, evaluate
+from streamdeq.evaluation.protocol.run import Condition, Mode, Settings, evaluate
 from streamdeq.training import session
-from streamdeq.training.loop import WEIGHTS, Run, Trainer
+from streamdeq.training.loop import WEIGHTS, RunSettings, Trainer
 from streamdeq.training.optimizers import learning_rate
 from streamdeq.training.plain import from_plain, to_plain
 from streamdeq.training.recipe import Augment, Recipe
@@ -24,7 +24,7 @@ from streamdeq.training.works.pose import PoseWork
 
 def test_a_model_learns_where_the_corners_are_and_streams(tmp_path):
     folder = str(square_table(tmp_path / "set"))
-    run = Run(tmp_path / "run", folder, torch.device("cpu"))
+    run = RunSettings(tmp_path / "run", folder, torch.device("cpu"))
     trainer = Trainer.build(TINY, open_dataset(folder, "train"), run)
     log = session.start(trainer)
     assert trainer.train(log)
@@ -35,8 +35,8 @@ def test_a_model_learns_where_the_corners_are_and_streams(tmp_path):
     found = evaluate(model, open_dataset(folder, "val"), Settings((2,), (0, 3)))
     scores = {cell: score.total.compute() for cell, score in found.scores.items()}
     assert len(found.plan.samples) == 3  # of the film, frames 3, 4 and 5
-    assert scores[Cell(Mode.STREAMING, 2, 3)]["PCK@0.2"] > 90
-    assert scores[Cell(Mode.STREAMING, 2, 0)] == scores[Cell(Mode.SINGLE, 2)]
+    assert scores[Condition(Mode.STREAMING, 2, 3)]["PCK@0.2"] > 90
+    assert scores[Condition(Mode.STREAMING, 2, 0)] == scores[Condition(Mode.SINGLE, 2)]
 
 
 def test_a_batch_is_a_function_of_seed_and_step(tmp_path):

@@ -1,0 +1,115 @@
+"""Which frames are scored, and which streams have to run for that.
+
+The labelled frame n is scored at offset t when streaming started at frame n − t from zeros. One stream that starts at
+frame s serves every offset: on its way it is the answer for frame s at offset 0, for s + 1 at offset 1, and so on.
+Where early frames count, one with n < t is scored at offset t when streaming started at frame 0.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from streamdeq.data.base import Dataset
+from streamdeq.errors import StreamdeqError
+
+
+@dataclass(frozen=True, order=True)
+class Sample:
+    """A labelled frame: frame `t` of clip number `clip`."""
+
+    clip: int
+    t: int
+
+
+class Read(NamedTuple):
+    """A stream is read `after` frames more than its first, and that is scored at `offset`, None in a continuous one."""
+
+    after: int
+    offset: int | None
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A stream from zeros at frame `start` of clip number `clip`, and its reads in the order of time."""
+
+    clip: int
+    start: int
+    reads: tuple[Read, ...]
+
+    @property
+    def frames(self) -> int:
+        """How many frames it runs over."""
+        return self.reads[-1].after + 1
+
+
+@dataclass(frozen=True)
+class ScoringPlan:
+    """Every row of the table is about the same `samples`. `note` says why there are no chains, where there are none;
+    `films` has, for each clip, a number that clips with the same frames share."""
+
+    samples: tuple[Sample, ...]
+    chains: tuple[Chain, ...]
+    note: str = ""
+    films: tuple[int, ...] = ()
+
+
+USUAL_OFFSETS = (0, 1, 2, 5, 10, 20)
+
+
+def usual_offsets(dataset: Dataset) -> tuple[int, ...]:
+    """`USUAL_OFFSETS` where a labelled frame has that many before it; else those below what half of them have, and
+    that: 19 on Cityscapes, whose labelled frames are the 20th of their films."""
+    before = sorted(t for _, t in dataset.samples)
+    if not before or before[-1] >= USUAL_OFFSETS[-1]:
+        return USUAL_OFFSETS
+    most = before[len(before) // 2]
+    return (*(offset for offset in USUAL_OFFSETS if offset < most), most)
+
+
+def make_plan(dataset: Dataset, offsets: Sequence[int], *, early: bool = False) -> ScoringPlan:
+    """The labelled frames with at least max(offsets) predecessors, and the fewest streams that reach all offsets.
+
+    Args:
+        early: labelled frames with fewer predecessors count too, at every offset that they do not reach after all of
+            their predecessors.
+
+    Raises:
+        StreamdeqError: nothing is labelled, or no labelled frame has that many predecessors.
+    """
+    labelled = [Sample(number, t) for number, clip in enumerate(dataset.clips) for t in clip.labelled]
+    if not labelled:
+        raise StreamdeqError(f"expected labelled frames in split '{dataset.split}' of {dataset.name}, found none")
+    known: dict[int, int] = {}
+    films = tuple(known.setdefault(id(clip.film), len(known)) for clip in dataset.clips)
+    if all(len(clip) == 1 for clip in dataset.clips):
+        note = f"split '{dataset.split}' of {dataset.name} has single pictures only, no video: nothing to stream"
+        return ScoringPlan(tuple(labelled), (), note, films)
+    samples = tuple(sample for sample in labelled if early or sample.t >= max(offsets))
+    if not samples:
+        longest = max(len(clip) for clip in dataset.clips)
+        most = max(sample.t for sample in labelled)
+        raise StreamdeqError(
+            f"expected a labelled frame with at least {max(offsets)} frames before it, the largest offset, in split "
+            f"'{dataset.split}' of {dataset.name}; the longest clip has {longest} frames and the most before a "
+            f"labelled one is {most}; use smaller --offsets"
+        )
+    return ScoringPlan(samples, _chains(samples, offsets), films=films)
+
+
+def _chains(samples: Sequence[Sample], offsets: Sequence[int]) -> tuple[Chain, ...]:
+    """In the order of their first frames, so that neighbours run over the same pictures."""
+    wanted: dict[Sample, list[Read]] = defaultdict(list)
+    for sample in samples:
+        for offset in offsets:
+            after = min(offset, sample.t)
+            wanted[Sample(sample.clip, sample.t - after)].append(Read(after, offset))
+    return tuple(Chain(first.clip, first.t, tuple(sorted(wanted[first]))) for first in sorted(wanted))
+
+
+def continuous_chains(samples: Sequence[Sample]) -> tuple[Chain, ...]:
+    """One stream per clip, from its first frame on and never from zeros again, read at every sample."""
+    wanted: dict[int, list[Read]] = defaultdict(list)
+    for sample in samples:
+        wanted[sample.clip].append(Read(sample.t, None))
+    return tuple(Chain(clip, 0, tuple(sorted(reads))) for clip, reads in wanted.items())
