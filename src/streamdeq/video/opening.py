@@ -12,7 +12,7 @@ import numpy as np
 from streamdeq.errors import StreamdeqError
 from streamdeq.video.arrays import array_source
 from streamdeq.video.files import video_file
-from streamdeq.video.images import IMAGE_SUFFIXES, ImageSource, folder_source, glob_source
+from streamdeq.video.images import IMAGE_SUFFIXES, ImageSource, folder_source, glob_source, image_file
 from streamdeq.video.limits import MAX_PIXELS
 from streamdeq.video.live import LivePolicy, LiveSource, parse_address
 from streamdeq.video.pipes import is_read_once
@@ -60,14 +60,21 @@ def path_source(name: str, fps: float | None, max_pixels: int) -> Source:
         return video_file(name, fps, max_pixels)
     path = Path(name).expanduser()
     if path.is_dir():
-        return folder_source(path, fps)
+        return folder_source(path, fps, max_pixels)
     if not os.path.lexists(path):
         if any(sign in name for sign in "*?["):
-            return glob_source(str(path), fps)
+            return glob_source(str(path), fps, max_pixels)
         raise StreamdeqError(missing(path))
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        return ImageSource([path], path.name, fps)
-    return video_file(path, fps, max_pixels)
+    # What is in a file decides, not how it is called.
+    image = image_file(path, fps, max_pixels)
+    if image is not None:
+        return image
+    try:
+        return video_file(path, fps, max_pixels)
+    except StreamdeqError:
+        if path.suffix.lower() not in IMAGE_SUFFIXES:
+            raise
+        return ImageSource([path], path.name, fps, max_pixels)  # says what is wrong with it
 
 
 def missing(path: Path) -> str:
