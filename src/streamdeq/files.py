@@ -1,7 +1,10 @@
 """Files that appear under their final name only when they are whole."""
 
+import io
 import os
 import re
+import sys
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +47,28 @@ def _runs(pid: int) -> bool:
     except OSError:
         return True  # somebody else's
     return True
+
+
+def shown(text: str) -> str:
+    """Text from outside as it may stand in a terminal, a page, JSON or a new file's name.
+
+    Bytes of a name that are no UTF-8, and characters that control a terminal, become "\ufffd".
+    """
+    return "".join("\ufffd" if unicodedata.category(sign) in ("Cc", "Cs") else sign for sign in text)
+
+
+def ensure_standard_files() -> None:
+    """What the shell has closed of input, output and errors leads nowhere; no letter is an error to write."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def ensure_folder(folder: str | os.PathLike[str]) -> Path:

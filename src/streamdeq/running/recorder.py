@@ -67,8 +67,13 @@ class Recorder(Sink[ProcessedItem]):
             if "video" in write:
                 self.paths["video"] = folder / f"{name}.mp4"
                 # What has no known end must not be lost whole to a power cut, nor fill one file for ever.
-                sink = SegmentedVideoSink if source.live else VideoSink
-                self._video = self._files.enter_context(sink(self.paths["video"], fps=source.fps))
+                path = self.paths["video"]
+                sink = (
+                    SegmentedVideoSink(path, fps=source.fps)
+                    if source.live
+                    else VideoSink(path, fps=source.fps, pixel_aspect=source.pixel_aspect)
+                )
+                self._video = self._files.enter_context(sink)
             if "jsonl" in write:
                 self.paths["jsonl"] = folder / f"{name}.jsonl"
                 self._lines = self._files.enter_context(JsonLinesSink(self.paths["jsonl"]))

@@ -74,9 +74,23 @@ def unreadable(path: Path, head: bytes, error: FFmpegError) -> str:
     return f"{path} is not a video that can be read ({error.strerror}): give another file, or convert it to mp4"
 
 
+def films(container: InputContainer) -> list[VideoStream]:
+    """Its video streams; a cover picture is none."""
+    return [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+
+
+def pixel_aspect(stream: VideoStream, size_hw: tuple[int, int]) -> Fraction | None:
+    """Width over height of a pixel of the upright picture; None where square, unknown or beyond reason."""
+    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    if not aspect or aspect == 1 or not Fraction(1, 10) <= aspect <= 10:
+        return None
+    turned = size_hw == (stream.codec_context.width, stream.codec_context.height)
+    return 1 / Fraction(aspect) if turned else Fraction(aspect)
+
+
 def video_stream(container: InputContainer, path: Path | str) -> VideoStream:
-    """The stream to show: the one players take; a cover picture is none."""
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    """The stream to show: the one players take."""
+    streams = films(container)
     if not streams:
         kinds = sorted({stream.type for stream in container.streams}) or ["nothing"]
         raise StreamdeqError(f"{path} has no video stream (it holds {', '.join(kinds)}): give a file with pictures")

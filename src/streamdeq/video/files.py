@@ -13,15 +13,18 @@ from av.format import Flags
 from av.packet import Packet
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.files import shown
 from streamdeq.values.frame import Failure, Frame, Item
 from streamdeq.video.clock import Clock
 from streamdeq.video.containers import (
     announced_frames,
     announced_seconds,
     average_fps,
+    films,
     frames_by_duration,
     open_container,
     origin,
+    pixel_aspect,
     stamps,
     video_stream,
 )
@@ -89,12 +92,14 @@ class ContainerSource(StoredSource):
         size_hw = next(item.image.shape[:2] for item in head if isinstance(item, Frame))
         counted = 0 if form.name == "avi" else stream.frames  # AVI counts empty packets too
         frames = self._announced or counted or frames_by_duration(stream, container, rate)
-        info = SourceInfo(name, kind, False, rate, frames, size_hw, time_base)
+        aspect = pixel_aspect(stream, size_hw)
+        info = SourceInfo(name, kind, False, rate, frames, size_hw, time_base, aspect)
         super().__init__(info, chain(head, rest), container.close)
 
     def _items(self) -> Iterator[Item]:
         yield from super()._items()
-        self.stats.note = "; ".join(filter(None, (self._damage or self._early_end(), self._jumps())))
+        said = (self._damage or self._early_end(), self._jumps(), self._left_out())
+        self.stats.note = shown("; ".join(filter(None, said)))
 
     def _head(self, items: Iterator[Frame | Failure]) -> list[Frame | Failure]:
         """Everything up to the first frame: only then is a file known to be of use."""
@@ -134,6 +139,13 @@ class ContainerSource(StoredSource):
                 return
             errors = 0
             yield packet
+
+    def _left_out(self) -> str:
+        """What else is in the container and in no result."""
+        streams = self._container.streams
+        if len(shows := films(self._container)) > 1:
+            return f"{self._name} has {len(shows)} films: number {shows.index(self._stream) + 1} is taken"
+        return f"the sound of {self._name} is left out" if streams.audio else ""
 
     def _jumps(self) -> str:
         times = self._clock.jumps

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.files import shown
 from streamdeq.values.frame import Failure, Frame
 from streamdeq.video.limits import MAX_PIXELS
 from streamdeq.video.source import SourceInfo, StoredSource, frame_step, timed
@@ -78,7 +79,7 @@ class ImageSource(StoredSource):
             try:
                 image = read_rgb(path, self._max_pixels)
             except BAD_PICTURE as error:
-                yield Failure(index, f"{path.name}: {reason(error)}")
+                yield Failure(index, shown(f"{path.name}: {reason(error)}"))
             else:
                 yield Frame(image, index, float(index * self._step), index, self._step)
 

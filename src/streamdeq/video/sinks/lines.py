@@ -16,7 +16,7 @@ class LinesSink(Sink[Sequence[str]]):
     def __init__(self, path: str | os.PathLike[str], *, keep_empty: bool = True) -> None:
         self._pending = PendingFile(path)
         self._keep = keep_empty
-        self._file = self._pending.path.open("w", encoding="utf-8", newline="\n")
+        self._file = self._pending.path.open("w", encoding="utf-8", errors="replace", newline="\n")
 
     def write(self, item: Sequence[str]) -> None:
         try:

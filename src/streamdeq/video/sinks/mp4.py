@@ -39,6 +39,7 @@ class VideoSink(Sink[Frame]):
     Args:
         path: the file to make; its name ends in .mp4.
         fps: frames per second on average, for the last frame's duration; 25 where unknown.
+        pixel_aspect: width over height of the pixels; None: they are square.
         preset: x264's trade of time for size. At 640×272 and 1280×720, one thread, this costs about
             1.8 and 8 ms per frame ("ultrafast"), 2.5 and 12 ("superfast", 0.7 of the size), 4.4 and 19 ("veryfast",
             half the size).
@@ -46,12 +47,18 @@ class VideoSink(Sink[Frame]):
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], fps: float | None = None, preset: str = "superfast", crf: int = 20
+        self,
+        path: str | os.PathLike[str],
+        fps: float | None = None,
+        pixel_aspect: Fraction | None = None,
+        preset: str = "superfast",
+        crf: int = 20,
     ) -> None:
         if Path(path).suffix.lower() != ".mp4":
             raise StreamdeqError(f"expected a name that ends in .mp4, got {path}: rename it")
         self._file = PendingFile(path)
         self._fps = fps or FALLBACK_FPS
+        self._pixel_aspect = pixel_aspect
         # Without B-frames decoding order is showing order: any times will do, and encoding is a quarter faster.
         self._options = {"preset": preset, "crf": str(crf), "bf": "0", "g": "60"}
         self._encoder: Encoder | None = None
@@ -60,7 +67,9 @@ class VideoSink(Sink[Frame]):
     def write(self, item: Frame) -> None:
         try:
             if self._encoder is None:
-                self._encoder = Encoder(self._file.path, item, self._fps, self._options, INDEX_IN_FRONT)
+                self._encoder = Encoder(
+                    self._file.path, item, self._fps, self._options, INDEX_IN_FRONT, self._pixel_aspect
+                )
             self._encoder.write(item)
         except FFmpegError as error:
             raise StreamdeqError(unwritable(self._file.final, error.strerror)) from error
@@ -91,7 +100,13 @@ class Encoder:
     """
 
     def __init__(
-        self, path: Path, first: Frame, fps: float, options: dict[str, str], container_options: dict[str, str]
+        self,
+        path: Path,
+        first: Frame,
+        fps: float,
+        options: dict[str, str],
+        container_options: dict[str, str],
+        pixel_aspect: Fraction | None = None,
     ) -> None:
         height, width = first.image.shape[:2]
         self._canvas_hw = (height + height % 2, width + width % 2)
@@ -100,6 +115,8 @@ class Encoder:
         self.bytes = self.largest = 0
         self._container: OutputContainer = av.open(str(path), "w", format="mp4", options=container_options)
         self._stream = self._add_stream(fps, options)
+        if pixel_aspect is not None:
+            self._stream.codec_context.sample_aspect_ratio = pixel_aspect
 
     def write(self, frame: Frame, *, key: bool = False) -> None:
         """`key`: make it a picture that stands alone."""
