@@ -13,16 +13,18 @@ from streamdeq.errors import StreamdeqError
 
 
 @contextmanager
-def atomic_path(final: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(final: str | os.PathLike[str], *, visible: bool = False) -> Iterator[Path]:
     """Yield a path beside `final` to write to; rename it to `final` on success, remove it on failure.
 
-    The temporary name keeps the suffix (writers choose their format by it) and starts with a dot.
+    The temporary name keeps the suffix (writers choose their format by it) and starts with a dot, unless it is to be
+    `visible`, for it is of use before it is whole.
 
     Raises:
         StreamdeqError: when the folder cannot be made or written to.
     """
     final = Path(final)
-    part = final.with_name(f".{final.stem}.part-{os.getpid()}{final.suffix}")
+    name = f"{final.stem}.unfinished" if visible else f".{final.stem}.part"
+    part = final.with_name(f"{name}-{os.getpid()}{final.suffix}")
     ensure_folder(final.parent)
     try:
         yield part
@@ -33,8 +35,9 @@ def atomic_path(final: str | os.PathLike[str]) -> Iterator[Path]:
 
 def sweep(folder: str | os.PathLike[str]) -> None:
     """Remove what killed processes left half-written in `folder`: temporary files whose writer is no more."""
-    for path in Path(folder).glob(".*.part-*"):
-        writer = re.search(r"\.part-(\d+)(\.[^.]*)?$", path.name)
+    folder = Path(folder)
+    for path in (*folder.glob(".*.part-*"), *folder.glob("*.unfinished-*")):
+        writer = re.search(r"\.(?:part|unfinished)-(\d+)(\.[^.]*)?$", path.name)
         if writer and not _runs(int(writer[1])):
             path.unlink(missing_ok=True)
 

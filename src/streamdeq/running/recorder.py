@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.files import ensure_folder, sweep
 from streamdeq.running.observer import AnnotatedFrame, Observer
 from streamdeq.running.summary import Summary, stages_of
 from streamdeq.tasks import Result, Task
@@ -62,6 +63,8 @@ class Recorder(Sink[ProcessedItem]):
         self._files = ExitStack()
         self._video = self._lines = self._labels = self._mot = None
         self.paths: dict[str, Path] = {}
+        if write:
+            sweep(ensure_folder(folder))  # what a killed run left there
         with ExitStack() as undo:
             undo.enter_context(self._files)
             if "video" in write:

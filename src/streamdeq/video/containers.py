@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import av
 from av.container import InputContainer
@@ -31,7 +31,12 @@ def opened(source: Any, max_pixels: int = MAX_PIXELS, **settings: Any) -> InputC
     """
     # Looking for streams decodes pictures too: the limit must be known there already.
     options = {"max_pixels": str(max_pixels)}
-    container = av.open(source, "r", options=options, metadata_errors="replace", **settings)
+    try:
+        container = cast(InputContainer, av.open(source, "r", options=options, metadata_errors="replace", **settings))
+    except BaseException:
+        if isinstance(source, ReadOnce):
+            source.close()
+        raise
     for stream in container.streams.video:
         if stream.codec_context is not None:
             stream.codec_context.options = {**stream.codec_context.options, **options}

@@ -30,7 +30,7 @@ from streamdeq.video.containers import (
 )
 from streamdeq.video.decoding import Decoder
 from streamdeq.video.limits import MAX_PIXELS
-from streamdeq.video.pipes import is_read_once, open_pipe, pipe_name
+from streamdeq.video.pipes import ReadOnce, is_read_once, open_pipe, pipe_name
 from streamdeq.video.source import FALLBACK_FPS, SourceInfo, StoredSource, timed
 
 # A damaged file may give errors for ever; a sound one gives none.
@@ -52,8 +52,8 @@ def video_file(path: str | os.PathLike[str], fps: float | None = None, max_pixel
     """
     name, path = os.fspath(path), Path(path)
     if is_read_once(name):
-        container = open_container(path, open_pipe(name), max_pixels)
-        return ContainerSource(container, name, pipe_name(name), "pipe", fps)
+        pipe = open_pipe(name)
+        return ContainerSource(open_container(path, pipe, max_pixels), name, pipe_name(name), "pipe", fps, pipe)
     return ContainerSource(open_container(path, None, max_pixels), name, path.name, "video", fps)
 
 
@@ -64,13 +64,22 @@ class ContainerSource(StoredSource):
         label: for messages.
         name, kind: as in `SourceInfo`.
         fps: frames per second where there are no time stamps.
+        pipe: what the container reads from, closed with it.
 
     Raises:
         StreamdeqError: there is no video in it, or no frame that can be decoded. The container is closed then.
     """
 
-    def __init__(self, container: InputContainer, label: str, name: str, kind: str, fps: float | None) -> None:
-        self._container, self._label, self._name = container, label, name
+    def __init__(
+        self,
+        container: InputContainer,
+        label: str,
+        name: str,
+        kind: str,
+        fps: float | None,
+        pipe: ReadOnce | None = None,
+    ) -> None:
+        self._container, self._label, self._name, self._pipe = container, label, name, pipe
         try:
             stream = video_stream(container, label)
             form = container.format
@@ -87,14 +96,19 @@ class ContainerSource(StoredSource):
             rest = timed(self._decoded())
             head = self._head(rest)
         except BaseException:
-            container.close()
+            self._close_container()
             raise
         size_hw = next(item.image.shape[:2] for item in head if isinstance(item, Frame))
         counted = 0 if form.name == "avi" else stream.frames  # AVI counts empty packets too
         frames = self._announced or counted or frames_by_duration(stream, container, rate)
         aspect = pixel_aspect(stream, size_hw)
         info = SourceInfo(name, kind, False, rate, frames, size_hw, time_base, aspect)
-        super().__init__(info, chain(head, rest), container.close)
+        super().__init__(info, chain(head, rest), self._close_container)
+
+    def _close_container(self) -> None:
+        self._container.close()
+        if self._pipe is not None:
+            self._pipe.close()
 
     def _items(self) -> Iterator[Item]:
         yield from super()._items()

@@ -21,7 +21,7 @@ from streamdeq.video.pipes import ReadOnce
 
 # Answers after which trying again, or asking for a password, may help: they are the live source's to deal with.
 MAY_CHANGE = (401, 403, 407, 408, 425, 429)
-NO_VIDEO = ("text/html", "text/plain", "application/json", "application/xml", "text/xml", "application/xhtml+xml")
+NO_VIDEO = ("text/html", "application/json", "application/xml", "text/xml", "application/xhtml+xml")
 PLAYLIST = (".m3u8", ".m3u", ".mpd")
 READ_TIMEOUT_S = 20.0
 # Taken up again where it broke off, as long as the server gives parts of a file.
@@ -45,7 +45,7 @@ def web_file(address: Address, policy: LivePolicy, fps: float | None, max_pixels
         raise StreamdeqError(f"cannot read {address.label}: {what}; check the address") from error
     except (OSError, ValueError, HTTPException):
         return None
-    kind = answer.headers.get_content_type()
+    kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind in NO_VIDEO:
         answer.close()
         raise StreamdeqError(f"cannot read {address.label}: it is {kind}, not a video; check the address")
@@ -53,21 +53,24 @@ def web_file(address: Address, policy: LivePolicy, fps: float | None, max_pixels
         answer.close()
         return None
     try:
-        container = open_answer(answer, address, policy, max_pixels)
+        container, pipe = open_answer(answer, address, policy, max_pixels)
     except FFmpegError as error:
-        what = f"{kind} that is no video ({error.strerror})"
+        what = f"{kind or 'something'} that is no video ({error.strerror})"
         raise StreamdeqError(f"cannot read {address.label}: it is {what}; check the address") from error
-    return ContainerSource(container, address.label, address.name, address.kind, fps)
+    return ContainerSource(container, address.label, address.name, address.kind, fps, pipe)
 
 
-def open_answer(answer: HTTPResponse, address: Address, policy: LivePolicy, max_pixels: int) -> InputContainer:
+def open_answer(
+    answer: HTTPResponse, address: Address, policy: LivePolicy, max_pixels: int
+) -> tuple[InputContainer, ReadOnce | None]:
     """By ranges where the server gives them, else what it sends, from the first byte to the last."""
     if answer.status == 206:
         answer.close()
         options = {**address.options, **RECONNECT, **policy.options}
         timeout = (policy.patience.open_timeout_s, policy.patience.read_timeout_s or READ_TIMEOUT_S)
-        return opened(address.url, max_pixels, container_options=options, timeout=timeout)
-    return opened(ReadOnce(answer.read1, answer.close), max_pixels)
+        return opened(address.url, max_pixels, container_options=options, timeout=timeout), None
+    pipe = ReadOnce(answer.read1, answer.close)
+    return opened(pipe, max_pixels), pipe
 
 
 def ask(url: str, policy: LivePolicy) -> HTTPResponse:
