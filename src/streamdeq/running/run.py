@@ -20,7 +20,7 @@ from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.streaming.stream import Stream
 from streamdeq.tasks import Choice
 from streamdeq.values.frame import Failure, Frame, Item
-from streamdeq.video import LivePolicy, Source, ThreadedSink, open_source, prefetch
+from streamdeq.video import MAX_PIXELS, LivePolicy, Source, ThreadedSink, open_source, prefetch
 
 #: Frames decoded ahead, and frames waiting to be drawn and written: enough to even out, few enough to stay small.
 AHEAD = 4
@@ -35,6 +35,7 @@ class RunOptions:
         save: folder for what is written; None writes nothing.
         write: which of video, jsonl, png, mot.
         max_frames: stop after so many frames.
+        max_pixels: larger pictures are not decoded.
         compare: beside the stream, solve every frame from scratch with the same number of iterations.
         live: which frames of a live source are taken, and how long it is waited for.
         choice: what of a detector's answers is shown and written, or looked at where a detector gives the boxes.
@@ -45,6 +46,7 @@ class RunOptions:
     save: Path | None = None
     write: tuple[str, ...] = ("video", "jsonl")
     max_frames: int | None = None
+    max_pixels: int = MAX_PIXELS
     compare: bool = False
     live: LivePolicy = field(default_factory=LivePolicy)
     choice: Choice = field(default_factory=Choice)
@@ -61,7 +63,7 @@ class Run:
     def __init__(self, model: Model, spec: Any, options: RunOptions, observer: Observer | None = None) -> None:
         self.summary = Summary()
         self.paths: dict[str, Path] = {}
-        source = open_source(spec, live=options.live)
+        source = open_source(spec, live=options.live, max_pixels=options.max_pixels)
         self.source: Source = source if source.live else prefetch(source, AHEAD)
         self._spec = spec
         self._model = model
@@ -170,4 +172,9 @@ class Run:
         recorder = Recorder(self._model.task, folder, name, write, self.source.info, self.summary)
         recorder.observer = self._observer
         self.paths = recorder.paths
-        return ThreadedSink(recorder, AHEAD)
+        return ThreadedSink(recorder, AHEAD, size_of)
+
+
+def size_of(item: ProcessedItem) -> int:
+    """Bytes of the picture in it."""
+    return item.taken.image.nbytes if isinstance(item.taken, Frame) else 0

@@ -15,7 +15,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.video.limits import MAX_PIXELS
+from streamdeq.video.limits import MAX_PIXELS, check_pixels
 from streamdeq.video.pipes import ReadOnce
 
 # What a container may claim of its frame rate and length.
@@ -55,6 +55,13 @@ def open_container(path: Path, pipe: ReadOnce | None, max_pixels: int) -> InputC
         container = opened(pipe or f"file:{path}", max_pixels, container_options=whitelist)
     except FFmpegError as error:
         raise StreamdeqError(unreadable(path, head, error)) from error
+    for stream in films(container):
+        if (context := stream.codec_context) is not None:
+            try:
+                check_pixels(str(path), context.width, context.height, max_pixels)
+            except StreamdeqError:
+                container.close()
+                raise
     if container.format.name == "tty":
         container.close()
         raise StreamdeqError(f"{path} is a text file, not a video: give a video file or a folder of images")

@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import shown
 from streamdeq.values.frame import Failure, Frame
-from streamdeq.video.limits import MAX_PIXELS
+from streamdeq.video.limits import MAX_PIXELS, check_pixels
 from streamdeq.video.source import SourceInfo, StoredSource, frame_step, timed
 
 #: How image files of a folder are called. A file that is given by itself is looked into instead.
@@ -141,9 +141,14 @@ def pages(picture: Image.Image) -> list[int]:
 
 
 def image_file(path: Path, fps: float | None, max_pixels: int) -> StoredSource | None:
-    """The source for an image file, whatever it is called; None if it is none."""
+    """The source for an image file, whatever it is called; None if it is none.
+
+    Raises:
+        StreamdeqError: it has more pixels than allowed.
+    """
     try:
         with Image.open(path, formats=FORMATS) as picture:
+            check_pixels(str(path), *picture.size, max_pixels)
             many = len(pages(picture)) > 1
     except BAD_PICTURE:
         return None

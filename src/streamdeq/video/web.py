@@ -39,6 +39,7 @@ def web_file(address: Address, policy: LivePolicy, fps: float | None, max_pixels
     try:
         answer = ask(address.url, policy)
     except HTTPError as error:
+        error.close()
         if error.code in MAY_CHANGE or error.code >= 500:
             return None
         what = f"the server answered {error.code} {error.reason}"
