@@ -29,8 +29,8 @@ def opened(source: Any, max_pixels: int = MAX_PIXELS, **settings: Any) -> InputC
     Raises:
         FFmpegError: it cannot be read.
     """
-    # Looking for streams decodes pictures too: the limit must be known there already.
-    options = {"max_pixels": str(max_pixels)}
+    # Looking for streams decodes pictures too: the limit must be known there already. Decoders round sizes up.
+    options = {"max_pixels": str(int(1.1 * max_pixels) + 100_000)}
     try:
         container = cast(InputContainer, av.open(source, "r", options=options, metadata_errors="replace", **settings))
     except BaseException:

@@ -150,6 +150,8 @@ def image_file(path: Path, fps: float | None, max_pixels: int) -> StoredSource |
         with Image.open(path, formats=FORMATS) as picture:
             check_pixels(str(path), *picture.size, max_pixels)
             many = len(pages(picture)) > 1
+    except Image.DecompressionBombError as error:
+        raise StreamdeqError(f"{path} has pictures of more pixels than can be read: make them smaller") from error
     except BAD_PICTURE:
         return None
     return SequenceSource(path, fps, max_pixels) if many else ImageSource([path], path.name, fps, max_pixels)
@@ -169,7 +171,7 @@ def rgb(picture: Image.Image, max_pixels: int) -> np.ndarray:
     """An open picture's pixels, as `read_rgb` says."""
     width, height = picture.size
     if width * height > max_pixels:
-        raise ValueError(f"{width}×{height} pixels are more than {max_pixels / 1e6:.0f} million; raise the limit")
+        raise ValueError(f"{width}×{height} pixels are more than {max_pixels / 1e6:.0f} million (--max-pixels)")
     if picture.mode == "F":
         raise ValueError("pixels are floating point numbers of unknown range")
     if picture.mode.startswith("I"):
