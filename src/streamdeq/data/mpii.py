@@ -37,8 +37,7 @@ from streamdeq.data.poses import PoseClip, PoseDataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
-from streamdeq.tasks.pose.metric import head_length
-from streamdeq.values.keypoints import Keypoints, boxes_around
+from streamdeq.values.keypoints import Keypoints, boxes_around, head_length
 
 JOINTS = (
     "right ankle", "right knee", "right hip", "left hip", "left knee", "left ankle", "pelvis", "thorax", "upper neck",

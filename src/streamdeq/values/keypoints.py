@@ -86,3 +86,8 @@ def boxes_around(xy: np.ndarray, visible: np.ndarray, frame_hw: tuple[int, int],
             flat = 0.5 * (high == low)  # points in a row, whose box would have no area
             box[:] = (*(low - flat), *(high + flat))
     return boxes
+
+
+def head_length(box_xyxy: np.ndarray) -> float:
+    """MPII's: 0.6 of the diagonal of the head's box."""
+    return 0.6 * float(np.hypot(*(np.asarray(box_xyxy, float)[2:] - np.asarray(box_xyxy, float)[:2])))

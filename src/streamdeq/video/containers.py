@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import av
 from av.container import InputContainer
@@ -15,7 +15,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.video.limits import MAX_PIXELS
+from streamdeq.video.limits import MAX_PIXELS, check_pixels
 from streamdeq.video.pipes import ReadOnce
 
 # What a container may claim of its frame rate and length.
@@ -29,9 +29,14 @@ def opened(source: Any, max_pixels: int = MAX_PIXELS, **settings: Any) -> InputC
     Raises:
         FFmpegError: it cannot be read.
     """
-    # Looking for streams decodes pictures too: the limit must be known there already.
-    options = {"max_pixels": str(max_pixels)}
-    container = av.open(source, "r", options=options, metadata_errors="replace", **settings)
+    # Looking for streams decodes pictures too: the limit must be known there already. Decoders round sizes up.
+    options = {"max_pixels": str(int(1.1 * max_pixels) + 100_000)}
+    try:
+        container = cast(InputContainer, av.open(source, "r", options=options, metadata_errors="replace", **settings))
+    except BaseException:
+        if isinstance(source, ReadOnce):
+            source.close()
+        raise
     for stream in container.streams.video:
         if stream.codec_context is not None:
             stream.codec_context.options = {**stream.codec_context.options, **options}
@@ -50,6 +55,13 @@ def open_container(path: Path, pipe: ReadOnce | None, max_pixels: int) -> InputC
         container = opened(pipe or f"file:{path}", max_pixels, container_options=whitelist)
     except FFmpegError as error:
         raise StreamdeqError(unreadable(path, head, error)) from error
+    for stream in films(container):
+        if (context := stream.codec_context) is not None:
+            try:
+                check_pixels(str(path), context.width, context.height, max_pixels)
+            except StreamdeqError:
+                container.close()
+                raise
     if container.format.name == "tty":
         container.close()
         raise StreamdeqError(f"{path} is a text file, not a video: give a video file or a folder of images")
@@ -74,9 +86,23 @@ def unreadable(path: Path, head: bytes, error: FFmpegError) -> str:
     return f"{path} is not a video that can be read ({error.strerror}): give another file, or convert it to mp4"
 
 
+def films(container: InputContainer) -> list[VideoStream]:
+    """Its video streams; a cover picture is none."""
+    return [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+
+
+def pixel_aspect(stream: VideoStream, size_hw: tuple[int, int]) -> Fraction | None:
+    """Width over height of a pixel of the upright picture; None where square, unknown or beyond reason."""
+    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    if not aspect or aspect == 1 or not Fraction(1, 10) <= aspect <= 10:
+        return None
+    turned = size_hw == (stream.codec_context.width, stream.codec_context.height)
+    return 1 / Fraction(aspect) if turned else Fraction(aspect)
+
+
 def video_stream(container: InputContainer, path: Path | str) -> VideoStream:
-    """The stream to show: the one players take; a cover picture is none."""
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    """The stream to show: the one players take."""
+    streams = films(container)
     if not streams:
         kinds = sorted({stream.type for stream in container.streams}) or ["nothing"]
         raise StreamdeqError(f"{path} has no video stream (it holds {', '.join(kinds)}): give a file with pictures")

@@ -7,26 +7,30 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.format import Flags
 from av.packet import Packet
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.files import shown
 from streamdeq.values.frame import Failure, Frame, Item
 from streamdeq.video.clock import Clock
 from streamdeq.video.containers import (
     announced_frames,
     announced_seconds,
     average_fps,
+    films,
     frames_by_duration,
     open_container,
     origin,
+    pixel_aspect,
     stamps,
     video_stream,
 )
 from streamdeq.video.decoding import Decoder
 from streamdeq.video.limits import MAX_PIXELS
-from streamdeq.video.pipes import is_read_once, open_pipe, pipe_name
+from streamdeq.video.pipes import ReadOnce, is_read_once, open_pipe, pipe_name
 from streamdeq.video.source import FALLBACK_FPS, SourceInfo, StoredSource, timed
 
 # A damaged file may give errors for ever; a sound one gives none.
@@ -35,27 +39,50 @@ READ_ERRORS_IN_A_ROW = 100
 BROADCAST_JUMP_S, LONGEST_JUMP_S = 10.0, 108_000.0
 
 
-class VideoFileSource(StoredSource):
-    """A video file or pipe: every frame its packets hold, in the order they are shown, upright, with its own time.
+def video_file(path: str | os.PathLike[str], fps: float | None = None, max_pixels: int = MAX_PIXELS) -> ContainerSource:
+    """A video file, or a pipe, which is read as it comes.
 
     Args:
-        path: the file; a pipe's name, or "-" for standard input, which is read as it comes.
+        path: the file; a pipe's name, or "-" for standard input.
         fps: frames per second for a file without time stamps (a raw stream).
         max_pixels: larger pictures are not decoded.
 
     Raises:
         StreamdeqError: the file is missing, unreadable, not a video, or holds no frame that can be decoded.
     """
+    name, path = os.fspath(path), Path(path)
+    if is_read_once(name):
+        pipe = open_pipe(name)
+        return ContainerSource(open_container(path, pipe, max_pixels), name, pipe_name(name), "pipe", fps, pipe)
+    return ContainerSource(open_container(path, None, max_pixels), name, path.name, "video", fps)
 
-    def __init__(self, path: str | os.PathLike[str], fps: float | None = None, max_pixels: int = MAX_PIXELS) -> None:
-        self._path = Path(path)
-        pipe = open_pipe(os.fspath(path)) if is_read_once(os.fspath(path)) else None
-        self._container = open_container(self._path, pipe, max_pixels)
-        name = self._path.name if pipe is None else pipe_name(os.fspath(path))
-        kind = "video" if pipe is None else "pipe"
+
+class ContainerSource(StoredSource):
+    """The video of an open container: every frame its packets hold, in the order they are shown, with its own time.
+
+    Args:
+        label: for messages.
+        name, kind: as in `SourceInfo`.
+        fps: frames per second where there are no time stamps.
+        pipe: what the container reads from, closed with it.
+
+    Raises:
+        StreamdeqError: there is no video in it, or no frame that can be decoded. The container is closed then.
+    """
+
+    def __init__(
+        self,
+        container: InputContainer,
+        label: str,
+        name: str,
+        kind: str,
+        fps: float | None,
+        pipe: ReadOnce | None = None,
+    ) -> None:
+        self._container, self._label, self._name, self._pipe = container, label, name, pipe
         try:
-            stream = video_stream(self._container, self._path)
-            form = self._container.format
+            stream = video_stream(container, label)
+            form = container.format
             rate = average_fps(stream, form.name)
             time_base = stream.time_base
             step_fps = fps or rate or FALLBACK_FPS
@@ -69,17 +96,24 @@ class VideoFileSource(StoredSource):
             rest = timed(self._decoded())
             head = self._head(rest)
         except BaseException:
-            self._container.close()
+            self._close_container()
             raise
         size_hw = next(item.image.shape[:2] for item in head if isinstance(item, Frame))
         counted = 0 if form.name == "avi" else stream.frames  # AVI counts empty packets too
-        frames = self._announced or counted or frames_by_duration(stream, self._container, rate)
-        info = SourceInfo(name, kind, False, rate, frames, size_hw, time_base)
-        super().__init__(info, chain(head, rest), self._container.close)
+        frames = self._announced or counted or frames_by_duration(stream, container, rate)
+        aspect = pixel_aspect(stream, size_hw)
+        info = SourceInfo(name, kind, False, rate, frames, size_hw, time_base, aspect)
+        super().__init__(info, chain(head, rest), self._close_container)
+
+    def _close_container(self) -> None:
+        self._container.close()
+        if self._pipe is not None:
+            self._pipe.close()
 
     def _items(self) -> Iterator[Item]:
         yield from super()._items()
-        self.stats.note = "; ".join(filter(None, (self._damage or self._early_end(), self._jumps())))
+        said = (self._damage or self._early_end(), self._jumps(), self._left_out())
+        self.stats.note = shown("; ".join(filter(None, said)))
 
     def _head(self, items: Iterator[Frame | Failure]) -> list[Frame | Failure]:
         """Everything up to the first frame: only then is a file known to be of use."""
@@ -90,9 +124,9 @@ class VideoFileSource(StoredSource):
                 return head
         if head:
             raise StreamdeqError(
-                f"none of the {len(head)} frames of {self._path} can be decoded: the file is damaged, copy it again"
+                f"none of the {len(head)} frames of {self._label} can be decoded: the file is damaged, copy it again"
             )
-        raise StreamdeqError(f"{self._path} has a video stream without frames: record or copy it again")
+        raise StreamdeqError(f"{self._label} has a video stream without frames: record or copy it again")
 
     @property
     def _missing(self) -> int:
@@ -111,7 +145,7 @@ class VideoFileSource(StoredSource):
                 packet = next(packets, None)
             except FFmpegError as error:
                 # The generator is spent, the container is not: it goes on behind the damage.
-                self._damage = f"{self._path.name} is damaged: {error.strerror}"
+                self._damage = f"{self._name} is damaged: {error.strerror}"
                 packets = self._container.demux(self._stream)
                 errors += 1
                 continue
@@ -120,15 +154,22 @@ class VideoFileSource(StoredSource):
             errors = 0
             yield packet
 
+    def _left_out(self) -> str:
+        """What else is in the container and in no result."""
+        streams = self._container.streams
+        if len(shows := films(self._container)) > 1:
+            return f"{self._name} has {len(shows)} films: number {shows.index(self._stream) + 1} is taken"
+        return f"the sound of {self._name} is left out" if streams.audio else ""
+
     def _jumps(self) -> str:
         times = self._clock.jumps
         what = f"begin anew or jump {times} times" if times > 1 else "begin anew or jump once"
-        return f"the time stamps of {self._path.name} {what}: bridged by the frame rate" if times else ""
+        return f"the time stamps of {self._name} {what}: bridged by the frame rate" if times else ""
 
     def _early_end(self) -> str:
         """What to say of a file that holds less than it announces; empty when all is there."""
         if self._missing:
-            return f"{self._path.name} ends early: {self._missing} of its {self._announced} frames are missing"
+            return f"{self._name} ends early: {self._missing} of its {self._announced} frames are missing"
         announced_s = announced_seconds(self._stream, self._container)
         end_s = self._decoder.end_s
         if announced_s is None or self._clock.jumps:
@@ -136,4 +177,4 @@ class VideoFileSource(StoredSource):
         # Durations are rounded, and some containers count them from their own zero.
         if end_s + max(0.0, float(origin(self._stream) or 0)) + max(0.5, 0.02 * announced_s) >= announced_s:
             return ""
-        return f"{self._path.name} ends early: at {end_s:.2f} of {announced_s:.2f} seconds"
+        return f"{self._name} ends early: at {end_s:.2f} of {announced_s:.2f} seconds"

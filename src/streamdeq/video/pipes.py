@@ -132,6 +132,7 @@ def open_pipe(name: str) -> ReadOnce:
     except OSError as error:
         raise StreamdeqError(f"cannot read {name}: {error.strerror}; check that something writes to it") from error
     if os.isatty(file):
+        os.close(file)
         raise StreamdeqError(f"{name} is a terminal: pipe a video into it (… | streamdeq run -), or name a file")
     waiting = select.poll()
     waiting.register(file, select.POLLIN)
@@ -141,6 +142,7 @@ def open_pipe(name: str) -> ReadOnce:
         raise StreamdeqError(f"nothing came through {name} for {FIRST_BYTE_S:.0f} s: start what writes to it first")
     pipe = ReadOnce(lambda size: os.read(file, size), lambda: os.close(file))
     if not pipe.head:
+        pipe.close()
         raise StreamdeqError(f"nothing came through {name} (0 bytes): check what writes to it")
     return pipe
 

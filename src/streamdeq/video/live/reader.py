@@ -34,6 +34,8 @@ from streamdeq.video.source import FALLBACK_FPS
 
 # A damaged stream may give errors for ever; a sound one gives none.
 READ_ERRORS_IN_A_ROW = 100
+# Pictures under way may take so much together, but for the fewest that are needed.
+RING_BYTES, LEAST_SLOTS = 256 << 20, 3
 # How often a full ring is looked at while a recording waits.
 POLL_S = 0.002
 # A piece that comes later than this was not there yet: from then on all are shown later, or every piece would be a
@@ -214,10 +216,11 @@ class FrameSender:
 
     def _new_ring(self, slot_bytes: int) -> Ring:
         # The old one lives on in the parent until its last picture is taken.
-        file = new_memory(self._slots, slot_bytes)
+        slots = max(LEAST_SLOTS, min(self._slots, RING_BYTES // slot_bytes))
+        file = new_memory(slots, slot_bytes)
         try:
-            self._channel.send(Memory(self._slots, slot_bytes), file)
-            return Ring(file, self._slots, slot_bytes)
+            self._channel.send(Memory(slots, slot_bytes), file)
+            return Ring(file, slots, slot_bytes)
         finally:
             os.close(file)
 
