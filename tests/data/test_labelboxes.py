@@ -11,9 +11,11 @@ from support.making_videos import write_video
 from support.pose_models import pose_model
 from support.pose_trees import HEADER, NAMES, square_table
 
+from streamdeq.data.base import Clip
+from streamdeq.data.frames import Rendered
 from streamdeq.data.labelboxes import boxes_of, label_boxes
 from streamdeq.data.open import open_dataset
-from streamdeq.data.poses import PoseClip
+from streamdeq.data.poses import labelled_poses
 from streamdeq.errors import StreamdeqError
 from streamdeq.running import Run, RunOptions
 from streamdeq.streaming.options import StreamOptions
@@ -57,7 +59,8 @@ def test_who_is_who_is_known_from_the_labels(tmp_path):
 def test_who_has_no_visible_point_is_nowhere_and_points_in_a_row_have_a_box(tmp_path):
     image, shown = np.zeros((40, 40, 3), np.uint8), np.array([[True, True], [False, False]])
     given = np.array([[3, 4, 20, 30], [0, 0, 40, 40]], np.float32)
-    clip = PoseClip("rare", 25.0, 9, lambda t: image, {5: Keypoints(np.ones((2, 2, 2), np.float32), shown, given)})
+    poses = labelled_poses({5: Keypoints(np.ones((2, 2, 2), np.float32), shown, given)})
+    clip = Clip("rare", 25.0, Rendered(9, lambda t: image), poses)
     table = boxes_of(clip).table
     assert sorted(table) == [0, 1, 2, 3, 4, 5]
     assert table[0].boxes_xyxy.tolist() == table[5].boxes_xyxy.tolist() == [[3, 4, 20, 30]]

@@ -55,7 +55,7 @@ def test_the_labelled_frames_box_cuts_all_frames_before_it(tmp_path):
     assert [len(clip) for clip in scored.clips] == [1, 2, 3, 4, 5, 6, 1]
     clip, whole = scored.clips[3], dataset.clips[0]
     assert clip.labelled == (3,)
-    window = clip.window
+    window = clip.frames.window
     assert window.hw == (39, 39)  # 1.25 times 31
     for t in range(4):
         assert np.array_equal(clip.image(t), window.cut(whole.image(t)))

@@ -11,6 +11,8 @@ from support.small_models import Answer, Contraction, frames
 from torch import Tensor
 
 from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.frames import Rendered
+from streamdeq.data.targets import Lazy
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.chart import Chart, Line, draw, ticks
 from streamdeq.evaluation.detection import Detection, look, margins, score, watch
@@ -81,27 +83,10 @@ def numbered(*numbers: int) -> tuple[np.ndarray, ...]:
     return tuple(np.full((4, 4, 3), number, np.uint8) for number in numbers)
 
 
-@dataclass(frozen=True)
-class NumberedClip(Clip):
+def numbered_clip(name: str, numbers: tuple[int, ...], marked: tuple[int, ...]) -> Clip:
     """Frame `t` is filled with `numbers[t]`, and its target is that number as text."""
-
-    name: str
-    numbers: tuple[int, ...]
-    marked: tuple[int, ...]
-    fps: float = 10.0
-
-    @property
-    def labelled(self) -> tuple[int, ...]:
-        return self.marked
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def image(self, t: int) -> np.ndarray:
-        return numbered(self.numbers[t])[0]
-
-    def target(self, t: int) -> str:
-        return f"{self.numbers[t]}"
+    frames = Rendered(len(numbers), lambda t: numbered(numbers[t])[0])
+    return Clip(name, 10.0, frames, Lazy(marked, lambda t: f"{numbers[t]}"))
 
 
 def dataset(split: str, *clips: Clip) -> Dataset:
@@ -227,8 +212,8 @@ def test_the_cuts_of_a_film_know_their_own_shots_only():
 
 
 def test_made_cuts_have_their_lead_and_labels_and_come_from_other_pictures():
-    clip = NumberedClip("long", tuple(range(10, 20)), tuple(range(1, 10)))
-    donors = dataset("test", NumberedClip("x", (1,), ()), NumberedClip("y", (2, 3), ()))
+    clip = numbered_clip("long", tuple(range(10, 20)), tuple(range(1, 10)))
+    donors = dataset("test", numbered_clip("x", (1,), ()), numbered_clip("y", (2, 3), ()))
     jumps = jumps_between(donors, dataset("val", clip), frames=3, lead=2, every=2)
     assert [int(jump.after[0][0, 0, 0]) for jump in jumps] == [12, 14, 16]
     assert [jump.targets for jump in jumps] == [("12", "13", "14"), ("14", "15", "16"), ("16", "17", "18")]
@@ -237,7 +222,7 @@ def test_made_cuts_have_their_lead_and_labels_and_come_from_other_pictures():
 
 
 def test_clips_that_are_too_short_for_a_cut_are_said_to_be_in_one_line():
-    clip = NumberedClip("short", (1, 2, 3), (0, 1, 2))
+    clip = numbered_clip("short", (1, 2, 3), (0, 1, 2))
     with pytest.raises(StreamdeqError, match="at least 23 frames") as caught:
         jumps_between(dataset("test", clip), dataset("val", clip))
     assert "\n" not in str(caught.value)
@@ -256,7 +241,7 @@ def test_a_street_film_cuts_where_it_says():
 
 def test_a_window_wanders_over_one_picture_a_shot():
     @dataclass(frozen=True)
-    class Still(NumberedClip):
+    class Still(Clip):
         def image(self, t: int) -> np.ndarray:
             ramp = np.arange(48 * 64, dtype=np.uint32).reshape(48, 64)
             return np.stack([np.full_like(ramp, self.numbers[t]), ramp // 256, ramp % 256], axis=2).astype(np.uint8)

@@ -1,44 +1,15 @@
-"""Frames in picture files whose objects are boxes, and what readers of box files share. Knows no layout."""
+"""What readers of box files share: objects of a frame, boxes within their frame."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from streamdeq.data.base import Clip, Place
-from streamdeq.data.files import read_rgb
 from streamdeq.errors import StreamdeqError
 from streamdeq.values import UNKNOWN
 from streamdeq.values.boxes import Boxes
-
-
-@dataclass(frozen=True, eq=False)
-class BoxClip(Clip):
-    """A clip of picture files; `boxes` holds what each labelled frame shows, even if that is nothing."""
-
-    name: str
-    fps: float
-    images: tuple[Path, ...]
-    boxes: Mapping[int, Boxes]
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def image(self, t: int) -> np.ndarray:
-        return read_rgb(self.images[self.check(t)])
-
-    def target(self, t: int) -> Boxes | None:
-        return self.boxes.get(self.check(t))
-
-    @property
-    def labelled(self) -> tuple[int, ...]:
-        return tuple(sorted(self.boxes))
-
-    def place(self, t: int) -> Place:
-        return self.images[self.check(t)], None
 
 
 @dataclass(frozen=True)

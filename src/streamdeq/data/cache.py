@@ -1,4 +1,4 @@
-"""Decoded frames kept in memory up to a limit, so that training does not wait for them. Knows no format."""
+"""Frames and targets kept in memory up to a limit, so that training does not wait for them."""
 
 from dataclasses import dataclass, field, replace
 from threading import Lock
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from streamdeq.data.base import Clip, Dataset, Place
+from streamdeq.data.base import Dataset, Frames, Place, Targets
 from streamdeq.values.boxes import Boxes
 
 
@@ -15,49 +15,50 @@ class _Store:
     """What fits below the limit stays; random access gives no order by which to throw anything out."""
 
     limit_bytes: int
-    held: dict[tuple[int, int, str], np.ndarray | Boxes] = field(default_factory=dict)
     used_bytes: int = 0
     lock: Lock = field(default_factory=Lock)
 
-    def keep(self, key: tuple[int, int, str], value: np.ndarray | Boxes) -> None:
-        with self.lock:
-            if key not in self.held and self.used_bytes + value.nbytes <= self.limit_bytes:
-                self.held[key] = value.copy()
-                self.used_bytes += value.nbytes
+    def get(self, held: dict[int, Any], t: int, source: Frames | Targets) -> Any:
+        """`t` of the source, copied: the caller owns what it gets, as from a file."""
+        if t in held:
+            return held[t].copy()
+        fresh = source.read(t)
+        if isinstance(fresh, np.ndarray | Boxes):
+            with self.lock:
+                if t not in held and self.used_bytes + fresh.nbytes <= self.limit_bytes:
+                    held[t] = fresh.copy()
+                    self.used_bytes += fresh.nbytes
+        return fresh
 
 
-@dataclass(frozen=True)
-class _CachedClip(Clip):
-    name: str
-    fps: float
-    clip: Clip
-    number: int
+@dataclass(frozen=True, eq=False, slots=True)
+class _CachedFrames:
+    frames: Frames
     store: _Store
+    held: dict[int, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.clip)
+        return len(self.frames)
 
-    def image(self, t: int) -> np.ndarray:
-        return self._get(t, "image")
+    def read(self, t: int) -> np.ndarray:
+        return self.store.get(self.held, t, self.frames)
 
-    def target(self, t: int) -> Any:
-        return self._get(t, "target")
+    def place(self, t: int) -> Place | None:
+        return self.frames.place(t)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _CachedTargets:
+    targets: Targets
+    store: _Store
+    held: dict[int, Any] = field(default_factory=dict)
 
     @property
     def labelled(self) -> tuple[int, ...]:
-        return self.clip.labelled
+        return self.targets.labelled
 
-    def place(self, t: int) -> Place | None:
-        return self.clip.place(t)
-
-    def _get(self, t: int, what: str) -> Any:
-        held = self.store.held.get((self.number, t, what))
-        if held is not None:
-            return held.copy()  # the caller owns what it gets, as from a file
-        fresh = self.clip.image(t) if what == "image" else self.clip.target(t)
-        if isinstance(fresh, np.ndarray | Boxes):
-            self.store.keep((self.number, t, what), fresh)
-        return fresh
+    def read(self, t: int) -> Any:
+        return self.store.get(self.held, t, self.targets)
 
 
 def cached(dataset: Dataset, limit_bytes: int) -> Dataset:
@@ -66,5 +67,8 @@ def cached(dataset: Dataset, limit_bytes: int) -> Dataset:
     CamVid's training split at 480x360 takes 254 MB.
     """
     store = _Store(limit_bytes)
-    clips = (_CachedClip(clip.name, clip.fps, clip, number, store) for number, clip in enumerate(dataset.clips))
+    clips = (
+        replace(clip, frames=_CachedFrames(clip.frames, store), targets=_CachedTargets(clip.targets, store))
+        for clip in dataset.clips
+    )
     return replace(dataset, clips=tuple(clips))

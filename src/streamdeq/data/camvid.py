@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from streamdeq.data.base import IGNORE_INDEX, Dataset
-from streamdeq.data.labelled import Coding, Label, LabelledClip
+from streamdeq.data.base import IGNORE_INDEX, Clip, Dataset
+from streamdeq.data.frames import PictureFiles
 from streamdeq.data.layout import Layout
+from streamdeq.data.targets import Coding, LabelFile, LabelMaps
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 
@@ -152,7 +153,7 @@ def _divide(pairs: list[_Pair], root: Path) -> dict[str, list[_Pair]]:
     }
 
 
-def _clips(pairs: list[_Pair]) -> tuple[LabelledClip, ...]:
+def _clips(pairs: list[_Pair]) -> tuple[Clip, ...]:
     clips = []
     for _, group in groupby(pairs, key=lambda pair: pair.drive):
         clips += [_clip(run) for run in _runs(sorted(group, key=lambda pair: pair.number))]
@@ -172,11 +173,12 @@ def _runs(frames: list[_Pair]) -> list[list[_Pair]]:
     return runs
 
 
-def _clip(run: list[_Pair]) -> LabelledClip:
+def _clip(run: list[_Pair]) -> Clip:
     name = run[0].image.stem if len(run) == 1 else f"{run[0].image.stem}-{run[-1].image.stem.rpartition('_')[2]}"
     fps = _VIDEO_HZ / (run[1].number - run[0].number) if len(run) > 1 else 1.0
-    labels = {t: Label(pair.label, CODING) for t, pair in enumerate(run)}
-    return LabelledClip(name, fps, tuple(pair.image for pair in run), labels)
+    frames = PictureFiles(tuple(pair.image for pair in run))
+    labels = {t: LabelFile(pair.label, CODING) for t, pair in enumerate(run)}
+    return Clip(name, fps, frames, LabelMaps(frames, labels))
 
 
 LAYOUT = Layout("CamVid", is_camvid, open_camvid, EXPECTED, splits, SOURCE, COMPLETE)

@@ -80,9 +80,9 @@ def check(folder: Path, sample: int = 50, watch: Callable[[], None] = lambda: No
                 problems.append(str(error))
             watch()
     first = datasets[0]
-    whole = first.class_counts
-    if whole is not None:
-        counts, unit = whole, "pictures"
+    counted_whole = first.task == "classification"  # nothing has to be read to know which class a picture shows
+    if counted_whole:
+        counts, unit = Counter(clip.target(t) for clip, t in first.samples), "pictures"
     return Report(
         layout=layout.name,
         name=first.name,
@@ -90,7 +90,7 @@ def check(folder: Path, sample: int = 50, watch: Callable[[], None] = lambda: No
         licence=first.licence,
         splits=tuple(_split(dataset) for dataset in datasets),
         classes=_shares(first, counts),
-        sampled=sampled if whole is None else None,
+        sampled=None if counted_whole else sampled,
         unit=unit or "labels",
         ignored=ignored / max(1, ignored + counts.total()),
         missing=_missing(layout, folder, datasets),
@@ -143,7 +143,7 @@ def _missing(layout: Layout, folder: Path, datasets: list[Dataset]) -> tuple[str
         if len(dataset.samples) < whole:
             missing.append(f"{dataset.split}: {len(dataset.samples)} of {whole} labelled frames")
     clips = [clip for dataset in datasets for clip in dataset.clips]
-    if datasets[0].class_counts is None and all(len(clip) == 1 for clip in clips):
+    if datasets[0].task != "classification" and all(len(clip) == 1 for clip in clips):
         missing.append("no films: single pictures can be trained on, but nothing can be streamed")
     try:
         return (*missing, *layout.unused(folder))

@@ -19,9 +19,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from streamdeq.data.base import IGNORE_INDEX, Dataset
-from streamdeq.data.labelled import Coding, Label, LabelledClip, plain_indices, subfolders
+from streamdeq.data.base import IGNORE_INDEX, Clip, Dataset
+from streamdeq.data.frames import PictureFiles
 from streamdeq.data.layout import Layout
+from streamdeq.data.pictures import subfolders
+from streamdeq.data.targets import Coding, Held, LabelFile, LabelMaps
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 
@@ -64,7 +66,7 @@ _NAME = re.compile(r"(?P<city>[^_]+)_(?P<sequence>\d{6})_(?P<frame>\d{6})_(?P<ki
 _IDS = {label_id: LABEL_IDS.index(label_id) if label_id in LABEL_IDS else IGNORE_INDEX for label_id in range(34)}
 CODINGS = {
     "gtFine_labelIds": Coding.of(_IDS, f"Cityscapes label ids 0..{_HIGHEST_ID}"),
-    "gtFine_labelTrainIds": plain_indices(len(CLASSES)),
+    "gtFine_labelTrainIds": Coding.plain(len(CLASSES)),
 }
 """Kinds of label files and what they hold, the preferred one first."""
 
@@ -123,7 +125,7 @@ def _named(root: Path, kind: str) -> Iterator[tuple[Drive, int, Path]]:
             yield (match["city"], match["sequence"]), int(match["frame"]), city / name
 
 
-def _labelled(folder: Path, split: str, frames: dict[Drive, dict[int, Path]]) -> tuple[LabelledClip, ...]:
+def _labelled(folder: Path, split: str, frames: dict[Drive, dict[int, Path]]) -> tuple[Clip, ...]:
     root = folder / _LABELS / _part(split)
     found = _label_files(root) if root.is_dir() else {}
     chosen = {at: label for at, label in found.items() if _belongs(at[0][0], split)}
@@ -135,15 +137,15 @@ def _labelled(folder: Path, split: str, frames: dict[Drive, dict[int, Path]]) ->
     return tuple(_film(drive, n, label, frames.get(drive, {})) for (drive, n), label in sorted(chosen.items(), key=_at))
 
 
-def _label_files(root: Path) -> dict[tuple[Drive, int], Label]:
-    found: dict[tuple[Drive, int], Label] = {}
+def _label_files(root: Path) -> dict[tuple[Drive, int], LabelFile]:
+    found: dict[tuple[Drive, int], LabelFile] = {}
     for kind, coding in CODINGS.items():
         for drive, number, path in _named(root, kind):
-            found.setdefault((drive, number), Label(path, coding))
+            found.setdefault((drive, number), LabelFile(path, coding))
     return found
 
 
-def _at(item: tuple[tuple[Drive, int], Label]) -> tuple[Drive, int]:
+def _at(item: tuple[tuple[Drive, int], LabelFile]) -> tuple[Drive, int]:
     return item[0]
 
 
@@ -152,7 +154,7 @@ def _belongs(city: str, split: str) -> bool:
     return {"train-fit": not held, "train-holdout": held}.get(split, True)
 
 
-def _film(drive: Drive, n: int, label: Label, frames: dict[int, Path]) -> LabelledClip:
+def _film(drive: Drive, n: int, label: LabelFile, frames: dict[int, Path]) -> Clip:
     """The frames around the labelled frame `n`, at most 19 before and 10 after it, as far as there is no gap."""
     if n not in frames:
         raise StreamdeqError(f"expected the picture of {label.path}, which is missing; {SOURCE}")
@@ -161,11 +163,11 @@ def _film(drive: Drive, n: int, label: Label, frames: dict[int, Path]) -> Labell
         first -= 1
     while last + 1 in frames and last - n < _AFTER:
         last += 1
-    images = tuple(frames[number] for number in range(first, last + 1))
-    return LabelledClip(f"{drive[0]}_{drive[1]}_{n:06d}", FPS, images, {n - first: label})
+    pictures = PictureFiles(tuple(frames[number] for number in range(first, last + 1)))
+    return Clip(f"{drive[0]}_{drive[1]}_{n:06d}", FPS, pictures, LabelMaps(pictures, {n - first: label}))
 
 
-def _unlabelled(frames: dict[Drive, dict[int, Path]]) -> tuple[LabelledClip, ...]:
+def _unlabelled(frames: dict[Drive, dict[int, Path]]) -> tuple[Clip, ...]:
     clips = []
     for (city, sequence), numbered in sorted(frames.items()):
         starts = [n for n in sorted(numbered) if n - 1 not in numbered]
@@ -173,8 +175,8 @@ def _unlabelled(frames: dict[Drive, dict[int, Path]]) -> tuple[LabelledClip, ...
             stop = start
             while stop in numbered:
                 stop += 1
-            images = tuple(numbered[n] for n in range(start, stop))
-            clips.append(LabelledClip(f"{city}_{sequence}_{start:06d}", FPS, images, {}))
+            pictures = PictureFiles(tuple(numbered[n] for n in range(start, stop)))
+            clips.append(Clip(f"{city}_{sequence}_{start:06d}", FPS, pictures, Held.of({})))
     return tuple(clips)
 
 

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from streamdeq.data import imagenet_vid
-from streamdeq.data.base import Dataset
-from streamdeq.data.boxed import BoxClip, Labelled, collect, numbers
+from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.boxed import Labelled, collect, numbers
 from streamdeq.data.cocofile import SPLITS, CocoFile, find, read_coco, root_of, shots_of
+from streamdeq.data.frames import PictureFiles
 from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
 from streamdeq.data.speed import with_motion
+from streamdeq.data.targets import Held
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
@@ -97,18 +99,19 @@ def _object(k: int, entry: Any, numbers_of: dict[int, int], read: CocoFile) -> L
     return Labelled(read.within(k, box), numbers_of[category], ignore, read.instance_of(k))
 
 
-def _clips(read: CocoFile, boxes: dict[int, Boxes], root: Path, every: bool) -> tuple[BoxClip, ...]:
+def _clips(read: CocoFile, boxes: dict[int, Boxes], root: Path, every: bool) -> tuple[Clip, ...]:
     """With labels in `every` frame, or in those for training."""
     clips = []
     for shot in shots_of(read):
         shown = {t: boxes[one.id] for t, one in enumerate(shot.pictures)}
         moving = with_motion(shown) if len(shown) > 1 else shown
         kept = {t: found for t, found in moving.items() if every or shot.pictures[t].trained}
-        clips.append(BoxClip(shot.name, shot.fps, tuple(root / one.file for one in shot.pictures), kept))
+        frames = PictureFiles(tuple(root / one.file for one in shot.pictures))
+        clips.append(Clip(shot.name, shot.fps, frames, Held.of(kept)))
     return tuple(clips)
 
 
-def _narrowed(clips: tuple[BoxClip, ...], names: list[str], read: CocoFile) -> tuple[BoxClip, ...]:
+def _narrowed(clips: tuple[Clip, ...], names: list[str], read: CocoFile) -> tuple[Clip, ...]:
     """The clips of these films."""
     known = [str(video.get("name", number)) for number, video in read.videos.items()]
     for name in names:

@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from streamdeq.data.base import Clip
 from streamdeq.data.boxed import numbers
 from streamdeq.data.cocofile import SPLITS, CocoFile, Picture, find, read_coco, root_of, shots_of
-from streamdeq.data.files import size_of
+from streamdeq.data.frames import PictureFiles
 from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
-from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, sides_of
+from streamdeq.data.pictures import size_of
+from streamdeq.data.poses import Pairs, PoseDataset, labelled_poses, sides_of
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
@@ -62,7 +64,7 @@ def open_coco_pose(folder: Path, split: str) -> PoseDataset:
     for shot in shots_of(read):
         paths = tuple(root / one.file for one in shot.pictures)
         shown = {t: poses[one.id] for t, one in enumerate(shot.pictures) if one.id in poses}
-        clips.append(PoseClip(shot.name, shot.fps, len(paths), Pictures(paths), shown))
+        clips.append(Clip(shot.name, shot.fps, PictureFiles(paths), labelled_poses(shown)))
     colours, licence = distinct_colours(len(names)), read.licence or licence_of(folder)
     name = folder.resolve().name
     return PoseDataset(name, "pose", split, names, colours, tuple(clips), licence, skeleton, sides_of(names))

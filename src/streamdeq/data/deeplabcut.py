@@ -17,12 +17,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from streamdeq.data.base import Clip
 from streamdeq.data.dlcfiles import Project, Row, read_project, read_table
-from streamdeq.data.files import size_of
-from streamdeq.data.labelled import pictures, subfolders
+from streamdeq.data.frames import PictureFiles
 from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
-from streamdeq.data.poses import Pictures, PoseClip, PoseDataset, poses_of, sides_of
+from streamdeq.data.pictures import pictures, size_of, subfolders
+from streamdeq.data.poses import PoseDataset, labelled_poses, poses_of, sides_of
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
@@ -132,9 +133,9 @@ def _split_of(runs: list[_Run]) -> list[str]:
     return ["val" if place <= bound and place < max(places) else "train" for place in places]
 
 
-def _clip(run: _Run, project: Project) -> PoseClip:
+def _clip(run: _Run, project: Project) -> Clip:
     poses = {t: _poses(run.rows[path.name], project, path) for t, path in enumerate(run.paths) if path.name in run.rows}
-    return PoseClip(run.name, FPS, len(run.paths), Pictures(run.paths), poses)
+    return Clip(run.name, FPS, PictureFiles(run.paths), labelled_poses(poses))
 
 
 def _poses(row: Row, project: Project, path: Path) -> Keypoints:

@@ -20,11 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from streamdeq.data.base import Dataset
+from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.classes import FILES, Classes, classes_file, read_classes, read_text
-from streamdeq.data.labelled import PICTURES, Coding, Label, LabelledClip, pictures, plain_indices
+from streamdeq.data.frames import PictureFiles
 from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
+from streamdeq.data.pictures import PICTURES, pictures
+from streamdeq.data.targets import Coding, LabelFile, LabelMaps
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 
@@ -98,7 +100,7 @@ def open_folders(folder: Path, split: str) -> Dataset:
             f"{unknown('split', split, list(known))}; make others by lists ({split}.txt) or subfolders"
         )
     tree = read_tree(folder)
-    coding = plain_indices(len(tree.classes.names))
+    coding = Coding.plain(len(tree.classes.names))
     clips = (*_films(tree, split, coding), *_stills(tree, split, coding))
     if not clips:
         raise StreamdeqError(f"expected labelled pictures of split '{split}' in {folder}, found none; {SOURCE}")
@@ -242,23 +244,24 @@ def _list_of(values: Any, kind: type) -> bool:
     return isinstance(values, list) and all(type(value) is kind for value in values)
 
 
-def _films(tree: Tree, split: str, coding: Coding) -> Iterator[LabelledClip]:
+def _films(tree: Tree, split: str, coding: Coding) -> Iterator[Clip]:
     for film in tree.films:
         found = {tree.split.get(key) for key in film.labelled_frames}
         if len(found) > 1:
             named = " and ".join(sorted(name or "none" for name in found))
             raise StreamdeqError(f"expected clip '{film.name}' in one split, its labelled frames are in {named}")
         if found == {split}:
-            images = tuple(tree.images[key] for key in film.frames)
-            labels = {t: Label(tree.labels[film.frames[t]], coding) for t in film.labelled}
-            yield LabelledClip(film.name, film.fps, images, labels)
+            frames = PictureFiles(tuple(tree.images[key] for key in film.frames))
+            labels = {t: LabelFile(tree.labels[film.frames[t]], coding) for t in film.labelled}
+            yield Clip(film.name, film.fps, frames, LabelMaps(frames, labels))
 
 
-def _stills(tree: Tree, split: str, coding: Coding) -> Iterator[LabelledClip]:
+def _stills(tree: Tree, split: str, coding: Coding) -> Iterator[Clip]:
     filmed = tree.filmed
     for key, path in tree.labels.items():
         if key not in filmed and tree.split.get(key) == split:
-            yield LabelledClip(key, FPS, (tree.images[key],), {0: Label(path, coding)})
+            frames = PictureFiles((tree.images[key],))
+            yield Clip(key, FPS, frames, LabelMaps(frames, {0: LabelFile(path, coding)}))
 
 
 LAYOUT = Layout("own pictures", is_folders, open_folders, EXPECTED, splits, SOURCE, unused=unused, lacks=lacks)

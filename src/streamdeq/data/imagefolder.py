@@ -6,17 +6,14 @@ of one frame.
 """
 
 import os
-from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from streamdeq.data.base import Clip, Dataset, Place
-from streamdeq.data.files import read_rgb
-from streamdeq.data.labelled import PICTURES, subfolders
+from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.frames import PictureFiles
 from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
+from streamdeq.data.pictures import PICTURES, subfolders
+from streamdeq.data.targets import Held
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
@@ -28,48 +25,6 @@ SOURCE = (
 )
 SPLITS = ("train", "val", "test")
 FPS = 1.0
-
-
-@dataclass(frozen=True)
-class Picture(Clip):
-    """One picture and the index of its class."""
-
-    file: str  # text: a million paths take three times the memory
-    index: int
-    fps: float = FPS
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        return self.file
-
-    def __len__(self) -> int:
-        return 1
-
-    def image(self, t: int) -> np.ndarray:
-        self.check(t)
-        return read_rgb(Path(self.file))
-
-    def target(self, t: int) -> int:
-        """The class index."""
-        self.check(t)
-        return self.index
-
-    @property
-    def labelled(self) -> tuple[int, ...]:
-        return (0,)
-
-    def place(self, t: int) -> Place:
-        self.check(t)
-        return Path(self.file), None
-
-
-@dataclass(frozen=True)
-class PictureDataset(Dataset):
-    """A split whose clips are pictures of one class each."""
-
-    @property
-    def class_counts(self) -> Counter[int]:
-        return Counter(clip.target(0) for clip in self.clips)
 
 
 def is_imagefolder(folder: Path) -> bool:
@@ -103,11 +58,14 @@ def open_imagefolder(folder: Path, split: str) -> Dataset:
                 f"expected the classes of {folder / known[0]} in {folder / split}, got also '{path.name}'; "
                 "a class without training pictures cannot be learned, remove it or add them"
             )
-    clips = tuple(Picture(file, index[where.name]) for where in found for file in _of_class(where))
-    name = folder.resolve().name
-    return PictureDataset(
-        name, "classification", split, classes, distinct_colours(len(classes)), clips, licence_of(folder)
+    targets = [Held.of({0: number}) for number in range(len(classes))]  # shared by the pictures of a class
+    clips = tuple(
+        Clip(file, FPS, PictureFiles((file,)), targets[index[where.name]])
+        for where in found
+        for file in _of_class(where)
     )
+    name = folder.resolve().name
+    return Dataset(name, "classification", split, classes, distinct_colours(len(classes)), tuple(clips), licence_of(folder))
 
 
 def _of_class(folder: Path) -> list[str]:

@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
-from streamdeq.data.base import Clip, Dataset, Place
+from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.boxed import Labelled, box_in_frame, collect
-from streamdeq.data.files import read_rgb
+from streamdeq.data.frames import PictureFiles
 from streamdeq.data.layout import Layout
 from streamdeq.data.speed import REACH, with_motion
+from streamdeq.data.targets import Held
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
@@ -53,42 +52,35 @@ EVERY = 15
 _INDEX = {number: index for index, number in enumerate(WORDNET)}
 
 
-@dataclass(frozen=True)
-class Snippet(Clip):
-    """A folder of frames, `every`-th of them labelled; `annotations` mirrors it, None for the test split."""
+@dataclass(frozen=True, eq=False)
+class Annotations:
+    """The XML files of a clip's frames, `every`-th of which is labelled."""
 
-    name: str
-    images: Path
-    annotations: Path | None
+    folder: Path
     stems: tuple[str, ...]
     every: int = 1
-    fps: float = FPS
-
-    def __len__(self) -> int:
-        return len(self.stems)
-
-    def image(self, t: int) -> np.ndarray:
-        return read_rgb(self.place(t)[0])
-
-    def target(self, t: int) -> Boxes | None:
-        """With the motion of every object where every frame is labelled; the files of the frames around tell it."""
-        if self.annotations is None or self.check(t) % self.every:
-            return None
-        if self.every > 1 or len(self) == 1:
-            return self._read(t)
-        around = range(max(0, t - REACH), min(len(self), t + REACH + 1))
-        return with_motion({u: self._read(u) for u in around}, (t,))[t]
 
     @property
     def labelled(self) -> tuple[int, ...]:
-        return tuple(range(0, len(self), self.every)) if self.annotations else ()
+        return tuple(range(0, len(self.stems), self.every))
 
-    def place(self, t: int) -> Place:
-        return self.images / f"{self.stems[self.check(t)]}.JPEG", None
+    def read(self, t: int) -> Boxes | None:
+        """With the motion of every object where every frame is labelled; the files of the frames around tell it."""
+        if t % self.every:
+            return None
+        if self.every > 1 or len(self.stems) == 1:
+            return self._read(t)
+        around = range(max(0, t - REACH), min(len(self.stems), t + REACH + 1))
+        return with_motion({u: self._read(u) for u in around}, (t,))[t]
 
     def _read(self, t: int) -> Boxes:
-        assert self.annotations is not None
-        return read_xml(str(self.annotations / f"{self.stems[t]}.xml"))
+        return read_xml(str(self.folder / f"{self.stems[t]}.xml"))
+
+
+def _snippet(name: str, images: Path, annotations: Path | None, stems: tuple[str, ...], every: int = 1) -> Clip:
+    """A folder of frames; `annotations` mirrors it, None for the test split."""
+    frames = PictureFiles(tuple(str(images / f"{stem}.JPEG") for stem in stems))
+    return Clip(name, FPS, frames, Held.of({}) if annotations is None else Annotations(annotations, stems, every))
 
 
 # Neighbouring frames ask for the same files.
@@ -155,22 +147,22 @@ def _root(folder: Path) -> Path | None:
     return next((root for root in (folder, folder / "ILSVRC2015") if (root / "Data/VID").is_dir()), None)
 
 
-def _snippets(root: Path, part: str, every: int) -> Iterator[Snippet]:
+def _snippets(root: Path, part: str, every: int) -> Iterator[Clip]:
     for place, stems in _pictures(root / "Data/VID" / part):
         below = place.relative_to(root / "Data")
         annotations = root / "Annotations" / below
         if part != "test" and not annotations.is_dir():
             raise StreamdeqError(f"expected the annotations of {place} in {annotations}, found none; {SOURCE}")
-        yield Snippet(place.name, place, annotations if annotations.is_dir() else None, stems, every)
+        yield _snippet(place.name, place, annotations if annotations.is_dir() else None, stems, every)
 
 
-def _stills(root: Path) -> Iterator[Snippet]:
+def _stills(root: Path) -> Iterator[Clip]:
     """The pictures of DET that show one of the classes; each is a clip of one frame."""
     for place, stems in _pictures(root / "Data/DET/train"):
         annotations = root / "Annotations" / place.relative_to(root / "Data")
         for stem in stems:
             if (annotations / f"{stem}.xml").is_file() and _shows_any(annotations / f"{stem}.xml"):
-                yield Snippet(stem, place, annotations, (stem,))
+                yield _snippet(stem, place, annotations, (stem,))
 
 
 def _shows_any(path: Path) -> bool:

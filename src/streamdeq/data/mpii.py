@@ -31,9 +31,9 @@ import numpy as np
 from streamdeq.data.base import Clip, Place
 from streamdeq.data.boxed import numbers
 from streamdeq.data.classes import read_text
-from streamdeq.data.files import first_line, read_rgb, size_of
 from streamdeq.data.layout import Layout
-from streamdeq.data.poses import PoseClip, PoseDataset
+from streamdeq.data.pictures import first_line, read_rgb, size_of
+from streamdeq.data.poses import PoseDataset, labelled_poses
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
@@ -203,7 +203,7 @@ class Sequence:
     def __len__(self) -> int:
         return len(self.before) + 1
 
-    def __call__(self, t: int) -> np.ndarray:
+    def read(self, t: int) -> np.ndarray:
         path, _ = self.place(t)
         if path == self.picture:
             return read_rgb(path)
@@ -231,7 +231,7 @@ def _clips(folder: Path, people: list[Person]) -> Iterator[Clip]:
         frames = Sequence(path, path.parent)
         if stem in films and stem in keys:
             frames = Sequence(path, films[stem], _before(films[stem], keys[stem]))
-        yield PoseClip(image, FPS, len(frames), frames, {len(frames) - 1: _poses(together, path)})
+        yield Clip(image, FPS, frames, labelled_poses({len(frames) - 1: _poses(together, path)}))
 
 
 def _poses(people: list[Person], path: Path) -> Keypoints:

@@ -7,13 +7,13 @@ and the box of the labelled frame cuts out all the frames before it.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from streamdeq.data.base import Clip, Dataset, Place
-from streamdeq.data.files import read_rgb
+from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.frames import Crop
+from streamdeq.data.targets import Held
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.geometry import Window
 from streamdeq.values.keypoints import Keypoints, boxes_around
@@ -47,7 +47,7 @@ class PoseDataset(Dataset):
     def scored(self, classes: tuple[str, ...]) -> "PoseDataset":
         """A clip for every labelled instance. Of the points only the model's, if the data have all of those."""
         clips = tuple(
-            InstanceClip(f"{clip.name}-{t}-{n}", clip.fps, clip, t, n, self._places(classes))
+            cut_out(clip, t, n, self._places(classes))
             for clip, t in self.samples
             for n in np.flatnonzero(clip.target(t).visible.any(axis=1)).tolist()
         )
@@ -62,90 +62,21 @@ class PoseDataset(Dataset):
         return tuple(self.classes.index(name) for name in classes)
 
 
-class Frames(Protocol):
-    """Frames by number, and where each lies."""
-
-    def __call__(self, t: int, /) -> np.ndarray: ...
-
-    def place(self, t: int, /) -> Place: ...
+def labelled_poses(poses: Mapping[int, Keypoints]) -> Held:
+    """What each labelled frame shows; only those count that show somebody."""
+    return Held(poses, tuple(t for t in sorted(poses) if poses[t].visible.any()))
 
 
-@dataclass(frozen=True, eq=False)
-class PoseClip(Clip):
-    """Frames from anywhere; `poses` holds what each labelled one shows."""
+def cut_out(clip: Clip, last: int, number: int, points: tuple[int, ...]) -> Clip:
+    """Instance `number` of frame `last` of a clip, cut out of that frame and all before it by its box there.
 
-    name: str
-    fps: float
-    frames: int
-    read: Frames
-    poses: Mapping[int, Keypoints]
-
-    def __len__(self) -> int:
-        return self.frames
-
-    def image(self, t: int) -> np.ndarray:
-        return self.read(self.check(t))
-
-    def target(self, t: int) -> Keypoints | None:
-        return self.poses.get(self.check(t))
-
-    @property
-    def labelled(self) -> tuple[int, ...]:
-        return tuple(t for t in sorted(self.poses) if self.poses[t].visible.any())
-
-    def place(self, t: int) -> Place:
-        return self.read.place(self.check(t))
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Frames that are picture files."""
-
-    paths: tuple[Path, ...]
-
-    def __call__(self, t: int) -> np.ndarray:
-        return read_rgb(self.paths[t])
-
-    def place(self, t: int) -> Place:
-        return self.paths[t], None
-
-
-@dataclass(frozen=True, eq=False)
-class InstanceClip(Clip):
-    """Instance `number` of frame `last` of a clip, cut out of that frame and all before it by its box there."""
-
-    name: str
-    fps: float
-    clip: Clip
-    last: int
-    number: int
-    points: tuple[int, ...]
-
-    def __len__(self) -> int:
-        return self.last + 1
-
-    @property
-    def labelled(self) -> tuple[int, ...]:
-        return (self.last,)
-
-    @property
-    def film(self) -> Clip:
-        return self.clip
-
-    @property
-    def window(self) -> Window:
-        return Window.around(self.clip.target(self.last).boxes_xyxy[self.number])
-
-    def image(self, t: int) -> np.ndarray:
-        return self.window.cut(self.clip.image(self.check(t)))
-
-    def target(self, t: int) -> Keypoints | None:
-        """In the pixels of the cut."""
-        if self.check(t) != self.last:
-            return None
-        whole, window, points = self.clip.target(t)[[self.number]], self.window, list(self.points)
-        some = replace(whole, xy=whole.xy[:, points], visible=whole.visible[:, points])
-        return some.shifted(window.left, window.top)
+    The target, of some of the points, is in the pixels of the cut.
+    """
+    shown = clip.target(last)[[number]]
+    window, some = Window.around(shown.boxes_xyxy[0]), list(points)
+    target = replace(shown, xy=shown.xy[:, some], visible=shown.visible[:, some]).shifted(window.left, window.top)
+    frames = Crop(clip.frames, last + 1, window)
+    return Clip(f"{clip.name}-{last}-{number}", clip.fps, frames, Held.of({last: target}), clip)
 
 
 def poses_of(

@@ -20,11 +20,11 @@ from typing import Any
 
 from streamdeq.data.base import Clip
 from streamdeq.data.classes import read_text
-from streamdeq.data.files import size_of
-from streamdeq.data.film import Film
+from streamdeq.data.frames import FilmFrames, PictureFiles
 from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
-from streamdeq.data.poses import Pairs, Pictures, PoseClip, PoseDataset, pairs_of, poses_of, sides_of
+from streamdeq.data.pictures import size_of
+from streamdeq.data.poses import Pairs, PoseDataset, labelled_poses, pairs_of, poses_of, sides_of
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
@@ -187,18 +187,18 @@ def _runs(places: list[FrameKey]) -> Iterator[list[FrameKey]]:
         yield run
 
 
-def _pictures(folder: Path, name: str, run: list[FrameKey], rows: Rows, names: Names) -> PoseClip:
+def _pictures(folder: Path, name: str, run: list[FrameKey], rows: Rows, names: Names) -> Clip:
     paths = tuple(folder / place.file for place in run)
     poses = {t: poses_of(rows[place], names.points, size_of(paths[t])) for t, place in enumerate(run)}
-    return PoseClip(name, FPS, len(paths), Pictures(paths), poses)
+    return Clip(name, FPS, PictureFiles(paths), labelled_poses(poses))
 
 
-def _film(folder: Path, name: str, run: list[FrameKey], rows: Rows, names: Names) -> PoseClip:
-    film = Film(folder / run[0].file)
-    image = film(run[0].index or 0)
+def _film(folder: Path, name: str, run: list[FrameKey], rows: Rows, names: Names) -> Clip:
+    film = FilmFrames(folder / run[0].file, (run[-1].index or 0) + 1)
+    image = film.read(run[0].index or 0)
     size = (image.shape[0], image.shape[1])
     poses = {place.index or 0: poses_of(rows[place], names.points, size) for place in run}
-    return PoseClip(name, FPS, max(poses) + 1, film, poses)
+    return Clip(name, FPS, film, labelled_poses(poses))
 
 
 LAYOUT = Layout("a table of key points", is_pose_table, open_pose_table, EXPECTED, splits, SOURCE)

@@ -9,19 +9,18 @@ is there. A picture is a clip of one frame.
 import math
 import os
 import re
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from streamdeq.data.base import Clip, Dataset, Place
+from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.boxed import Labelled, box_in_frame, collect
 from streamdeq.data.classes import read_text
-from streamdeq.data.files import read_rgb, size_of
-from streamdeq.data.labelled import pictures
+from streamdeq.data.frames import PictureFiles
 from streamdeq.data.layout import Layout
 from streamdeq.data.licence import licence_of
+from streamdeq.data.pictures import pictures, size_of
+from streamdeq.data.targets import Lazy
 from streamdeq.data.yamlfile import read_yaml
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
@@ -35,40 +34,18 @@ SPLITS = ("train", "val", "test")
 FPS = 1.0
 
 
-@dataclass(frozen=True)
-class YoloPicture(Clip):
-    """A picture and its label file, which need not exist."""
+def _boxes(image: Path, label: Path, classes: int) -> Boxes:
+    """What the label file of a picture says; it need not exist."""
+    if not label.is_file():
+        return Boxes.none()
+    height, width = size_of(image)
+    lines = enumerate(read_text(label).splitlines(), start=1)
+    return collect(_object(line, classes, width, height, f"{label}, line {n}") for n, line in lines if line.strip())
 
-    name: str
-    path: Path
-    label: Path
-    classes: int
-    fps: float = FPS
 
-    def __len__(self) -> int:
-        return 1
-
-    def image(self, t: int) -> np.ndarray:
-        self.check(t)
-        return read_rgb(self.path)
-
-    def target(self, t: int) -> Boxes:
-        self.check(t)
-        if not self.label.is_file():
-            return Boxes.none()
-        height, width = size_of(self.path)
-        lines = enumerate(read_text(self.label).splitlines(), start=1)
-        return collect(
-            _object(line, self.classes, width, height, f"{self.label}, line {n}") for n, line in lines if line.strip()
-        )
-
-    @property
-    def labelled(self) -> tuple[int, ...]:
-        return (0,)
-
-    def place(self, t: int) -> Place:
-        self.check(t)
-        return self.path, None
+def _clip(image: Path, above: Path, classes: int) -> Clip:
+    load = partial(_boxes, image, _label_of(image), classes)
+    return Clip(image.relative_to(above).as_posix(), FPS, PictureFiles((image,)), Lazy((0,), lambda t: load()))
 
 
 def _object(line: str, classes: int, width: int, height: int, where: str) -> Labelled:
@@ -110,7 +87,7 @@ def open_yolo(folder: Path, split: str) -> Dataset:
             raise StreamdeqError(f"expected the folder {place}, {split} of {path}, found none; correct the file")
     above = Path(os.path.commonpath(places[split]))
     clips = tuple(
-        YoloPicture(image.relative_to(above).as_posix(), image, _label_of(image), len(names))
+        _clip(image, above, len(names))
         for image in pictures({one for place in places[split] for one in place.rglob("*")})
     )
     if not clips:

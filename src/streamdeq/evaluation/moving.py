@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from streamdeq.data.poses import InstanceClip
+from streamdeq.data.base import Clip
+from streamdeq.data.frames import Crop
 from streamdeq.evaluation.bootstrap import Interval, interval, resample
 from streamdeq.evaluation.plan import Sample
 from streamdeq.evaluation.protocol import Evaluated
@@ -23,7 +24,6 @@ from streamdeq.tasks.pose import Poses
 from streamdeq.tasks.pose.jitter import distances
 from streamdeq.values.frame import Frame
 from streamdeq.values.geometry import Window
-from streamdeq.values.keypoints import Keypoints
 
 #: Between the two places where a crop turns back, in its sides. A crop is 1.25 times its box.
 REACH = 0.16
@@ -73,7 +73,7 @@ class Cost:
     distances: list[float] = field(default_factory=list)
 
 
-def measure(model: Evaluated, clips: Sequence[InstanceClip], cases: Sequence[Case]) -> dict[Case, Cost]:
+def measure(model: Evaluated, clips: Sequence[Clip], cases: Sequence[Case]) -> dict[Case, Cost]:
     """Every case over all instances; the crop of each moves in a direction of its own, the same in every case."""
     engines = {case: model.engine(make_solver(model.spec.solver, case.iterations)) for case in cases}
     for case, engine in engines.items():
@@ -81,15 +81,17 @@ def measure(model: Evaluated, clips: Sequence[InstanceClip], cases: Sequence[Cas
     single = model.engine(make_solver(model.spec.solver, SETTLED))
     costs = {case: Cost(model.task.metric()) for case in cases}
     angles = np.random.default_rng(0).uniform(0, 2 * math.pi, len(clips))
-    films = list(dict.fromkeys(clip.clip for clip in clips))
+    films = list(dict.fromkeys(clip.film for clip in clips))
     for clip, angle in zip(clips, angles.tolist(), strict=True):
-        frames = [Frame(clip.clip.image(t), t, 0.0) for t in range(max(0, clip.last - BEFORE), clip.last + 1)]
-        target, converged = _target(clip), _streamed(single, frames[-1:], [clip.window], SETTLED)
+        last, window = len(clip) - 1, _window(clip)
+        frames = [Frame(clip.film.image(t), t, 0.0) for t in range(max(0, last - BEFORE), last + 1)]
+        target = clip.target(last).shifted(-window.left, -window.top)  # in the frame's pixels
+        converged = _streamed(single, frames[-1:], [window], SETTLED)
         for case, engine in engines.items():
-            answer = _streamed(engine, frames, windows_of(clip.window, case, len(frames), angle), case.iterations)
+            answer = _streamed(engine, frames, windows_of(window, case, len(frames), angle), case.iterations)
             piece = model.task.metric()
             piece.update(answer, target)
-            sample = Sample(films.index(clip.clip), clip.last)
+            sample = Sample(films.index(clip.film), last)
             costs[case].pieces.setdefault(sample, model.task.metric()).merge(piece)
             costs[case].total.merge(piece)
             costs[case].distances.append(float(distances(answer, converged)[:, 1].mean()))
@@ -120,8 +122,7 @@ def _streamed(engine: Engine, frames: Sequence[Frame], windows: Sequence[Window]
     return answer
 
 
-def _target(clip: InstanceClip) -> Keypoints:
-    """In the frame's pixels."""
-    target = clip.target(clip.last)
-    assert target is not None
-    return target.shifted(-clip.window.left, -clip.window.top)
+def _window(clip: Clip) -> Window:
+    """What of its film's frames the clip of an instance shows."""
+    assert isinstance(clip.frames, Crop)
+    return clip.frames.window

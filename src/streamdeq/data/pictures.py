@@ -1,5 +1,6 @@
-"""Pictures and label maps read from image files, with errors a user can act on. Knows no data set."""
+"""Picture files and label maps: which files are pictures, and what is in them, with errors a user can act on."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,18 @@ from PIL import Image, ImageOps
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.video import images
+
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
+
+
+def pictures(paths: Iterable[Path]) -> list[Path]:
+    """Those of `paths` that are named as pictures, by name."""
+    return sorted(p for p in paths if p.suffix.lower() in PICTURES and not p.name.startswith("."))
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """The folders directly in `folder`, by name; hidden ones are nobody's data."""
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def read_rgb(path: Path) -> np.ndarray:
