@@ -2,7 +2,7 @@
 
 Trains on CamVid's `train-fit`, scores on the pictures of `train-holdout` set in motion (`evaluation.films`):
 
-    OMP_NUM_THREADS=1 python tools/ablate_streaming.py --data ../shared/data/camvid --out docs/log/ablation
+    OMP_NUM_THREADS=1 python tools/ablate_streaming.py --data ../shared/data/camvid --out docs/lab/log/ablation
 
 One JSON file per variant in `--out`; what is there already is not run again. `--table` prints them all.
 """

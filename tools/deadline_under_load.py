@@ -1,7 +1,7 @@
 """Does a deadline hold when the machine gets busy? Runs a model under `--budget-ms`, burns both cores for the middle
 third, and reports steps and latencies.
 
-    .venv/bin/python tools/deadline_under_load.py camvid-s --frames 500 --out docs/log/deadline.json
+    .venv/bin/python tools/deadline_under_load.py camvid-s --frames 500 --out docs/lab/log/deadline.json
 
 One thread. The budget is 3 times the unloaded median of a whole one-step frame. Frames are a rendered street's.
 """

@@ -1,8 +1,8 @@
-"""Shot changes, measured: how well they are found, and how long the answers suffer from them. Writes docs/cuts/.
+"""Shot changes, measured: how well they are found, and how long the answers suffer from them. Writes docs/lab/cuts/.
 
-    .venv/bin/python tools/measure_cuts.py camvid-s --data ../shared/data/camvid --out docs/cuts
+    .venv/bin/python tools/measure_cuts.py camvid-s --data ../shared/data/camvid --out docs/lab/cuts
 
-Prints the tables of docs/cuts.md, writes them as JSON and draws the figures. One thread; about 15 minutes on a core.
+Prints the tables of docs/lab/cuts.md, writes them as JSON, draws the figures. One thread; about 15 minutes on a core.
 `--only detection|recovery` does one half, `--every N` makes a cut at every N-th frame of CamVid's sequence.
 `--only jump` prints one figure and writes nothing: in which frame after a cut one step a frame is enough again.
 """

@@ -8,6 +8,7 @@ from support.small_models import Contraction, distance, engine_of, frames, netwo
 from streamdeq.errors import StreamdeqError
 from streamdeq.solvers import Broyden, Picard
 from streamdeq.streaming.engine import Engine
+from streamdeq.streaming.loop import run_clip
 from streamdeq.values.frame import Frame
 from streamdeq.values.status import Start
 
@@ -15,14 +16,7 @@ SOLVERS = [Picard(), Broyden(capacity=8)]
 
 
 def run_alone(engine: Engine, clip: list[Frame], steps: int) -> list:
-    row = engine.open()
-    answers = []
-    for frame in clip:
-        engine.observe([row], [frame])
-        for _ in range(steps):
-            engine.iterate([row])
-        answers += engine.read([row])
-    return answers
+    return list(run_clip(engine, engine.open(), clip, steps))
 
 
 @pytest.mark.parametrize("solver", SOLVERS, ids=["picard", "broyden"])

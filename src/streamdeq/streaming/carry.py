@@ -26,7 +26,7 @@ def stay(z: Latent, before: Geometry, now: Geometry) -> Latent:
 class Move:
     """Every map is sampled where the window saw what it sees now; `mode` and `padding` as `grid_sample` has them.
 
-    Bilinear with the border's values beyond it costs least (docs/log/2026-11-26-moving-crop.md).
+    Bilinear with the border's values beyond it costs least (docs/lab/log/2026-11-26-moving-crop.md).
     """
 
     mode: str = "bilinear"

@@ -2,7 +2,7 @@
 
 A detector is `init / update` on a value that the stream's state carries, so it can be saved, moved and forked. It is
 asked once per frame, after the frame's first application of `f`, and answers for that frame. A response says what a
-frame gets that begins a shot. The figures behind the defaults: docs/cuts.md.
+frame gets that begins a shot. The figures behind the defaults: docs/lab/cuts.md.
 """
 
 import math
