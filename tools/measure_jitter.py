@@ -23,6 +23,7 @@ from streamdeq.evaluation.steadiness import Answers, Steadiness, Way, measure, w
 from streamdeq.evaluation.table import piped
 from streamdeq.evaluation.watched import CONVERGED, SKIP, cells, ways
 from streamdeq.files import atomic_path
+from streamdeq.streaming.locate import FromTable
 from streamdeq.streaming.options import StartFrom
 from streamdeq.training.log import surroundings
 from streamdeq.values.frame import Frame
@@ -48,7 +49,7 @@ def main() -> None:
 
 def _watched(model: Model, some: tuple[Way, ...], asked: argparse.Namespace) -> Iterator[tuple[str, Answers]]:
     for source in asked.sources:
-        boxes = label_boxes(source) if asked.boxes == "labels" else asked.boxes
+        boxes = FromTable(label_boxes(source)) if asked.boxes == "labels" else asked.boxes
         where = model.locator(boxes)  # anew for each: a detector's stream is of one video
         with open_source(source) as items:
             images = (item.image for item in items if isinstance(item, Frame))

@@ -18,6 +18,7 @@ from streamdeq.data.open import open_dataset
 from streamdeq.data.poses import labelled_poses
 from streamdeq.errors import StreamdeqError
 from streamdeq.running import Run, RunOptions
+from streamdeq.streaming.locate import FromTable
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.values.frame import Frame
 from streamdeq.values.keypoints import Keypoints
@@ -25,7 +26,7 @@ from streamdeq.values.keypoints import Keypoints
 
 def boxes(source: object, count: int) -> list[list[list[float]]]:
     """Of each frame."""
-    found = label_boxes(source)
+    found = FromTable(label_boxes(source))
     return [found(Frame(np.zeros((8, 8, 3), np.uint8), t, 0.0)).boxes_xyxy.tolist() for t in range(count)]
 
 
@@ -52,8 +53,8 @@ def test_a_frame_has_its_own_boxes_or_those_of_the_next_labelled_one(tmp_path):
 
 def test_who_is_who_is_known_from_the_labels(tmp_path):
     found = label_boxes(film_table(tmp_path / "set", people=2))
-    assert found.table[4].ids.tolist() == [0, 1]
-    assert found.table[4].boxes_xyxy.tolist() == [[9, 5, 39, 45], [49, 5, 79, 45]]
+    assert found[4].ids.tolist() == [0, 1]
+    assert found[4].boxes_xyxy.tolist() == [[9, 5, 39, 45], [49, 5, 79, 45]]
 
 
 def test_who_has_no_visible_point_is_nowhere_and_points_in_a_row_have_a_box(tmp_path):
@@ -61,13 +62,13 @@ def test_who_has_no_visible_point_is_nowhere_and_points_in_a_row_have_a_box(tmp_
     given = np.array([[3, 4, 20, 30], [0, 0, 40, 40]], np.float32)
     poses = labelled_poses({5: Keypoints(np.ones((2, 2, 2), np.float32), shown, given)})
     clip = Clip("rare", 25.0, Rendered(9, lambda t: image), poses)
-    table = boxes_of(clip).table
+    table = boxes_of(clip)
     assert sorted(table) == [0, 1, 2, 3, 4, 5]
     assert table[0].boxes_xyxy.tolist() == table[5].boxes_xyxy.tolist() == [[3, 4, 20, 30]]
     assert table[5].ids is None
     (film, _still) = open_dataset(str(square_table(tmp_path / "set")), "val").clips
     # In even frames two points are labelled, in a row: their box is flat, and gets a pixel.
-    assert boxes_of(film).table[2].boxes_xyxy.tolist() == [[12, 11.5, 43, 12.5]]
+    assert boxes_of(film)[2].boxes_xyxy.tolist() == [[12, 11.5, 43, 12.5]]
 
 
 def test_pictures_are_known_by_their_files_in_whatever_order_they_are_read(tmp_path):

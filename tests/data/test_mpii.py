@@ -109,9 +109,7 @@ def test_the_frames_before_a_picture_come_before_it_and_its_box_crops_them(tmp_p
     for t in range(4):
         assert np.array_equal(scored[1].image(t), window.cut(frames[t]))
     assert scored[1].target(2) is None
-    assert np.allclose(
-        scored[1].target(3).xy[0] + (window.left, window.top), clip.target(3).xy[1]
-    )
+    assert np.allclose(scored[1].target(3).xy[0] + (window.left, window.top), clip.target(3).xy[1])
 
 
 def test_films_need_to_know_which_frame_is_labelled(tmp_path: Path):

@@ -9,8 +9,8 @@ from support.pose_models import FILM, NAMES, pose_model
 
 from streamdeq.evaluation.steadiness import TIMES, Answers, Way, measure, watch
 from streamdeq.streaming.options import StartFrom
-from streamdeq.streaming.regions import Located
 from streamdeq.tasks.pose import Poses
+from streamdeq.values.boxes import Located
 from streamdeq.values.status import Start, Status
 
 CONVERGED, STREAMED = Way(20, StartFrom.ZEROS), Way(1)

@@ -65,7 +65,9 @@ def open_imagefolder(folder: Path, split: str) -> Dataset:
         for file in _of_class(where)
     )
     name = folder.resolve().name
-    return Dataset(name, "classification", split, classes, distinct_colours(len(classes)), tuple(clips), licence_of(folder))
+    return Dataset(
+        name, "classification", split, classes, distinct_colours(len(classes)), tuple(clips), licence_of(folder)
+    )
 
 
 def _of_class(folder: Path) -> list[str]:

@@ -14,10 +14,8 @@ import numpy as np
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.open import LAYOUTS
 from streamdeq.errors import StreamdeqError
-from streamdeq.streaming.locate import FromTable
-from streamdeq.streaming.regions import Located
 from streamdeq.values import UNKNOWN
-from streamdeq.values.boxes import Boxes
+from streamdeq.values.boxes import Boxes, Located
 from streamdeq.values.keypoints import Keypoints
 from streamdeq.video import open_source
 from streamdeq.video.images import ImageSource
@@ -28,7 +26,7 @@ TASKS = ("pose", "detection")
 LEVELS = 6
 
 
-def label_boxes(source: Any) -> FromTable:
+def label_boxes(source: Any) -> dict[int, Located]:
     """Boxes by frame number for a film, a folder of pictures, a pattern or a picture.
 
     Raises:
@@ -40,11 +38,11 @@ def label_boxes(source: Any) -> FromTable:
     table: dict[int, Located] = {}
     for clip in (clip for dataset in datasets for clip in dataset.clips):
         if shown := dict(_shown(clip, order)):  # only then are its labels read: a data set may have a million
-            there = boxes_of(clip).table
+            there = boxes_of(clip)
             table.update((number, there[t]) for t, number in shown.items() if t in there)
     if not table:
         raise StreamdeqError(f"boxes: expected labelled boxes of {source} in the data set {folder}, found none")
-    return FromTable(table)
+    return table
 
 
 def _files(source: Any) -> tuple[Path, ...]:
@@ -70,7 +68,7 @@ def _datasets(file: Path) -> tuple[Path, list[Dataset]]:
     raise StreamdeqError(f"boxes: expected a data set with boxes or key points around {file}, found none")
 
 
-def boxes_of(clip: Clip) -> FromTable:
+def boxes_of(clip: Clip) -> dict[int, Located]:
     """The boxes of a clip by its frames' numbers, with those of the next labelled frame where there are no labels."""
     table: dict[int, Located] = {}
     for t in reversed(range(len(clip))):
@@ -79,7 +77,7 @@ def boxes_of(clip: Clip) -> FromTable:
             table[t] = located(target)
         elif t + 1 in table:
             table[t] = table[t + 1]
-    return FromTable(table)
+    return table
 
 
 def _shown(clip: Clip, order: dict[Path, int]) -> Iterator[tuple[int, int]]:

@@ -14,6 +14,7 @@ from streamdeq.data.labelboxes import boxes_of
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.steadiness import TIMES, Steadiness, Streaming, Way, measure, watch
 from streamdeq.evaluation.table import NOTHING, Cells
+from streamdeq.streaming.locate import FromTable
 from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.tasks.pose.draw import SHOWN
 
@@ -61,7 +62,7 @@ def steadiness(
         report: called for every frame of every clip.
     """
     some = ways(counts)
-    videos = [watch(model, _images(clip, report), some, boxes_of(clip), options) for clip in clips]
+    videos = [watch(model, _images(clip, report), some, FromTable(boxes_of(clip)), options) for clip in clips]
     return tuple(measure(videos, CONVERGED, SKIP))
 
 

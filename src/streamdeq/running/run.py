@@ -15,7 +15,7 @@ from streamdeq.running.naming import check_not_source, output_name
 from streamdeq.running.observer import Observer
 from streamdeq.running.recorder import Entry, Recorder
 from streamdeq.running.summary import Summary
-from streamdeq.streaming.locate import Locator, Shared
+from streamdeq.streaming.locate import FromTable, Locator, Shared
 from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.streaming.stream import Stream
 from streamdeq.tasks import Choice
@@ -118,7 +118,7 @@ class Run:
         choice = self._options.choice if self._model.task.joins else None
         boxes = self._options.boxes
         if isinstance(boxes, str) and boxes == "labels":
-            boxes = label_boxes(self._spec)
+            boxes = FromTable(label_boxes(self._spec))
         found = self._model.locator(boxes, choice)
         return None if found is None else Shared(found)
 

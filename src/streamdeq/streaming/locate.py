@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.streaming.regions import Located
+from streamdeq.values.boxes import Located
 from streamdeq.values.frame import Frame
 
 NONE = Located(np.zeros((0, 4)))
