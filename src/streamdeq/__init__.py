@@ -1,7 +1,8 @@
 """Streaming deep equilibrium models: video perception that corrects instead of recomputing."""
 
+from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from streamdeq.version import __version__ as __version__
 
@@ -19,7 +20,37 @@ _HOMES = {
     "StreamdeqError": "streamdeq.errors",
     "load": "streamdeq.api",
 }
-__all__ = ["Choice", "Model", "StreamOptions", "StreamdeqError", "__version__", "load"]
+__all__ = ["Choice", "Model", "StreamOptions", "StreamdeqError", "__version__", "load", "register"]
+
+#: What other packages can bring, and the registry of each kind.
+_KINDS = {
+    "cell": ("streamdeq.models.cells", "CELLS"),
+    "recipe": ("streamdeq.training.recipes", "RECIPES"),
+    "solver": ("streamdeq.solvers.named", "SOLVERS"),
+    "task": ("streamdeq.tasks.base", "TASKS"),
+}
+T = TypeVar("T")
+
+
+def register(kind: str, name: str) -> Callable[[T], T]:
+    """A decorator that makes a cell, recipe, solver or task known by `name`, as if it were part of streamdeq:
+
+        @streamdeq.register("cell", "mine")
+        class MyCell(Cell): ...
+
+    A package whose entry points of group `streamdeq` name the module with such lines is found when installed.
+
+    Raises:
+        StreamdeqError: there is no such kind.
+        ValueError: the name is taken.
+    """
+    if kind not in _KINDS:
+        from streamdeq.errors import StreamdeqError
+        from streamdeq.registry import unknown
+
+        raise StreamdeqError(unknown("kind of thing to register", kind, list(_KINDS)))
+    module, registry = _KINDS[kind]
+    return getattr(import_module(module), registry).register(name)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,9 @@
-"""The checks of a recipe's values, in one line each. Knows no particular value."""
+"""The checks of a recipe's values, in one line each."""
+
+from typing import Any
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.registry import Registry
 
 
 def require(good: bool, name: str, expected: str, got: object) -> None:
@@ -9,6 +12,7 @@ def require(good: bool, name: str, expected: str, got: object) -> None:
         raise StreamdeqError(f"recipe: {name} must be {expected}; got {got}")
 
 
-def choice(value: str, name: str, choices: tuple[str, ...]) -> None:
+def choice(value: str, name: str, choices: tuple[str, ...] | Registry[Any]) -> None:
     """Raise StreamdeqError unless `value` is one of `choices`."""
-    require(value in choices, name, " or ".join(choices), f"'{value}'")
+    if value not in choices:  # only then are they listed: a registry imports the plugins for that
+        require(False, name, " or ".join(choices), f"'{value}'")

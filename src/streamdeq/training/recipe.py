@@ -66,7 +66,7 @@ class IL:
     tolerance: float = 0.0
 
     def __post_init__(self) -> None:
-        _choice(self.solver, "implicit.solver", tuple(SOLVERS))
+        _choice(self.solver, "implicit.solver", SOLVERS)
         _require(self.backward >= 1, "implicit.backward", "at least 1", self.backward)
         _require(self.tolerance >= 0, "implicit.tolerance", "at least 0", self.tolerance)
 
