@@ -150,7 +150,7 @@ def test_a_cut_changes_all_that_follows_and_nothing_before() -> None:
     assert cut.frames.cuts == (20, 30)
     assert digest(plain, 19) == digest(cut, 19)
     assert digest(plain, 20) != digest(cut, 20)
-    shots = [{thing.instance for thing in cut.objects(t)} for t in (19, 20, 30)]
+    shots = [{thing.instance for thing in cut.frames.objects(t)} for t in (19, 20, 30)]
     assert not (shots[0] & shots[1])
     assert not (shots[1] & shots[2])
 
