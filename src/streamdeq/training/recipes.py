@@ -47,7 +47,7 @@ CAMVID_S_SUR = Recipe(
 CAMVID_S_UR = _unrolled(CAMVID_S_SUR, "camvid-s-ur")
 CAMVID_S_IL = _implicit(CAMVID_S_SUR, "camvid-s-il")
 
-#: The same trained for streaming (docs/lab/streaming-training.md).
+#: The same trained for streaming (docs/streaming-training.md).
 CAMVID_S_WSU = replace(CAMVID_S_SUR, name="camvid-s-wsu", streaming=Streaming(warm=0.5, cut=0.1))
 
 #: The packaged model: as the last one, for longer. What is packaged is the mean (tools/mean_weights.py) of its weights
