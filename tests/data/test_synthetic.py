@@ -175,7 +175,7 @@ def test_boxes_are_around_what_is_seen_of_cars_and_people() -> None:
     boxed = open_dataset(f"synthetic:{settings},labels=boxes", "val")
     assert (boxed.task, boxed.classes) == ("detection", ("car", "person"))
     [pixels], [clip] = open_dataset(f"synthetic:{settings}", "val").clips, boxed.clips
-    target, seen = clip.target(2), {thing.instance: thing for thing in pixels.objects(2)}
+    target, seen = clip.target(2), {thing.instance: thing for thing in pixels.frames.objects(2)}
     assert len(target) == sum(thing.class_index in (CAR, PERSON) for thing in seen.values())
     for box, label, ignore, instance in zip(
         target.xyxy, target.labels, target.ignore, target.instances.tolist(), strict=True
