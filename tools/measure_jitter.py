@@ -16,7 +16,7 @@ import torch
 
 import streamdeq
 from streamdeq.api import Model
-from streamdeq.data.labelboxes import label_boxes
+from streamdeq.data.label_boxes import label_boxes
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.chart import COLOURS, Chart, Line, draw
 from streamdeq.evaluation.steadiness import Answers, Steadiness, Way, measure, watch

@@ -10,8 +10,8 @@ import pytest
 from support.keypoint_trees import mpii_person, write_mpii, write_mpii_film, write_mpii_keyframes, write_mpii_truth
 
 from streamdeq.data.check import check
-from streamdeq.data.mpii import JOINTS, MIRRORED, SKELETON
 from streamdeq.data.open import open_dataset
+from streamdeq.data.readers.mpii import JOINTS, MIRRORED, SKELETON
 from streamdeq.errors import StreamdeqError
 from streamdeq.tasks.pose import Poses
 from streamdeq.tasks.pose.metric import PoseMetric

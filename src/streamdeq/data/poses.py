@@ -1,11 +1,11 @@
-"""A split whose targets are key points, and what readers of key point files share. Knows no layout.
+"""A split whose targets are key points, and what readers of key point files share.
 
 Poses are found top-down: a model sees one instance, cut out by its box. So the protocol scores one instance at a time,
 and the box of the labelled frame cuts out all the frames before it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -98,15 +98,14 @@ def poses_of(
     return Keypoints(xy, visible, boxes_around(xy, visible, size_hw), np.array(numbers, np.int64))
 
 
-def pairs_of(named: Any, names: tuple[str, ...], where: str) -> Pairs:
+def pairs_of(named: Sequence[tuple[str, str]], names: tuple[str, ...], where: str) -> Pairs:
     """Pairs of names → pairs of their places.
 
     Raises:
-        StreamdeqError: no pairs, or of names that are none.
+        StreamdeqError: some are of other names.
     """
     places = {name: k for k, name in enumerate(names)}
-    good = isinstance(named, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in named)
-    if not good or any(name not in places for pair in named for name in pair):
+    if any(name not in places for pair in named for name in pair):
         raise StreamdeqError(f"expected pairs of key point names in {where}, got {str(named)[:80]}; correct it")
     return tuple((places[a], places[b]) for a, b in named)
 

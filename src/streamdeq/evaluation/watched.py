@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from streamdeq.data.base import Clip, Dataset
-from streamdeq.data.labelboxes import boxes_of
+from streamdeq.data.label_boxes import boxes_of
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.steadiness import TIMES, Steadiness, Streaming, Way, measure, watch
 from streamdeq.evaluation.table import NOTHING, Cells

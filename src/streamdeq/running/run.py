@@ -9,7 +9,7 @@ from time import monotonic, perf_counter
 from typing import Any
 
 from streamdeq.api import Model
-from streamdeq.data.labelboxes import label_boxes
+from streamdeq.data.label_boxes import label_boxes
 from streamdeq.errors import StreamdeqError
 from streamdeq.running.naming import check_not_source, output_name
 from streamdeq.running.observer import Observer

@@ -7,7 +7,7 @@ the picture is the mean colour instead of black.
 
 from dataclasses import replace
 
-from streamdeq.data.transforms import Jitter
+from streamdeq.data.augment.colour import Jitter
 from streamdeq.models.architecture import PRESETS
 from streamdeq.tasks.pose import PoseSettings
 from streamdeq.training.recipe import IL, Augment, Fixed, Optimizer, Penalty, Pretrain, Recipe, Uniform

@@ -7,8 +7,9 @@ implicit training there.
 
 from dataclasses import dataclass, field
 
-from streamdeq.data.motion import Motion
-from streamdeq.data.transforms import AreaCrop, Augmentation, Jitter
+from streamdeq.data.augment.colour import Jitter
+from streamdeq.data.augment.motion import Motion
+from streamdeq.data.augment.pictures import AreaCrop, Augmentation
 from streamdeq.models.architecture import Architecture
 from streamdeq.solvers import SOLVERS
 from streamdeq.tasks import TASKS

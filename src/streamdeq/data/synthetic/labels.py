@@ -72,7 +72,7 @@ class PointLabels(Labels):
         mirrored = tuple(
             (k, JOINTS.index(name.replace("left", "right"))) for k, name in enumerate(JOINTS) if "left" in name
         )
-        skeleton = pairs_of([list(pair) for pair in BONES], JOINTS, "the walkers")
+        skeleton = pairs_of(BONES, JOINTS, "the walkers")
         return PoseDataset("synthetic", self.task, split, JOINTS, colours, clips, licence, skeleton, mirrored)
 
 

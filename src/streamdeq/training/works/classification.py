@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from streamdeq.data.augment.pictures import AreaCrop, Augmentation
 from streamdeq.data.base import Dataset
-from streamdeq.data.transforms import AreaCrop, Augmentation
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.training.recipe import Recipe

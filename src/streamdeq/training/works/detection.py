@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from streamdeq.data.augment.pictures import Augmentation, View
 from streamdeq.data.base import Dataset
-from streamdeq.data.transforms import Augmentation, View
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.tasks.detection.head import Target

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from streamdeq.data.augment.pose_crops import PoseCrop
 from streamdeq.data.base import Dataset
-from streamdeq.data.posecrops import PoseCrop
 from streamdeq.data.poses import PoseDataset, one_sided
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent

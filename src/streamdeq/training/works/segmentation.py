@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from streamdeq.data import cityscapes
+from streamdeq.data.augment.pictures import AreaCrop, Augmentation
 from streamdeq.data.base import IGNORE_INDEX, Dataset
-from streamdeq.data.transforms import AreaCrop, Augmentation
+from streamdeq.data.readers import cityscapes
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.tasks.segmentation.loss import total_weight

@@ -1,4 +1,4 @@
-"""ImageNet-VID and DET, as ILSVRC2015 unpacks: films with boxes in XML. Knows no training.
+"""ImageNet-VID and DET, as ILSVRC2015 unpacks: films with boxes in XML.
 
 Layout, in the folder or in its `ILSVRC2015/`: `Data/VID/{train,val,test}/…/SNIPPET/000000.JPEG` and the same below
 `Annotations/VID` with `.xml`. `Data/DET/train` with `Annotations/DET/train`, where they are there, add to training.
@@ -9,36 +9,25 @@ classes, and of their objects those classes alone. The frames are listed on open
 """
 
 import os
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
+from xml.etree.ElementTree import Element
 
 from streamdeq.data.base import Clip, Dataset
-from streamdeq.data.boxed import Labelled, box_in_frame, collect
+from streamdeq.data.boxes import REACH, LabelledBox, box_in_frame, collect, with_motion
+from streamdeq.data.class_names import IMAGENET_VID
+from streamdeq.data.documents import read_xml
 from streamdeq.data.frames import PictureFiles
-from streamdeq.data.layout import Layout
-from streamdeq.data.speed import REACH, with_motion
+from streamdeq.data.reader import READERS, Reader
 from streamdeq.data.targets import Held
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
-from streamdeq.registry import unknown
 from streamdeq.values import UNKNOWN
 from streamdeq.values.boxes import Boxes
 
-#: WordNet's number and the name of every class, in the order of the authors' outputs.
-WORDNET = {
-    "n02691156": "airplane", "n02419796": "antelope", "n02131653": "bear", "n02834778": "bicycle", "n01503061": "bird",
-    "n02924116": "bus", "n02958343": "car", "n02402425": "cattle", "n02084071": "dog", "n02121808": "domestic cat",
-    "n02503517": "elephant", "n02118333": "fox", "n02510455": "giant panda", "n02342885": "hamster",
-    "n02374451": "horse", "n02129165": "lion", "n01674464": "lizard", "n02484322": "monkey", "n03790512": "motorcycle",
-    "n02324045": "rabbit", "n02509815": "red panda", "n02411705": "sheep", "n01726692": "snake",
-    "n02355227": "squirrel", "n02129604": "tiger", "n04468005": "train", "n01662784": "turtle",
-    "n04530566": "watercraft", "n02062744": "whale", "n02391049": "zebra",
-}  # fmt: skip
-CLASSES = tuple(WORDNET.values())
-EXPECTED = "Data/VID/ and Annotations/VID/ of ILSVRC2015"
 SOURCE = (
     "register at https://www.image-net.org and get ILSVRC2015 VID (86 GB), and DET for training; or any COCO-VID JSON "
     "of it as train.json and val.json"
@@ -49,7 +38,8 @@ FPS = 25.0
 #: In training one of so many frames is used.
 EVERY = 15
 
-_INDEX = {number: index for index, number in enumerate(WORDNET)}
+CLASSES = tuple(IMAGENET_VID.values())
+_INDEX = {number: index for index, number in enumerate(IMAGENET_VID)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +64,7 @@ class Annotations:
         return with_motion({u: self._read(u) for u in around}, (t,))[t]
 
     def _read(self, t: int) -> Boxes:
-        return read_xml(str(self.folder / f"{self.stems[t]}.xml"))
+        return read_boxes(str(self.folder / f"{self.stems[t]}.xml"))
 
 
 def _snippet(name: str, images: Path, annotations: Path | None, stems: tuple[str, ...], every: int = 1) -> Clip:
@@ -85,19 +75,13 @@ def _snippet(name: str, images: Path, annotations: Path | None, stems: tuple[str
 
 # Neighbouring frames ask for the same files.
 @lru_cache(maxsize=256)
-def read_xml(path: str) -> Boxes:
+def read_boxes(path: str) -> Boxes:
     """The objects in an annotation file that are of one of the 30 classes.
 
     Raises:
         StreamdeqError: names the file and what is wrong with it.
     """
-    try:
-        root = ElementTree.parse(path).getroot()
-    except OSError as error:
-        raise StreamdeqError(f"expected an annotation in {path}, got: {error.strerror}; fetch it again") from error
-    except ElementTree.ParseError as error:
-        line = error.position[0]
-        raise StreamdeqError(f"expected XML in {path}, line {line}, got: {error.msg}; fetch it again") from error
+    root = read_xml(Path(path))
     width, height = (_number(root, f"size/{side}", path) for side in ("width", "height"))
     found = []
     for number, entry in enumerate(root.iter("object"), start=1):
@@ -108,11 +92,11 @@ def read_xml(path: str) -> Boxes:
         corners = [_number(entry, f"bndbox/{side}", where) for side in ("xmin", "ymin", "xmax", "ymax")]
         box = box_in_frame((corners[0], corners[1], corners[2], corners[3]), width, height, where)
         track = (entry.findtext("trackid") or "").strip()
-        found.append(Labelled(box, label, instance=int(track) if track.isdecimal() else UNKNOWN))
+        found.append(LabelledBox(box, label, instance=int(track) if track.isdecimal() else UNKNOWN))
     return collect(found)
 
 
-def _number(entry: ElementTree.Element, name: str, where: str) -> float:
+def _number(entry: Element, name: str, where: str) -> float:
     text = entry.findtext(name)
     try:
         return float(text or "")
@@ -120,27 +104,30 @@ def _number(entry: ElementTree.Element, name: str, where: str) -> float:
         raise StreamdeqError(f"expected a number as {name} in {where}, got {text!r}; correct it") from None
 
 
-def is_imagenet_vid(folder: Path) -> bool:
-    return _root(folder) is not None
+@READERS.register("imagenet-vid")
+class ImageNetVid(Reader):
+    title = "ImageNet-VID"
+    expected = "Data/VID/ and Annotations/VID/ of ILSVRC2015"
+    source = SOURCE
+    complete = MappingProxyType({"val": 176_126})
 
+    def recognises(self, folder: Path) -> bool:
+        return _root(folder) is not None
 
-def splits(folder: Path) -> tuple[str, ...]:
-    root = _root(folder)
-    return tuple(split for split in SPLITS if root and (root / "Data/VID" / split.partition("-")[0]).is_dir())
+    def splits(self, folder: Path) -> tuple[str, ...]:
+        root = _root(folder)
+        return tuple(split for split in SPLITS if root and (root / "Data/VID" / split.partition("-")[0]).is_dir())
 
-
-def open_imagenet_vid(folder: Path, split: str) -> Dataset:
-    """One of `SPLITS` in `folder`. Lists folders only."""
-    root, known = _root(folder), splits(folder)
-    if root is None or split not in known:
-        raise StreamdeqError(unknown("split of ImageNet-VID", split, list(known)))
-    part = split.partition("-")[0]
-    clips = list(_snippets(root, part, EVERY if split == "train" else 1))
-    if part == "train" and (root / "Data/DET/train").is_dir():
-        clips += _stills(root)
-    if not clips:
-        raise StreamdeqError(f"expected folders of JPEG files in {root / 'Data/VID' / part}, found none; {SOURCE}")
-    return Dataset("imagenet-vid", "detection", split, CLASSES, distinct_colours(len(CLASSES)), tuple(clips), LICENCE)
+    def open(self, folder: Path, split: str) -> Dataset:
+        self.check_split(folder, split)
+        root, part = _root(folder) or folder, split.partition("-")[0]
+        clips = list(_snippets(root, part, EVERY if split == "train" else 1))
+        if part == "train" and (root / "Data/DET/train").is_dir():
+            clips += _stills(root)
+        if not clips:
+            raise StreamdeqError(f"expected folders of JPEG files in {root / 'Data/VID' / part}, found none; {SOURCE}")
+        colours = distinct_colours(len(CLASSES))
+        return Dataset("imagenet-vid", "detection", split, CLASSES, colours, tuple(clips), LICENCE)
 
 
 def _root(folder: Path) -> Path | None:
@@ -167,7 +154,7 @@ def _stills(root: Path) -> Iterator[Clip]:
 
 def _shows_any(path: Path) -> bool:
     text = path.read_bytes()
-    return any(number.encode() in text for number in WORDNET)
+    return any(number.encode() in text for number in IMAGENET_VID)
 
 
 def _pictures(folder: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
@@ -176,6 +163,3 @@ def _pictures(folder: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
         folders.sort()
         if stems := tuple(sorted(name[:-5] for name in names if name.endswith(".JPEG"))):
             yield Path(place), stems
-
-
-LAYOUT = Layout("ImageNet-VID", is_imagenet_vid, open_imagenet_vid, EXPECTED, splits, SOURCE, {"val": 176_126})

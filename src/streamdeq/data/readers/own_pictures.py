@@ -1,10 +1,10 @@
-"""A user's own segmentation data: pictures, label pictures, a list of classes. Knows no training.
+"""A user's own segmentation data: pictures, label pictures, a list of classes.
 
 Layout, in one folder:
 
 - `images/NAME.jpg` (any picture format) and `labels/NAME.png` of the same size and name, 8 bit, a class index per
   pixel, 255 where there is none. Both may have subfolders, the same ones. A picture needs no label.
-- `classes.txt` or `classes.json`: see `classes.py`.
+- `classes.txt` or `classes.json`: see `class_names`.
 - splits, one of: lists `train.txt`, `val.txt`, `test.txt` beside the folders, a NAME (or NAME.jpg) per line; or
   subfolders `images/train/`, `labels/train/`, …; with neither, everything is `train`.
 - `clips.jsonl`, if some pictures are films: per line
@@ -13,24 +13,24 @@ Layout, in one folder:
   belongs to the split of its labelled frames. Labelled pictures in no clip are clips of one frame.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from msgspec import Meta
 
 from streamdeq.data.base import Clip, Dataset
-from streamdeq.data.classes import FILES, Classes, classes_file, read_classes, read_text
+from streamdeq.data.class_names import FILES, Classes, classes_file, read_classes
+from streamdeq.data.documents import Schema, licence_of, read_json_lines, read_text
 from streamdeq.data.frames import PictureFiles
-from streamdeq.data.layout import Layout
-from streamdeq.data.licence import licence_of
 from streamdeq.data.pictures import PICTURES, pictures
+from streamdeq.data.reader import READERS, Reader
 from streamdeq.data.targets import Coding, LabelFile, LabelMaps
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 
-EXPECTED = "images/ and labels/ with classes.txt"
 SOURCE = (
     "your own data: images/NAME.jpg with labels/NAME.png, classes.txt with a class per line, splits by train.txt and "
     "val.txt (a NAME per line) or by subfolders images/train/, labels/train/, …; clips.jsonl says what is a film"
@@ -39,7 +39,15 @@ SPLITS = ("train", "val", "test")
 FPS = 1.0
 """Of a clip of one picture, where it means nothing."""
 
-_KEYS = {"name", "fps", "frames", "labelled"}
+
+class _Line(Schema, forbid_unknown_fields=True):
+    """A line of clips.jsonl."""
+
+    expected = "the keys name, fps, frames and perhaps labelled"
+    name: Annotated[str, Meta(min_length=1, description="a text as name")]
+    fps: Annotated[float, Meta(gt=0, lt=1e6, description="a number above 0 as fps")]
+    frames: Annotated[list[str], Meta(min_length=1, description="a list of names as frames")]
+    labelled: Annotated[list[int] | None, Meta(description="a list of whole numbers as labelled")] = None
 
 
 @dataclass(frozen=True)
@@ -71,52 +79,55 @@ class Tree:
         return {key for film in self.films for key in film.frames}
 
 
-def is_folders(folder: Path) -> bool:
-    return (folder / "images").is_dir() and (folder / "labels").is_dir() and classes_file(folder) is not None
+@READERS.register("own-pictures")
+class OwnPictures(Reader):
+    title = "own pictures"
+    expected = "images/ and labels/ with classes.txt"
+    source = SOURCE
 
+    def recognises(self, folder: Path) -> bool:
+        return (folder / "images").is_dir() and (folder / "labels").is_dir() and classes_file(folder) is not None
 
-def lacks(folder: Path) -> str:
-    """Of a folder with images/ or labels/: the rest."""
-    there = [name for name in ("images", "labels") if (folder / name).is_dir()]
-    if not there:
-        return ""
-    missing = [f"{name}/" for name in ("images", "labels") if name not in there]
-    if classes_file(folder) is None:
-        missing.append(f"{' or '.join(FILES)} (a class per line, the first is index 0)")
-    return " and ".join(missing)
+    def lacks(self, folder: Path) -> str:
+        """Of a folder with images/ or labels/: the rest."""
+        there = [name for name in ("images", "labels") if (folder / name).is_dir()]
+        if not there:
+            return ""
+        missing = [f"{name}/" for name in ("images", "labels") if name not in there]
+        if classes_file(folder) is None:
+            missing.append(f"{' or '.join(FILES)} (a class per line, the first is index 0)")
+        return " and ".join(missing)
 
+    def splits(self, folder: Path) -> tuple[str, ...]:
+        """By lists, by subfolders, or `train` alone."""
+        lists = tuple(split for split in SPLITS if (folder / f"{split}.txt").is_file())
+        return lists or tuple(split for split in SPLITS if (folder / "images" / split).is_dir()) or ("train",)
 
-def splits(folder: Path) -> tuple[str, ...]:
-    """By lists, by subfolders, or `train` alone."""
-    lists = tuple(split for split in SPLITS if (folder / f"{split}.txt").is_file())
-    return lists or tuple(split for split in SPLITS if (folder / "images" / split).is_dir()) or ("train",)
+    def open(self, folder: Path, split: str) -> Dataset:
+        known = self.splits(folder)
+        if split not in known:
+            raise StreamdeqError(
+                f"{unknown('split', split, list(known))}; make others by lists ({split}.txt) or subfolders"
+            )
+        tree = read_tree(folder)
+        coding = Coding.plain(len(tree.classes.names))
+        clips = (*_films(tree, split, coding), *_stills(tree, split, coding))
+        if not clips:
+            raise StreamdeqError(f"expected labelled pictures of split '{split}' in {folder}, found none; {SOURCE}")
+        name, classes = folder.resolve().name, tree.classes
+        return Dataset(name, "segmentation", split, classes.names, classes.palette, clips, licence_of(folder))
 
-
-def open_folders(folder: Path, split: str) -> Dataset:
-    """One of the splits in `folder`. Reads names and lists only; pictures are read frame by frame."""
-    known = splits(folder)
-    if split not in known:
-        raise StreamdeqError(
-            f"{unknown('split', split, list(known))}; make others by lists ({split}.txt) or subfolders"
+    def unused(self, folder: Path) -> tuple[str, ...]:
+        tree = read_tree(folder)
+        filmed = tree.filmed
+        used = {key for film in tree.films for key in film.labelled_frames} | (tree.labels.keys() - filmed)
+        bare = [key for key in tree.images if key not in tree.labels and key not in filmed]
+        astray = [key for key in tree.labels if key not in used or key not in tree.split]
+        told = (
+            (bare, "pictures without label and in no clip"),
+            (astray, "labels in no split or not wanted by their clip"),
         )
-    tree = read_tree(folder)
-    coding = Coding.plain(len(tree.classes.names))
-    clips = (*_films(tree, split, coding), *_stills(tree, split, coding))
-    if not clips:
-        raise StreamdeqError(f"expected labelled pictures of split '{split}' in {folder}, found none; {SOURCE}")
-    name = folder.resolve().name
-    return Dataset(name, "segmentation", split, tree.classes.names, tree.classes.palette, clips, licence_of(folder))
-
-
-def unused(folder: Path) -> tuple[str, ...]:
-    """In words, what is in `folder` and used by no split."""
-    tree = read_tree(folder)
-    filmed = tree.filmed
-    used = {key for film in tree.films for key in film.labelled_frames} | (tree.labels.keys() - filmed)
-    bare = [key for key in tree.images if key not in tree.labels and key not in filmed]
-    astray = [key for key in tree.labels if key not in used or key not in tree.split]
-    told = ((bare, "pictures without label and in no clip"), (astray, "labels in no split or not wanted by their clip"))
-    return tuple(f"{len(keys)} {what} are not used, the first is {keys[0]}" for keys, what in told if keys)
+        return tuple(f"{len(keys)} {what} are not used, the first is {keys[0]}" for keys, what in told if keys)
 
 
 def read_tree(folder: Path) -> Tree:
@@ -188,10 +199,7 @@ def _read_films(folder: Path, images: Mapping[str, Path], labels: Mapping[str, P
     path = folder / "clips.jsonl"
     if not path.is_file():
         return ()
-    films = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
-        if line.strip():
-            films.append(_film(line, f"line {number} of {path}", images, labels))
+    films = [_film(line, where, images, labels) for where, line in read_json_lines(path, _Line)]
     for what, counted in (
         ("clip names", Counter(film.name for film in films)),
         ("labelled frames", Counter(key for film in films for key in film.labelled_frames)),
@@ -202,46 +210,19 @@ def _read_films(folder: Path, images: Mapping[str, Path], labels: Mapping[str, P
     return tuple(films)
 
 
-def _film(line: str, where: str, images: Mapping[str, Path], labels: Mapping[str, Path]) -> Film:
-    entry = _entry(line, where)
+def _film(line: _Line, where: str, images: Mapping[str, Path], labels: Mapping[str, Path]) -> Film:
     frames = []
-    for name in entry["frames"]:
+    for name in line.frames:
         key = _key(name, images)
         if key is None:
             raise StreamdeqError(f"expected the frame '{name}', {where}, in images/, found none; correct the line")
         frames.append(key)
-    labelled = entry.get("labelled", [t for t, key in enumerate(frames) if key in labels])
+    labelled = [t for t, key in enumerate(frames) if key in labels] if line.labelled is None else line.labelled
     for t in labelled:
         if not 0 <= t < len(frames) or frames[t] not in labels:
             reason = f"labels/{frames[t]}.png is missing" if 0 <= t < len(frames) else f"it has {len(frames)} frames"
             raise StreamdeqError(f"expected labelled frames of the clip in {where}, got {t}, but {reason}")
-    return Film(entry["name"], float(entry["fps"]), tuple(frames), tuple(sorted(set(labelled))))
-
-
-def _entry(line: str, where: str) -> dict[str, Any]:
-    """A line of clips.jsonl, its types checked."""
-    try:
-        entry = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise StreamdeqError(f"expected JSON in {where}, got: {error}; correct it") from error
-    good = isinstance(entry, dict) and set(entry) <= _KEYS and set(entry) >= _KEYS - {"labelled"}
-    if not good:
-        got = ", ".join(entry) if isinstance(entry, dict) else type(entry).__name__
-        raise StreamdeqError(f"expected the keys name, fps, frames and perhaps labelled in {where}, got {got}")
-    fps, frames, labelled = entry["fps"], entry["frames"], entry.get("labelled", [])
-    for key, fine, what in (
-        ("name", isinstance(entry["name"], str) and entry["name"], "a text"),
-        ("fps", isinstance(fps, int | float) and not isinstance(fps, bool) and 0 < fps < 1e6, "a number above 0"),
-        ("frames", _list_of(frames, str) and frames, "a list of names"),
-        ("labelled", _list_of(labelled, int), "a list of whole numbers"),
-    ):
-        if not fine:
-            raise StreamdeqError(f"expected {what} as {key} in {where}, got {json.dumps(entry[key])[:80]}")
-    return entry
-
-
-def _list_of(values: Any, kind: type) -> bool:
-    return isinstance(values, list) and all(type(value) is kind for value in values)
+    return Film(line.name, line.fps, tuple(frames), tuple(sorted(set(labelled))))
 
 
 def _films(tree: Tree, split: str, coding: Coding) -> Iterator[Clip]:
@@ -262,6 +243,3 @@ def _stills(tree: Tree, split: str, coding: Coding) -> Iterator[Clip]:
         if key not in filmed and tree.split.get(key) == split:
             frames = PictureFiles((tree.images[key],))
             yield Clip(key, FPS, frames, LabelMaps(frames, {0: LabelFile(path, coding)}))
-
-
-LAYOUT = Layout("own pictures", is_folders, open_folders, EXPECTED, splits, SOURCE, unused=unused, lacks=lacks)

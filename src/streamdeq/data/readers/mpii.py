@@ -1,4 +1,4 @@
-"""MPII Human Pose as HRNet and mmpose have it, and the films its pictures are from. Knows no training.
+"""MPII Human Pose as HRNet and mmpose have it, and the films its pictures are from.
 
 Files: `images/STEM.jpg`; per split the first that exists of `annot/train.json`, `annotations/mpii_train.json` (val:
 `annot/valid.json`, `annotations/mpii_val.json`; trainval: `…/trainval.json`, `…/mpii_trainval.json`): a list of people,
@@ -19,24 +19,23 @@ before it, as far back as their numbers have no gap, come before the picture in 
 crops all of them. The frames after it are not used.
 """
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 
 from streamdeq.data.base import Clip, Place
-from streamdeq.data.boxed import numbers
-from streamdeq.data.classes import read_text
-from streamdeq.data.layout import Layout
+from streamdeq.data.boxes import numbers
+from streamdeq.data.documents import Json, Schema
 from streamdeq.data.pictures import first_line, read_rgb, size_of
 from streamdeq.data.poses import PoseDataset, labelled_poses
+from streamdeq.data.reader import READERS, Reader
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
-from streamdeq.registry import unknown
 from streamdeq.tasks.pose.metric import head_length
 from streamdeq.values.keypoints import Keypoints, boxes_around
 
@@ -49,7 +48,6 @@ SKELETON = (
     (13, 14), (14, 15),
 )  # fmt: skip
 MIRRORED = ((0, 5), (1, 4), (2, 3), (10, 15), (11, 14), (12, 13))
-EXPECTED = "annot/train.json and annot/valid.json of MPII as HRNet has them, and images/"
 SOURCE = (
     "http://human-pose.mpi-inf.mpg.de: the pictures (and the sequences' batches with their keyframes.mat); the JSON "
     "files and gt_valid.mat come with HRNet's and mmpose's instructions"
@@ -91,69 +89,72 @@ class Person:
         return np.array([x - half, y - half, x + half, y + half], np.float32)
 
 
-def is_mpii(folder: Path) -> bool:
-    return bool(splits(folder))
+@READERS.register("mpii")
+class Mpii(Reader):
+    title = "MPII"
+    expected = "annot/train.json and annot/valid.json of MPII as HRNet has them, and images/"
+    source = SOURCE
 
+    def splits(self, folder: Path) -> tuple[str, ...]:
+        return tuple(split for split in FILES if _first(folder, FILES[split]))
 
-def splits(folder: Path) -> tuple[str, ...]:
-    return tuple(split for split in FILES if _first(folder, FILES[split]))
+    def open(self, folder: Path, split: str) -> PoseDataset:
+        self.check_split(folder, split)
+        path = _first(folder, FILES[split]) or folder
+        people = read_people(path)
+        truth = _first(folder, TRUTHS) if split == "val" else None
+        if truth is not None:
+            people = _scored(people, truth, path)
+        clips, colours = tuple(_clips(folder, people)), distinct_colours(len(JOINTS))
+        return PoseDataset("mpii", "pose", split, JOINTS, colours, clips, LICENCE, SKELETON, MIRRORED)
+
+    def unused(self, folder: Path) -> tuple[str, ...]:
+        if not _first(folder, FILES["val"]) or _first(folder, TRUTHS):
+            return ()
+        return (f"no {TRUTHS[0]}: val is scored by PCK instead of PCKh",)
 
 
 def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
-def open_mpii(folder: Path, split: str) -> PoseDataset:
-    """One of the splits in `folder`. Reads labels and lists the films; pixels frame by frame.
-
-    Raises:
-        StreamdeqError: with file, entry and reason for what is broken.
-    """
-    path = _first(folder, FILES.get(split, ()))
-    if path is None:
-        raise StreamdeqError(unknown("split of MPII", split, list(splits(folder))))
-    people = read_people(path)
-    truth = _first(folder, TRUTHS) if split == "val" else None
-    if truth is not None:
-        people = _scored(people, truth, path)
-    clips = tuple(_clips(folder, people))
-    return PoseDataset("mpii", "pose", split, JOINTS, distinct_colours(len(JOINTS)), clips, LICENCE, SKELETON, MIRRORED)
-
-
 # -- people ------------------------------------------------------------------------------------------------
+
+
+class _Entry(Schema):
+    image: Annotated[str, Meta(min_length=1, description="the name of a picture as image")]
+    joints: Annotated[
+        list[tuple[float, float]],
+        Meta(min_length=len(JOINTS), max_length=len(JOINTS), description=f"{len(JOINTS)} pairs x, y as joints"),
+    ]
+    joints_vis: Annotated[
+        list[Annotated[float, Meta(ge=0, le=1, multiple_of=1)]],
+        Meta(min_length=len(JOINTS), max_length=len(JOINTS), description=f"{len(JOINTS)} times 0 or 1 as joints_vis"),
+    ]
+    center: Any = None
+    scale: Any = None
+
+
+_Entries = Annotated[list[_Entry], Meta(min_length=1, description="a list of people")]
 
 
 def read_people(path: Path) -> list[Person]:
     """Raises StreamdeqError with file, entry and reason for what is broken."""
-    try:
-        whole = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise StreamdeqError(f"expected JSON in {path}, line {error.lineno}, got: {error.msg}; correct it") from error
-    if not isinstance(whole, list) or not whole:
-        raise StreamdeqError(f"expected a list of people in {path}, got {type(whole).__name__}; is it another file?")
-    return [_person(entry, f"{path}, entry {k}") for k, entry in enumerate(whole, start=1)]
+    entries: list[_Entry] = Json(path).read(_Entries)
+    return [_person(entry, f"{path}, entry {k}") for k, entry in enumerate(entries, start=1)]
 
 
-def _person(entry: Any, where: str) -> Person:
-    image = entry.get("image") if isinstance(entry, dict) else None
-    if not isinstance(image, str) or not image:
-        raise StreamdeqError(f"expected the name of a picture as image in {where}, got {str(entry)[:60]}; correct it")
-    joints, seen = entry.get("joints"), numbers(entry.get("joints_vis"), len(JOINTS))
-    points = [numbers(joint, 2) for joint in joints] if isinstance(joints, list) else []
-    if len(points) != len(JOINTS) or None in points or not np.isfinite(points).all():  # type: ignore[arg-type]
-        raise StreamdeqError(f"expected {len(JOINTS)} pairs x, y as joints in {where}, got {str(joints)[:60]}")
-    if seen is None or not {0, 1}.issuperset(seen):
-        raise StreamdeqError(
-            f"expected {len(JOINTS)} times 0 or 1 as joints_vis in {where}, got {entry.get('joints_vis')}"
-        )
-    center, scale = numbers(entry.get("center"), 2), numbers([entry.get("scale")], 1)
+def _person(entry: _Entry, where: str) -> Person:
+    if not np.isfinite(entry.joints).all():
+        raise StreamdeqError(f"expected {len(JOINTS)} pairs x, y as joints in {where}, got {str(entry.joints)[:60]}")
+    center, scale = numbers(entry.center, 2), numbers([entry.scale], 1)
     if center is None or scale is None or not np.isfinite([*center, *scale]).all():
-        given = f"{entry.get('center')} and {entry.get('scale')}"
+        given = f"{entry.center} and {entry.scale}"
         raise StreamdeqError(f"expected x, y as center and a number as scale in {where}, got {given}; correct it")
     known = scale[0] if center[0] != -1 and scale[0] > 0 else None  # as HRNet marks a person without a box
-    visible = np.array(seen) == 1
-    xy = np.where(visible[:, None], np.array(points) - 1, 0).astype(np.float32)
-    return Person(image, xy, visible, (center[0] - 1, center[1] - 1), known)
+    visible = np.array(entry.joints_vis) == 1
+    xy = np.where(visible[:, None], np.array(entry.joints) - 1, 0).astype(np.float32)
+    return Person(entry.image, xy, visible, (center[0] - 1, center[1] - 1), known)
 
 
 def _scored(people: list[Person], truth: Path, path: Path) -> list[Person]:
@@ -274,12 +275,3 @@ def _before(place: Path, key: int) -> tuple[str, ...]:
     while first - 1 in there:
         first -= 1
     return tuple(there[number] for number in range(first, key))
-
-
-def _unused(folder: Path) -> tuple[str, ...]:
-    if not _first(folder, FILES["val"]) or _first(folder, TRUTHS):
-        return ()
-    return (f"no {TRUTHS[0]}: val is scored by PCK instead of PCKh",)
-
-
-LAYOUT = Layout("MPII", is_mpii, open_mpii, EXPECTED, splits, SOURCE, unused=_unused)

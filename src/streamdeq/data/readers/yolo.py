@@ -1,4 +1,4 @@
-"""A user's own boxes in YOLO's layout. Knows no training.
+"""A user's own boxes in YOLO's layout.
 
 Layout: `data.yaml` with `names` (a list, or number: name) and `train`, `val`, `test`: a folder of pictures each, or a
 list of folders, below the folder (or below `path` in it). For a picture `…/images/…/NAME.jpg` the boxes are in
@@ -9,26 +9,22 @@ is there. A picture is a clip of one frame.
 import math
 import os
 import re
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from streamdeq.data.base import Clip, Dataset
-from streamdeq.data.boxed import Labelled, box_in_frame, collect
-from streamdeq.data.classes import read_text
+from streamdeq.data.boxes import LabelledBox, box_in_frame, collect
+from streamdeq.data.documents import licence_of, read_text, read_yaml
 from streamdeq.data.frames import PictureFiles
-from streamdeq.data.layout import Layout
-from streamdeq.data.licence import licence_of
 from streamdeq.data.pictures import pictures, size_of
+from streamdeq.data.reader import READERS, Reader
 from streamdeq.data.targets import Lazy
-from streamdeq.data.yamlfile import read_yaml
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
 from streamdeq.values.boxes import Boxes
 
 FILES = ("data.yaml", "data.yml", "dataset.yaml")
-EXPECTED = "data.yaml with names, train and val, images/ and labels/ as YOLO has them"
 SOURCE = "export YOLO from your labelling tool: data.yaml, images/train/, labels/train/, …"
 SPLITS = ("train", "val", "test")
 FPS = 1.0
@@ -44,11 +40,11 @@ def _boxes(image: Path, label: Path, classes: int) -> Boxes:
 
 
 def _clip(image: Path, above: Path, classes: int) -> Clip:
-    load = partial(_boxes, image, _label_of(image), classes)
-    return Clip(image.relative_to(above).as_posix(), FPS, PictureFiles((image,)), Lazy((0,), lambda t: load()))
+    targets = Lazy((0,), lambda t: _boxes(image, _label_of(image), classes))
+    return Clip(image.relative_to(above).as_posix(), FPS, PictureFiles((image,)), targets)
 
 
-def _object(line: str, classes: int, width: int, height: int, where: str) -> Labelled:
+def _object(line: str, classes: int, width: int, height: int, where: str) -> LabelledBox:
     words = line.split()
     try:
         label, (x, y, w, h) = int(words[0]), (float(word) for word in words[1:])
@@ -63,37 +59,38 @@ def _object(line: str, classes: int, width: int, height: int, where: str) -> Lab
             f"expected shares 0..1 of the picture's sides in {where}, got '{line.strip()[:60]}': pixels?"
         )
     corners = ((x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
-    return Labelled(box_in_frame(corners, width, height, where), label)
+    return LabelledBox(box_in_frame(corners, width, height, where), label)
 
 
-def is_yolo(folder: Path) -> bool:
-    return _file(folder) is not None
+@READERS.register("yolo")
+class Yolo(Reader):
+    title = "YOLO boxes"
+    expected = "data.yaml with names, train and val, images/ and labels/ as YOLO has them"
+    source = SOURCE
 
+    def recognises(self, folder: Path) -> bool:
+        return _file(folder) is not None
 
-def splits(folder: Path) -> tuple[str, ...]:
-    path = _file(folder)
-    places = _read(path)[1] if path else {}
-    return tuple(split for split in SPLITS if split in places)
+    def splits(self, folder: Path) -> tuple[str, ...]:
+        path = _file(folder)
+        places = _read(path)[1] if path else {}
+        return tuple(split for split in SPLITS if split in places)
 
-
-def open_yolo(folder: Path, split: str) -> Dataset:
-    """One of the splits of `data.yaml`. Lists folders only."""
-    path = _file(folder)
-    names, places = _read(path) if path else ((), {})
-    if split not in places:
-        raise StreamdeqError(unknown("split", split, list(places)))
-    for place in places[split]:
-        if not place.is_dir():
-            raise StreamdeqError(f"expected the folder {place}, {split} of {path}, found none; correct the file")
-    above = Path(os.path.commonpath(places[split]))
-    clips = tuple(
-        _clip(image, above, len(names))
-        for image in pictures({one for place in places[split] for one in place.rglob("*")})
-    )
-    if not clips:
-        raise StreamdeqError(f"expected pictures in {', '.join(map(str, places[split]))}, found none; {SOURCE}")
-    colours = distinct_colours(len(names))
-    return Dataset(folder.resolve().name, "detection", split, names, colours, clips, licence_of(folder))
+    def open(self, folder: Path, split: str) -> Dataset:
+        path = _file(folder)
+        names, places = _read(path) if path else ((), {})
+        if split not in places:
+            raise StreamdeqError(unknown("split", split, list(places)))
+        for place in places[split]:
+            if not place.is_dir():
+                raise StreamdeqError(f"expected the folder {place}, {split} of {path}, found none; correct the file")
+        above = Path(os.path.commonpath(places[split]))
+        found = pictures({one for place in places[split] for one in place.rglob("*")})
+        if not found:
+            raise StreamdeqError(f"expected pictures in {', '.join(map(str, places[split]))}, found none; {SOURCE}")
+        clips = tuple(_clip(image, above, len(names)) for image in found)
+        colours = distinct_colours(len(names))
+        return Dataset(folder.resolve().name, "detection", split, names, colours, clips, licence_of(folder))
 
 
 def _label_of(image: Path) -> Path:
@@ -145,6 +142,3 @@ def _names(given: Any, path: Path) -> tuple[str, ...]:
 def _place(root: Path, given: str) -> Path:
     inside = re.sub(r"^(\.\./)+", "", given)  # as some tools write them, one level too high
     return root / given if (root / given).is_dir() else root / inside
-
-
-LAYOUT = Layout("YOLO boxes", is_yolo, open_yolo, EXPECTED, splits, SOURCE)

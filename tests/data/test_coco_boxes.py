@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from support.box_trees import SIZE_HW, coco_video, picture, write_coco_video
 
-from streamdeq.data import imagenet_vid
 from streamdeq.data.check import check
 from streamdeq.data.open import open_dataset
+from streamdeq.data.readers import imagenet_vid
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.boxes import Boxes
 

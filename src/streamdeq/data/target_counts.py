@@ -1,4 +1,4 @@
-"""What a target shows of each class, whatever kind of target it is. Knows no file format.
+"""What a target shows of each class, whatever kind of target it is.
 
 A new kind of target registers a function here, and `data check` can tell about it.
 """
@@ -17,7 +17,7 @@ from streamdeq.values.keypoints import Keypoints
 
 
 @dataclass(frozen=True)
-class Contents:
+class Counts:
     """How many of what: by class index, and how many that do not count."""
 
     unit: str = ""
@@ -26,7 +26,7 @@ class Contents:
 
 
 @singledispatch
-def contents(target: Any, image: np.ndarray, where: str) -> Contents:
+def count(target: Any, image: np.ndarray, where: str) -> Counts:
     """What `target`, of the picture `image` (H, W, 3), shows; nothing if its kind is unknown.
 
     Args:
@@ -35,22 +35,22 @@ def contents(target: Any, image: np.ndarray, where: str) -> Contents:
     Raises:
         StreamdeqError: the two do not belong together.
     """
-    return Contents()
+    return Counts()
 
 
-@contents.register
-def _(target: np.ndarray, image: np.ndarray, where: str) -> Contents:
+@count.register
+def _(target: np.ndarray, image: np.ndarray, where: str) -> Counts:
     if target.shape != image.shape[:2]:
         raise StreamdeqError(
             f"expected {where} and its label map to be equally large, "
             f"got {image.shape[1]}x{image.shape[0]} and {target.shape[1]}x{target.shape[0]}; replace one of them"
         )
     counts = Counter({int(value): int(n) for value, n in zip(*np.unique(target, return_counts=True), strict=True)})
-    return Contents("labelled pixels", counts, counts.pop(IGNORE_INDEX, 0))
+    return Counts("labelled pixels", counts, counts.pop(IGNORE_INDEX, 0))
 
 
-@contents.register
-def _(target: Boxes, image: np.ndarray, where: str) -> Contents:
+@count.register
+def _(target: Boxes, image: np.ndarray, where: str) -> Counts:
     height, width = image.shape[:2]
     outside = (target.xyxy < -1) | (target.xyxy > np.array([width, height, width, height]) + 1)
     if outside.any():
@@ -60,11 +60,11 @@ def _(target: Boxes, image: np.ndarray, where: str) -> Contents:
             "is the picture of another size than the one that was labelled?"
         )
     counted = ~target.ignore & target.visible
-    return Contents("boxes", Counter(target.labels[counted].tolist()), int((~counted).sum()))
+    return Counts("boxes", Counter(target.labels[counted].tolist()), int((~counted).sum()))
 
 
-@contents.register
-def _(target: Keypoints, image: np.ndarray, where: str) -> Contents:
+@count.register
+def _(target: Keypoints, image: np.ndarray, where: str) -> Counts:
     height, width = image.shape[:2]
     outside = target.visible & ((target.xy < -1) | (target.xy > np.array([width, height]))).any(axis=2)
     if outside.any():
@@ -74,4 +74,4 @@ def _(target: Keypoints, image: np.ndarray, where: str) -> Contents:
             "is the picture of another size than the one that was labelled?"
         )
     counts = Counter({k: int(n) for k, n in enumerate(target.visible.sum(axis=0)) if n})
-    return Contents("visible key points", counts, int((~target.visible).sum()))
+    return Counts("visible key points", counts, int((~target.visible).sum()))

@@ -1,4 +1,4 @@
-"""Key points in one table, `labels.csv`, beside `keypoints.json` and the frames. Knows no training.
+"""Key points in one table, `labels.csv`, beside `keypoints.json` and the frames.
 
 `labels.csv` has the columns frame_file, sequence, frame_index, instance, keypoint, x, y, visible, score, split: a row
 per point, x and y 0-based pixels of the frame, empty where visible is 0. A frame_file that ends in .mp4 means
@@ -9,29 +9,27 @@ number, or -1, are clips of one. Where the file `labels_smooth.csv` is there, it
 the names tell).
 """
 
-import csv
-import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType, field
 
 from streamdeq.data.base import Clip
-from streamdeq.data.classes import read_text
+from streamdeq.data.documents import Json, Schema, licence_of, read_csv
 from streamdeq.data.frames import FilmFrames, PictureFiles
-from streamdeq.data.layout import Layout
-from streamdeq.data.licence import licence_of
 from streamdeq.data.pictures import size_of
 from streamdeq.data.poses import Pairs, PoseDataset, labelled_poses, pairs_of, poses_of, sides_of
+from streamdeq.data.reader import READERS, Reader
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
 
 COLUMNS = ("frame_file", "sequence", "frame_index", "instance", "keypoint", "x", "y", "visible", "score", "split")
 TABLES = ("labels_smooth.csv", "labels.csv")
-EXPECTED = "labels.csv with a row per key point, and keypoints.json"
 SOURCE = f"labels.csv has the columns {', '.join(COLUMNS)}; keypoints.json has the list 'keypoints'"
 #: What `visible` may say, in whatever case.
 VISIBLE = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
@@ -69,49 +67,54 @@ Points = dict[str, tuple[float, float] | None]
 Rows = dict[FrameKey, dict[int, Points]]
 
 
-def is_pose_table(folder: Path) -> bool:
-    return (folder / "keypoints.json").is_file() and any((folder / name).is_file() for name in TABLES)
+@READERS.register("pose-table")
+class PoseTable(Reader):
+    title = "a table of key points"
+    expected = "labels.csv with a row per key point, and keypoints.json"
+    source = SOURCE
+
+    def recognises(self, folder: Path) -> bool:
+        return (folder / "keypoints.json").is_file() and any((folder / name).is_file() for name in TABLES)
+
+    def splits(self, folder: Path) -> tuple[str, ...]:
+        found = {row["split"] or UNSPLIT for _, row in _rows(_table(folder))}
+        return tuple(split for split in ("train", "val", "test", UNSPLIT) if split in found)
+
+    def open(self, folder: Path, split: str) -> PoseDataset:
+        self.check_split(folder, split)
+        names, table = read_names(folder / "keypoints.json"), _table(folder)
+        rows: Rows = defaultdict(lambda: defaultdict(dict))
+        for line, row in _rows(table):
+            if (row["split"] or UNSPLIT) == split:
+                _take(row, rows, names, f"line {line} of {table}")
+        clips, colours = tuple(_clips(folder, rows, names)), distinct_colours(len(names.points))
+        name, licence = folder.resolve().name, licence_of(folder)
+        return PoseDataset(name, "pose", split, names.points, colours, clips, licence, names.skeleton, names.mirrored)
 
 
-def splits(folder: Path) -> tuple[str, ...]:
-    found = {row["split"] or UNSPLIT for _, row in _rows(_table(folder))}
-    return tuple(split for split in ("train", "val", "test", UNSPLIT) if split in found)
-
-
-def open_pose_table(folder: Path, split: str) -> PoseDataset:
-    """One of the splits in `folder`. Reads the table and the sizes of pictures; pixels frame by frame."""
-    known = splits(folder)
-    if split not in known:
-        raise StreamdeqError(unknown("split", split, list(known)))
-    names, table = read_names(folder / "keypoints.json"), _table(folder)
-    rows: Rows = defaultdict(lambda: defaultdict(dict))
-    for line, row in _rows(table):
-        if (row["split"] or UNSPLIT) == split:
-            _take(row, rows, names, f"line {line} of {table}")
-    clips = tuple(_clips(folder, rows, names))
-    colours = distinct_colours(len(names.points))
-    name = folder.resolve().name
-    return PoseDataset(
-        name, "pose", split, names.points, colours, clips, licence_of(folder), names.skeleton, names.mirrored
+class _Names(Schema):
+    expected = "a list of names under 'keypoints'"
+    keypoints: Annotated[
+        list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1, description="a list of names under 'keypoints'")
+    ]
+    skeleton: Annotated[list[tuple[str, str]], Meta(description="pairs of key point names as skeleton")] = field(
+        default_factory=list
     )
+    flip_pairs: Annotated[
+        list[tuple[str, str]] | UnsetType, Meta(description="pairs of key point names as flip_pairs")
+    ] = UNSET
 
 
 def read_names(path: Path) -> Names:
     """Raises StreamdeqError for anything but a list of different names and pairs of them."""
-    try:
-        read: Any = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise StreamdeqError(f"expected JSON in {path}, got: {error}; correct it") from error
-    listed = read.get("keypoints") if isinstance(read, dict) else None
-    if not isinstance(listed, list) or not listed or not all(isinstance(name, str) and name for name in listed):
-        raise StreamdeqError(f"expected a list of names under 'keypoints' in {path}, got {str(listed)[:80]}")
-    if len(set(listed)) < len(listed):
+    read = Json(path).read(_Names)
+    points = tuple(read.keypoints)
+    if len(set(points)) < len(points):
         raise StreamdeqError(f"expected different names under 'keypoints' in {path}; one is there twice")
-    points = tuple(listed)
-    skeleton = pairs_of(read.get("skeleton", []), points, f"'skeleton' of {path}")
-    if "flip_pairs" not in read:
+    skeleton = pairs_of(read.skeleton, points, f"'skeleton' of {path}")
+    if read.flip_pairs is UNSET:
         return Names(points, skeleton, sides_of(points))
-    return Names(points, skeleton, pairs_of(read["flip_pairs"], points, f"'flip_pairs' of {path}"))
+    return Names(points, skeleton, pairs_of(read.flip_pairs, points, f"'flip_pairs' of {path}"))
 
 
 def _table(folder: Path) -> Path:
@@ -120,14 +123,15 @@ def _table(folder: Path) -> Path:
 
 def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """(line number, row)."""
-    reader = csv.DictReader(read_text(table).splitlines())
-    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    lines = read_csv(table)
+    _, names = next(lines, (0, []))
+    missing = [name for name in COLUMNS if name not in names]
     if missing:
         raise StreamdeqError(f"expected the column '{missing[0]}' in {table}; {SOURCE}")
-    for row in reader:
-        if None in row or None in row.values():
-            raise StreamdeqError(f"expected {len(COLUMNS)} fields in line {reader.line_num} of {table}; correct it")
-        yield reader.line_num, row
+    for number, line in lines:
+        if len(line) != len(names):
+            raise StreamdeqError(f"expected {len(names)} fields in line {number} of {table}; correct it")
+        yield number, dict(zip(names, line, strict=True))
 
 
 def _take(row: dict[str, str], rows: Rows, names: Names, where: str) -> None:
@@ -199,6 +203,3 @@ def _film(folder: Path, name: str, run: list[FrameKey], rows: Rows, names: Names
     size = (image.shape[0], image.shape[1])
     poses = {place.index or 0: poses_of(rows[place], names.points, size) for place in run}
     return Clip(name, FPS, film, labelled_poses(poses))
-
-
-LAYOUT = Layout("a table of key points", is_pose_table, open_pose_table, EXPECTED, splits, SOURCE)

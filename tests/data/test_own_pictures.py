@@ -8,9 +8,9 @@ from PIL import Image
 from support.dataset_trees import SIZE_HW, random_picture, write, write_clips, write_own
 
 from streamdeq.data.base import Dataset
-from streamdeq.data.classes import read_classes
-from streamdeq.data.folders import unused
+from streamdeq.data.class_names import read_classes
 from streamdeq.data.open import open_dataset
+from streamdeq.data.readers.own_pictures import OwnPictures
 from streamdeq.errors import StreamdeqError
 
 FRAMES = [f"drive/{number:04d}" for number in range(6)]
@@ -72,7 +72,9 @@ def test_lists_are_splits_with_or_without_suffix(tmp_path: Path) -> None:
     (root / "val.txt").write_text("b\n")
     assert names(open_dataset(str(root), "train")) == ["a", "my frame 3"]
     assert names(open_dataset(str(root), "val")) == ["b"]
-    assert unused(root) == ("1 labels in no split or not wanted by their clip are not used, the first is d",)
+    assert OwnPictures().unused(root) == (
+        "1 labels in no split or not wanted by their clip are not used, the first is d",
+    )
 
 
 def test_wrong_lines_of_a_list_are_told(tmp_path: Path) -> None:
@@ -95,7 +97,7 @@ def test_a_clip_is_a_film_with_some_labelled_frames(tmp_path: Path) -> None:
     np.testing.assert_array_equal(drive.target(5), np.array(Image.open(root / f"labels/{FRAMES[5]}.png")))
     write_clips(root, film(labelled=[5], frames=[f"{frame}.jpg" for frame in FRAMES]))
     assert open_dataset(str(root), "train").clips[0].labelled == (5,)
-    assert unused(root)[0].endswith("the first is drive/0002")
+    assert OwnPictures().unused(root)[0].endswith("the first is drive/0002")
 
 
 def test_a_clip_is_in_the_split_of_its_labelled_frames(tmp_path: Path) -> None:
@@ -172,7 +174,7 @@ def test_two_pictures_of_one_name_are_told(tmp_path: Path) -> None:
 def test_pictures_without_a_label_are_no_samples(tmp_path: Path) -> None:
     root = write_own(tmp_path, ["a"], unlabelled=["b"])
     assert names(open_dataset(str(root), "train")) == ["a"]
-    assert unused(root) == ("1 pictures without label and in no clip are not used, the first is b",)
+    assert OwnPictures().unused(root) == ("1 pictures without label and in no clip are not used, the first is b",)
 
 
 def test_classes_are_read_from_text_with_and_without_colours(tmp_path: Path) -> None:

@@ -1,7 +1,4 @@
-"""The frame before a still picture, made up: what a model is shown in training instead of video. Knows no model.
-
-Everything random comes from one `numpy.random.Generator`, as in `transforms`.
-"""
+"""The frame before a still picture, made up: what a model is shown in training instead of video."""
 
 import math
 from dataclasses import dataclass, field
@@ -11,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from streamdeq.data.transforms import Jitter
+from streamdeq.data.augment.colour import Jitter
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from support.pose_trees import HEADER, NAMES, square_table
 
 from streamdeq.data.base import Clip
 from streamdeq.data.frames import Rendered
-from streamdeq.data.labelboxes import boxes_of, label_boxes
+from streamdeq.data.label_boxes import boxes_of, label_boxes
 from streamdeq.data.open import open_dataset
 from streamdeq.data.poses import labelled_poses
 from streamdeq.errors import StreamdeqError

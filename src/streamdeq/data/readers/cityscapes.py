@@ -1,4 +1,4 @@
-"""Cityscapes as it unpacks: 19 classes, 2975 / 500 / 1525 labelled pictures in films of 30 frames. Knows no training.
+"""Cityscapes as it unpacks: 19 classes, 2975 / 500 / 1525 labelled pictures in films of 30 frames.
 
 Layout: `{package}/{split}/{city}/{city}_{sequence}_{frame}_{kind}.png` with the packages `leftImg8bit_sequence`
 (films, kind leftImg8bit), `leftImg8bit` (the labelled frames alone, or sequences unpacked there) and `gtFine` (kind
@@ -18,11 +18,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from types import MappingProxyType
 
 from streamdeq.data.base import IGNORE_INDEX, Clip, Dataset
 from streamdeq.data.frames import PictureFiles
-from streamdeq.data.layout import Layout
 from streamdeq.data.pictures import subfolders
+from streamdeq.data.reader import READERS, Reader
 from streamdeq.data.targets import Coding, Held, LabelFile, LabelMaps
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
@@ -48,17 +49,15 @@ LICENCE = (
     "Cityscapes licence, non-commercial research and teaching only, no redistribution; "
     "cite Cordts et al., The Cityscapes Dataset for Semantic Urban Scene Understanding, CVPR 2016"
 )
-EXPECTED = "gtFine/ with leftImg8bit_sequence/ or leftImg8bit/"
 SOURCE = (
     "register at https://www.cityscapes-dataset.com (Downloads) for gtFine_trainvaltest.zip (labels), "
     "leftImg8bit_trainvaltest.zip (stills) and leftImg8bit_sequence_trainvaltest.zip (films, 324 GB); unpack all here"
 )
 SPLITS = ("train", "train-fit", "train-holdout", "val", "test")
-COMPLETE = {"train": 2975, "val": 500}
 HOLDOUT_CITIES = ("darmstadt", "krefeld", "zurich")
 FPS = 17.0
 
-_FILMS, _STILLS, _LABELS = "leftImg8bit_sequence", "leftImg8bit", "gtFine"
+_PACKAGES = _FILMS, _STILLS, _LABELS = "leftImg8bit_sequence", "leftImg8bit", "gtFine"
 _BEFORE, _AFTER = 19, 10
 _HIGHEST_ID = 33
 _NAME = re.compile(r"(?P<city>[^_]+)_(?P<sequence>\d{6})_(?P<frame>\d{6})_(?P<kind>\w+)\.png")
@@ -73,23 +72,25 @@ CODINGS = {
 Drive = tuple[str, str]  # city and sequence number: what frame numbers count in
 
 
-def is_cityscapes(folder: Path) -> bool:
-    return any((folder / package).is_dir() for package in (_FILMS, _STILLS, _LABELS))
+@READERS.register("cityscapes")
+class Cityscapes(Reader):
+    title = "Cityscapes"
+    expected = "gtFine/ with leftImg8bit_sequence/ or leftImg8bit/"
+    source = SOURCE
+    complete = MappingProxyType({"train": 2975, "val": 500})
 
+    def recognises(self, folder: Path) -> bool:
+        return any((folder / package).is_dir() for package in _PACKAGES)
 
-def splits(folder: Path) -> tuple[str, ...]:
-    """Those of `SPLITS` of which `folder` has anything, whole or not."""
-    packages = (_FILMS, _STILLS, _LABELS)
-    return tuple(s for s in SPLITS if any((folder / package / _part(s)).is_dir() for package in packages))
+    def splits(self, folder: Path) -> tuple[str, ...]:
+        return tuple(s for s in SPLITS if any((folder / package / _part(s)).is_dir() for package in _PACKAGES))
 
-
-def open_cityscapes(folder: Path, split: str) -> Dataset:
-    """One of `SPLITS` of the Cityscapes in `folder`. Reads names only; pictures are read frame by frame."""
-    if split not in SPLITS:
-        raise StreamdeqError(unknown("Cityscapes split", split, list(SPLITS)))
-    frames = _frames(folder, _part(split))
-    clips = _unlabelled(frames) if split == "test" else _labelled(folder, split, frames)
-    return Dataset("cityscapes", "segmentation", split, CLASSES, PALETTE, clips, LICENCE)
+    def open(self, folder: Path, split: str) -> Dataset:
+        if split not in SPLITS:
+            raise StreamdeqError(unknown("Cityscapes split", split, list(SPLITS)))
+        frames = _frames(folder, _part(split))
+        clips = _unlabelled(frames) if split == "test" else _labelled(folder, split, frames)
+        return Dataset("cityscapes", "segmentation", split, CLASSES, PALETTE, clips, LICENCE)
 
 
 def _part(split: str) -> str:
@@ -178,6 +179,3 @@ def _unlabelled(frames: dict[Drive, dict[int, Path]]) -> tuple[Clip, ...]:
             pictures = PictureFiles(tuple(numbered[n] for n in range(start, stop)))
             clips.append(Clip(f"{city}_{sequence}_{start:06d}", FPS, pictures, Held.of({})))
     return tuple(clips)
-
-
-LAYOUT = Layout("Cityscapes", is_cityscapes, open_cityscapes, EXPECTED, splits, SOURCE, COMPLETE)

@@ -7,9 +7,9 @@ import pytest
 from support.making_videos import number_on, picture, write_video
 from support.pose_trees import HEADER, NAMES, square_table
 
+from streamdeq.data.augment.pose_crops import PoseCrop
 from streamdeq.data.check import check
 from streamdeq.data.open import open_dataset
-from streamdeq.data.posecrops import PoseCrop
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.keypoints import Keypoints
 

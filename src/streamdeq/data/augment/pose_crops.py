@@ -1,6 +1,6 @@
-"""Training augmentation of one instance: its crop, moved, scaled, turned and mirrored. Knows no data set.
+"""Training augmentation of one instance: its crop, moved, scaled, turned and mirrored.
 
-Everything random comes from one generator, as in `transforms`. Legend: K points, S side of the crop in pixels.
+Legend: K points, S side of the crop in pixels.
 """
 
 import math
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from streamdeq.data.transforms import Jitter
+from streamdeq.data.augment.colour import Jitter
 from streamdeq.values.geometry import Geometry, Window
 from streamdeq.values.keypoints import Keypoints
 
