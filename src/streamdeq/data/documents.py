@@ -60,7 +60,7 @@ class Json:
     path: Path
     first: int = 1
 
-    def read(self, kind: type[T]) -> T:
+    def read(self, kind: Any) -> Any:
         """Raises StreamdeqError with file, place and reason for what is no `kind`."""
         try:
             whole = json.loads(read_text(self.path))
