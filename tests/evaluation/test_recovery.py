@@ -240,13 +240,12 @@ def test_a_street_film_cuts_where_it_says():
 
 
 def test_a_window_wanders_over_one_picture_a_shot():
-    @dataclass(frozen=True)
-    class Still(Clip):
-        def image(self, t: int) -> np.ndarray:
-            ramp = np.arange(48 * 64, dtype=np.uint32).reshape(48, 64)
-            return np.stack([np.full_like(ramp, self.numbers[t]), ramp // 256, ramp % 256], axis=2).astype(np.uint8)
+    def still(number: int) -> Clip:
+        ramp = np.arange(48 * 64, dtype=np.uint32).reshape(48, 64)
+        image = np.stack([np.full_like(ramp, number), ramp // 256, ramp % 256], axis=2).astype(np.uint8)
+        return Clip(f"{number}", 10.0, Rendered(1, lambda t: image), Lazy((0,), str))
 
-    stills = dataset("train", *(Still(f"{n}", (n,), (0,)) for n in range(50)))
+    stills = dataset("train", *map(still, range(50)))
     film = wandering_film(stills, seed=1, shots=4)
     shots = np.split(np.arange(len(film.images)), film.cuts)
     numbers = [{int(film.images[t][0, 0, 0]) for t in shot} for shot in shots]

@@ -6,59 +6,49 @@ from typing import Any
 
 import numpy as np
 
-from streamdeq.data.base import Dataset, Frames, Place, Targets
+from streamdeq.data.base import Dataset, Place
 from streamdeq.values.boxes import Boxes
 
 
 @dataclass
-class _Store:
-    """What fits below the limit stays; random access gives no order by which to throw anything out."""
+class _Budget:
+    """What fits stays; random access gives no order by which to throw anything out."""
 
-    limit_bytes: int
-    used_bytes: int = 0
+    left_bytes: int
     lock: Lock = field(default_factory=Lock)
 
-    def get(self, held: dict[int, Any], t: int, source: Frames | Targets) -> Any:
-        """`t` of the source, copied: the caller owns what it gets, as from a file."""
-        if t in held:
-            return held[t].copy()
-        fresh = source.read(t)
-        if isinstance(fresh, np.ndarray | Boxes):
-            with self.lock:
-                if t not in held and self.used_bytes + fresh.nbytes <= self.limit_bytes:
-                    held[t] = fresh.copy()
-                    self.used_bytes += fresh.nbytes
-        return fresh
+    def keep(self, held: dict[int, Any], t: int, value: np.ndarray | Boxes) -> None:
+        with self.lock:
+            if t not in held and value.nbytes <= self.left_bytes:
+                held[t] = value.copy()
+                self.left_bytes -= value.nbytes
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class _CachedFrames:
-    frames: Frames
-    store: _Store
+class _Kept:
+    """Frames, or targets, that are kept when they have been read. What is handed out is a copy, as from a file."""
+
+    source: Any
+    budget: _Budget
     held: dict[int, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.frames)
-
-    def read(self, t: int) -> np.ndarray:
-        return self.store.get(self.held, t, self.frames)
-
-    def place(self, t: int) -> Place | None:
-        return self.frames.place(t)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _CachedTargets:
-    targets: Targets
-    store: _Store
-    held: dict[int, Any] = field(default_factory=dict)
+        return len(self.source)
 
     @property
     def labelled(self) -> tuple[int, ...]:
-        return self.targets.labelled
+        return self.source.labelled
+
+    def place(self, t: int) -> Place | None:
+        return self.source.place(t)
 
     def read(self, t: int) -> Any:
-        return self.store.get(self.held, t, self.targets)
+        if t in self.held:
+            return self.held[t].copy()
+        fresh = self.source.read(t)
+        if isinstance(fresh, np.ndarray | Boxes):
+            self.budget.keep(self.held, t, fresh)
+        return fresh
 
 
 def cached(dataset: Dataset, limit_bytes: int) -> Dataset:
@@ -66,9 +56,8 @@ def cached(dataset: Dataset, limit_bytes: int) -> Dataset:
 
     CamVid's training split at 480x360 takes 254 MB.
     """
-    store = _Store(limit_bytes)
+    budget = _Budget(limit_bytes)
     clips = (
-        replace(clip, frames=_CachedFrames(clip.frames, store), targets=_CachedTargets(clip.targets, store))
-        for clip in dataset.clips
+        replace(clip, frames=_Kept(clip.frames, budget), targets=_Kept(clip.targets, budget)) for clip in dataset.clips
     )
     return replace(dataset, clips=tuple(clips))

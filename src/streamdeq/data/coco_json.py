@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from msgspec import Meta, field
 
 from streamdeq.data.boxes import box_in_frame
 from streamdeq.data.documents import Json, Schema
-from streamdeq.data.frames import PictureFiles
+from streamdeq.data.frames import PictureFiles, runs
 from streamdeq.errors import StreamdeqError
 from streamdeq.values import UNKNOWN
 
@@ -78,8 +78,6 @@ class Coco(Schema, kw_only=True):
     licenses: Any = None
 
 
-A = TypeVar("A", bound=Annotation)
-C = TypeVar("C", bound=Category)
 E = TypeVar("E", Picture, Video, Category)
 
 
@@ -96,18 +94,18 @@ class Shot:
 
 
 @dataclass(frozen=True, eq=False)
-class CocoFile(Generic[A, C]):
+class CocoFile:
     """What a file says: pictures and videos by id, categories and annotations as they stand."""
 
     json: Json
     pictures: dict[int, Picture]
     videos: dict[int, Video]
-    annotations: list[A]
-    categories: list[C]
+    annotations: list[Any]
+    categories: list[Any]
     licence: str
 
     @classmethod
-    def read(cls, path: Path, kind: type[Coco]) -> "CocoFile[A, C]":
+    def read(cls, path: Path, kind: type[Coco]) -> "CocoFile":
         """A file whose schema `kind` has `annotations` and `categories` besides.
 
         Raises:
@@ -224,10 +222,6 @@ def _film(name: str, fps: float, pictures: list[Picture], path: Path) -> Iterato
         double = ordered[steps.index(0)]
         raise StreamdeqError(f"expected each frame_id once per video in {path}, got {double.frame_id} twice in {name}")
     step = min(steps, default=1)
-    parts = [[ordered[0]]]
-    for one, rise in zip(ordered[1:], steps, strict=True):
-        if rise > step:
-            parts.append([])
-        parts[-1].append(one)
+    parts = runs(ordered, lambda part, one: one.frame_id - part[-1].frame_id <= step)
     for part in parts:
         yield Shot(f"{name}@{part[0].frame_id}" if len(parts) > 1 else name, fps / step, tuple(part))

@@ -1,10 +1,11 @@
 """The pictures of a clip, wherever they come from: picture files, a film, a function, a window of other frames."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,8 +16,20 @@ from streamdeq.values.frame import Frame
 from streamdeq.values.geometry import Window
 from streamdeq.video import open_source
 
+T = TypeVar("T")
+
 #: Decoded frames that are kept of a film: a little more than a chain of the protocol goes back.
 KEPT = 24
+
+
+def runs(items: Iterable[T], follows: Callable[[list[T], T], bool]) -> list[list[T]]:
+    """The items in order, cut before each that does not follow those of its run so far."""
+    found: list[list[T]] = []
+    for item in items:
+        if not found or not follows(found[-1], item):
+            found.append([])
+        found[-1].append(item)
+    return found
 
 
 @dataclass(frozen=True, eq=False, slots=True)

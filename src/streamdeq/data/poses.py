@@ -5,14 +5,16 @@ and the box of the labelled frame cuts out all the frames before it.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.frames import Crop
+from streamdeq.data.reader import own_dataset
 from streamdeq.data.targets import Held
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.geometry import Window
@@ -77,6 +79,20 @@ def cut_out(clip: Clip, last: int, number: int, points: tuple[int, ...]) -> Clip
     target = replace(shown, xy=shown.xy[:, some], visible=shown.visible[:, some]).shifted(window.left, window.top)
     frames = Crop(clip.frames, last + 1, window)
     return Clip(f"{clip.name}-{last}-{number}", clip.fps, frames, Held.of({last: target}), clip)
+
+
+def own_poses(
+    folder: Path,
+    split: str,
+    points: tuple[str, ...],
+    skeleton: Pairs,
+    mirrored: Pairs,
+    clips: Iterable[Clip],
+    licence: str = "",
+) -> PoseDataset:
+    """A user's own key points; what is not given is as for `own_dataset`."""
+    plain = own_dataset(folder, "pose", split, points, clips, licence)
+    return PoseDataset(**vars(plain), skeleton=skeleton, mirrored=mirrored)
 
 
 def poses_of(

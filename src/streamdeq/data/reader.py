@@ -5,12 +5,14 @@ can then be trained on, evaluated and checked like any other.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from streamdeq.data.base import Dataset
+from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.documents import licence_of
 from streamdeq.errors import StreamdeqError
+from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import Registry, unknown
 
 
@@ -60,6 +62,14 @@ class Reader(ABC):
     def unused(self, folder: Path) -> tuple[str, ...]:
         """What is in a folder and used by no split, in words."""
         return ()
+
+
+def own_dataset(
+    folder: Path, task: str, split: str, classes: tuple[str, ...], clips: Iterable[Clip], licence: str = ""
+) -> Dataset:
+    """A user's own data: named as its folder, with made-up colours and, where none is given, its README's licence."""
+    colours, licence = distinct_colours(len(classes)), licence or licence_of(folder)
+    return Dataset(folder.resolve().name, task, split, classes, colours, tuple(clips), licence)
 
 
 READERS: Registry[type[Reader]] = Registry("reader")

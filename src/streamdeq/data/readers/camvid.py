@@ -20,7 +20,7 @@ from types import MappingProxyType
 
 from streamdeq.data.base import IGNORE_INDEX, Clip, Dataset
 from streamdeq.data.documents import read_text
-from streamdeq.data.frames import PictureFiles
+from streamdeq.data.frames import PictureFiles, runs
 from streamdeq.data.reader import READERS, Reader
 from streamdeq.data.targets import Coding, LabelFile, LabelMaps
 from streamdeq.errors import StreamdeqError
@@ -157,21 +157,14 @@ def _divide(pairs: list[_Pair], root: Path) -> dict[str, list[_Pair]]:
 def _clips(pairs: list[_Pair]) -> tuple[Clip, ...]:
     clips = []
     for _, group in groupby(pairs, key=lambda pair: pair.drive):
-        clips += [_clip(run) for run in _runs(sorted(group, key=lambda pair: pair.number))]
+        clips += [_clip(run) for run in runs(sorted(group, key=lambda pair: pair.number), _follows)]
     return tuple(clips)
 
 
-def _runs(frames: list[_Pair]) -> list[list[_Pair]]:
-    """Cut the frames of one drive where the step changes or is too large to be motion."""
-    runs: list[list[_Pair]] = []
-    for frame in frames:
-        step = frame.number - runs[-1][-1].number if runs else 0
-        known = runs[-1][1].number - runs[-1][0].number if runs and len(runs[-1]) > 1 else step
-        if 0 < step <= _LARGEST_STEP and step == known:
-            runs[-1].append(frame)
-        else:
-            runs.append([frame])
-    return runs
+def _follows(run: list[_Pair], frame: _Pair) -> bool:
+    """By the step of the run, if it is small enough to be motion."""
+    step = frame.number - run[-1].number
+    return 0 < step <= _LARGEST_STEP and (len(run) == 1 or step == run[1].number - run[0].number)
 
 
 def _clip(run: list[_Pair]) -> Clip:

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from streamdeq.data.base import IGNORE_INDEX, Clip, Dataset
-from streamdeq.data.frames import PictureFiles
+from streamdeq.data.frames import PictureFiles, runs
 from streamdeq.data.pictures import subfolders
 from streamdeq.data.reader import READERS, Reader
 from streamdeq.data.targets import Coding, Held, LabelFile, LabelMaps
@@ -171,11 +171,7 @@ def _film(drive: Drive, n: int, label: LabelFile, frames: dict[int, Path]) -> Cl
 def _unlabelled(frames: dict[Drive, dict[int, Path]]) -> tuple[Clip, ...]:
     clips = []
     for (city, sequence), numbered in sorted(frames.items()):
-        starts = [n for n in sorted(numbered) if n - 1 not in numbered]
-        for start in starts:
-            stop = start
-            while stop in numbered:
-                stop += 1
-            pictures = PictureFiles(tuple(numbered[n] for n in range(start, stop)))
-            clips.append(Clip(f"{city}_{sequence}_{start:06d}", FPS, pictures, Held.of({})))
+        for run in runs(sorted(numbered), lambda run, n: n == run[-1] + 1):
+            pictures = PictureFiles(tuple(numbered[n] for n in run))
+            clips.append(Clip(f"{city}_{sequence}_{run[0]:06d}", FPS, pictures, Held.of({})))
     return tuple(clips)

@@ -9,13 +9,11 @@ import os
 from pathlib import Path
 
 from streamdeq.data.base import Clip, Dataset
-from streamdeq.data.documents import licence_of
 from streamdeq.data.frames import PictureFiles
 from streamdeq.data.pictures import PICTURES, subfolders
-from streamdeq.data.reader import READERS, Reader
+from streamdeq.data.reader import READERS, Reader, own_dataset
 from streamdeq.data.targets import Held
 from streamdeq.errors import StreamdeqError
-from streamdeq.models.palette import distinct_colours
 
 SOURCE = (
     "put pictures into train/CLASS/ and val/CLASS/; ImageNet: register at https://www.image-net.org (Download, "
@@ -61,8 +59,7 @@ class ClassFolders(Reader):
                 )
             target = Held.of({0: classes.index(path.name)})  # shared by the pictures of a class
             clips += [Clip(file, FPS, PictureFiles((file,)), target) for file in _of_class(path)]
-        name, colours = folder.resolve().name, distinct_colours(len(classes))
-        return Dataset(name, "classification", split, classes, colours, tuple(clips), licence_of(folder))
+        return own_dataset(folder, "classification", split, classes, clips)
 
 
 def _of_class(folder: Path) -> list[str]:

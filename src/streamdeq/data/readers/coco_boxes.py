@@ -19,11 +19,9 @@ from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.boxes import LabelledBox, collect, with_motion
 from streamdeq.data.class_names import IMAGENET_VID
 from streamdeq.data.coco_json import SPLITS, Annotation, Category, Coco, CocoFile, find, name_of
-from streamdeq.data.documents import licence_of
-from streamdeq.data.reader import READERS, Reader
+from streamdeq.data.reader import READERS, Reader, own_dataset
 from streamdeq.data.targets import Held
 from streamdeq.errors import StreamdeqError
-from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
 from streamdeq.values.boxes import Boxes
 
@@ -40,9 +38,6 @@ class _Box(Annotation, kw_only=True):
 class _Whole(Coco, kw_only=True):
     annotations: Annotated[list[_Box], Meta(description="COCO's JSON with a list of annotations")]
     categories: Annotated[list[Category], Meta(description="COCO's JSON with a list of categories")]
-
-
-_File = CocoFile[_Box, Category]
 
 
 @READERS.register("coco-boxes")
@@ -64,20 +59,19 @@ class CocoBoxes(Reader):
         path = find(folder, name, _FILES)
         if path is None:
             raise StreamdeqError(unknown("split", name, list(self.splits(folder))))
-        read: _File = CocoFile.read(path, _Whole)
+        read = CocoFile.read(path, _Whole)
         classes = _classes(read)
         clips = _clips(read, read.root_in(folder, name), every=name != "train")
         if films:
             clips = _narrowed(clips, films.split(","), read)
-        licence, colours = read.licence or licence_of(folder), distinct_colours(len(classes))
-        return Dataset(folder.resolve().name, "detection", split, classes, colours, clips, licence)
+        return own_dataset(folder, "detection", split, classes, clips, read.licence)
 
 
-def _ordered(read: _File) -> list[Category]:
+def _ordered(read: CocoFile) -> list[Category]:
     return sorted(read.categories, key=lambda one: one.id)
 
 
-def _classes(read: _File) -> tuple[str, ...]:
+def _classes(read: CocoFile) -> tuple[str, ...]:
     names = tuple(one.name for one in _ordered(read))
     if not names or len(set(names)) < len(names):
         raise StreamdeqError(f"expected different categories in {read.json.path}, got {', '.join(names) or 'none'}")
@@ -85,7 +79,7 @@ def _classes(read: _File) -> tuple[str, ...]:
     return spaced if sorted(spaced) == sorted(IMAGENET_VID.values()) else names  # converters write domestic_cat
 
 
-def _clips(read: _File, root: Path, every: bool) -> tuple[Clip, ...]:
+def _clips(read: CocoFile, root: Path, every: bool) -> tuple[Clip, ...]:
     """With labels in `every` frame, or in those for training."""
     boxes, clips = _boxes(read), []
     for shot in read.shots():
@@ -96,7 +90,7 @@ def _clips(read: _File, root: Path, every: bool) -> tuple[Clip, ...]:
     return tuple(clips)
 
 
-def _boxes(read: _File) -> dict[int, Boxes]:
+def _boxes(read: CocoFile) -> dict[int, Boxes]:
     """Of every picture, by its id."""
     index = {one.id: number for number, one in enumerate(_ordered(read))}
     objects: dict[int, list[LabelledBox]] = {number: [] for number in read.pictures}
@@ -107,7 +101,7 @@ def _boxes(read: _File) -> dict[int, Boxes]:
     return {number: collect(found) for number, found in objects.items()}
 
 
-def _narrowed(clips: tuple[Clip, ...], names: list[str], read: _File) -> tuple[Clip, ...]:
+def _narrowed(clips: tuple[Clip, ...], names: list[str], read: CocoFile) -> tuple[Clip, ...]:
     """The clips of these films."""
     known = [name_of(video) for video in read.videos.values()]
     for name in names:

@@ -19,12 +19,10 @@ from msgspec import Meta
 from streamdeq.data.base import Clip
 from streamdeq.data.boxes import numbers
 from streamdeq.data.coco_json import SPLITS, Annotation, Category, Coco, CocoFile, Picture, find
-from streamdeq.data.documents import licence_of
 from streamdeq.data.pictures import size_of
-from streamdeq.data.poses import Pairs, PoseDataset, labelled_poses, sides_of
+from streamdeq.data.poses import Pairs, PoseDataset, labelled_poses, own_poses, sides_of
 from streamdeq.data.reader import READERS, Reader
 from streamdeq.errors import StreamdeqError
-from streamdeq.models.palette import distinct_colours
 from streamdeq.values.keypoints import Keypoints, boxes_around
 
 _FILES = (
@@ -51,9 +49,6 @@ class _Whole(Coco, kw_only=True):
     categories: Annotated[list[_Body], Meta(description="COCO's JSON with a list of categories")]
 
 
-_File = CocoFile[_Instance, _Body]
-
-
 @READERS.register("coco-pose")
 class CocoPose(Reader):
     title = "COCO key points"
@@ -70,19 +65,17 @@ class CocoPose(Reader):
 
     def open(self, folder: Path, split: str) -> PoseDataset:
         self.check_split(folder, split)
-        read: _File = CocoFile.read(find(folder, split, _FILES) or folder, _Whole)
+        read = CocoFile.read(find(folder, split, _FILES) or folder, _Whole)
         names, skeleton = _points(read)
         root = read.root_in(folder, split)
         poses, clips = _poses(read, len(names), root), []
         for shot in read.shots():
             shown = {t: poses[one.id] for t, one in enumerate(shot.pictures) if one.id in poses}
             clips.append(Clip(shot.name, shot.fps, shot.frames(root), labelled_poses(shown)))
-        colours, licence = distinct_colours(len(names)), read.licence or licence_of(folder)
-        name = folder.resolve().name
-        return PoseDataset(name, "pose", split, names, colours, tuple(clips), licence, skeleton, sides_of(names))
+        return own_poses(folder, split, names, skeleton, sides_of(names), clips, read.licence)
 
 
-def _points(read: _File) -> tuple[tuple[str, ...], Pairs]:
+def _points(read: CocoFile) -> tuple[tuple[str, ...], Pairs]:
     """The points' names and the skeleton, whose numbers begin at 1 in the file."""
     found: dict[tuple[str, ...], Pairs] = {}
     for k, one in enumerate(read.categories):
@@ -104,7 +97,7 @@ def _points(read: _File) -> tuple[tuple[str, ...], Pairs]:
     return next(iter(found.items()))
 
 
-def _poses(read: _File, points: int, root: Path) -> dict[int, Keypoints]:
+def _poses(read: CocoFile, points: int, root: Path) -> dict[int, Keypoints]:
     """What each picture shows, by its id; a picture of nobody is not among them."""
     has_points = {one.id: bool(one.keypoints) for one in read.categories}
     rows: dict[int, list[np.ndarray]] = defaultdict(list)
@@ -117,7 +110,7 @@ def _poses(read: _File, points: int, root: Path) -> dict[int, Keypoints]:
     return {number: _together(np.stack(found), instances[number], points) for number, found in rows.items()}
 
 
-def _row(k: int, entry: _Instance, points: int, read: _File, root: Path) -> np.ndarray:
+def _row(k: int, entry: _Instance, points: int, read: CocoFile, root: Path) -> np.ndarray:
     """x, y, v of each point, the box's left, top, right, bottom, the area."""
     given = entry.keypoints or [0] * (3 * points)
     values = numbers(given, 3 * points)
@@ -136,7 +129,7 @@ def _row(k: int, entry: _Instance, points: int, read: _File, root: Path) -> np.n
     return np.array([*values, *box, area if area > 0 else np.nan])
 
 
-def _box(k: int, bbox: list[float] | None, read: _File) -> tuple[float, float, float, float] | None:
+def _box(k: int, bbox: list[float] | None, read: CocoFile) -> tuple[float, float, float, float] | None:
     """Left, top, right, bottom of an annotation's bbox within its picture; None without one, or without area."""
     if not bbox:
         return None

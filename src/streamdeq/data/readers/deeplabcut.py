@@ -27,13 +27,12 @@ from pathlib import Path
 from typing import Any
 
 from streamdeq.data.base import Clip
-from streamdeq.data.documents import licence_of, read_csv, read_yaml
-from streamdeq.data.frames import PictureFiles
+from streamdeq.data.documents import read_csv, read_yaml
+from streamdeq.data.frames import PictureFiles, runs
 from streamdeq.data.pictures import pictures, size_of, subfolders
-from streamdeq.data.poses import Pairs, PoseDataset, labelled_poses, poses_of, sides_of
+from streamdeq.data.poses import Pairs, PoseDataset, labelled_poses, own_poses, poses_of, sides_of
 from streamdeq.data.reader import READERS, Reader
 from streamdeq.errors import StreamdeqError
-from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
 from streamdeq.values.keypoints import Keypoints
 
@@ -71,9 +70,7 @@ class DeepLabCut(Reader):
         if split not in found:
             raise StreamdeqError(unknown("split", split, [known for known in ("train", "val") if known in found]))
         clips = tuple(_clip(run, project) for run, of in zip(runs, found, strict=True) if of == split)
-        colours, mirrored = distinct_colours(len(project.points)), sides_of(project.points)
-        name, licence = folder.resolve().name, licence_of(folder)
-        return PoseDataset(name, "pose", split, project.points, colours, clips, licence, project.skeleton, mirrored)
+        return own_poses(folder, split, project.points, project.skeleton, sides_of(project.points), clips)
 
     def unused(self, folder: Path) -> tuple[str, ...]:
         project = read_project(folder / "config.yaml")
@@ -254,20 +251,11 @@ def _table(place: Path, project: Project) -> Path | None:
 
 def _consecutive(paths: Iterable[Path]) -> list[tuple[Path, ...]]:
     """Runs of pictures by number; a picture whose name has none, or not that alone, is a run of its own."""
-    runs: list[list[Path]] = []
-    numbered: dict[Path, int] = {}
-    for path in paths:
-        if found := re.fullmatch(r"\D*(\d+)", path.stem):
-            numbered[path] = int(found[1])
-        else:
-            runs.append([path])
-    last = None
-    for path in sorted(numbered, key=lambda path: (numbered[path], path)):
-        if last is None or numbered[path] != last + 1:
-            runs.append([])
-        runs[-1].append(path)
-        last = numbered[path]
-    return [tuple(run) for run in runs]
+    numbers = {path: re.fullmatch(r"\D*(\d+)", path.stem) for path in paths}
+    numbered = {path: int(found[1]) for path, found in numbers.items() if found}
+    ordered = sorted(numbered, key=lambda path: (numbered[path], path))
+    films = runs(ordered, lambda run, path: numbered[path] == numbered[run[-1]] + 1)
+    return [*((path,) for path, found in numbers.items() if not found), *map(tuple, films)]
 
 
 def _split_of(runs: list[_Run]) -> list[str]:

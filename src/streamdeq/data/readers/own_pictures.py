@@ -40,8 +40,9 @@ FPS = 1.0
 """Of a clip of one picture, where it means nothing."""
 
 
-class _Line(Schema, forbid_unknown_fields=True):
-    """A line of clips.jsonl."""
+class Film(Schema, forbid_unknown_fields=True):
+    """A line of clips.jsonl. `labelled` counts the frames from 0; when it is checked, `frames` are keys (names without
+    suffix)."""
 
     expected = "the keys name, fps, frames and perhaps labelled"
     name: Annotated[str, Meta(min_length=1, description="a text as name")]
@@ -49,19 +50,9 @@ class _Line(Schema, forbid_unknown_fields=True):
     frames: Annotated[list[str], Meta(min_length=1, description="a list of names as frames")]
     labelled: Annotated[list[int] | None, Meta(description="a list of whole numbers as labelled")] = None
 
-
-@dataclass(frozen=True)
-class Film:
-    """A line of clips.jsonl: `frames` are keys (names without suffix), `labelled` counts them from 0."""
-
-    name: str
-    fps: float
-    frames: tuple[str, ...]
-    labelled: tuple[int, ...]
-
     @property
     def labelled_frames(self) -> tuple[str, ...]:
-        return tuple(self.frames[t] for t in self.labelled)
+        return tuple(self.frames[t] for t in self.labelled or ())
 
 
 @dataclass(frozen=True)
@@ -199,7 +190,7 @@ def _read_films(folder: Path, images: Mapping[str, Path], labels: Mapping[str, P
     path = folder / "clips.jsonl"
     if not path.is_file():
         return ()
-    films = [_film(line, where, images, labels) for where, line in read_json_lines(path, _Line)]
+    films = [_film(line, where, images, labels) for where, line in read_json_lines(path, Film)]
     for what, counted in (
         ("clip names", Counter(film.name for film in films)),
         ("labelled frames", Counter(key for film in films for key in film.labelled_frames)),
@@ -210,7 +201,7 @@ def _read_films(folder: Path, images: Mapping[str, Path], labels: Mapping[str, P
     return tuple(films)
 
 
-def _film(line: _Line, where: str, images: Mapping[str, Path], labels: Mapping[str, Path]) -> Film:
+def _film(line: Film, where: str, images: Mapping[str, Path], labels: Mapping[str, Path]) -> Film:
     frames = []
     for name in line.frames:
         key = _key(name, images)
@@ -222,7 +213,7 @@ def _film(line: _Line, where: str, images: Mapping[str, Path], labels: Mapping[s
         if not 0 <= t < len(frames) or frames[t] not in labels:
             reason = f"labels/{frames[t]}.png is missing" if 0 <= t < len(frames) else f"it has {len(frames)} frames"
             raise StreamdeqError(f"expected labelled frames of the clip in {where}, got {t}, but {reason}")
-    return Film(line.name, line.fps, tuple(frames), tuple(sorted(set(labelled))))
+    return Film(line.name, line.fps, frames, sorted(set(labelled)))
 
 
 def _films(tree: Tree, split: str, coding: Coding) -> Iterator[Clip]:
@@ -233,7 +224,7 @@ def _films(tree: Tree, split: str, coding: Coding) -> Iterator[Clip]:
             raise StreamdeqError(f"expected clip '{film.name}' in one split, its labelled frames are in {named}")
         if found == {split}:
             frames = PictureFiles(tuple(tree.images[key] for key in film.frames))
-            labels = {t: LabelFile(tree.labels[film.frames[t]], coding) for t in film.labelled}
+            labels = {t: LabelFile(tree.labels[film.frames[t]], coding) for t in film.labelled or ()}
             yield Clip(film.name, film.fps, frames, LabelMaps(frames, labels))
 
 

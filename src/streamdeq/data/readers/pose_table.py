@@ -19,13 +19,12 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType, field
 
 from streamdeq.data.base import Clip
-from streamdeq.data.documents import Json, Schema, licence_of, read_csv
-from streamdeq.data.frames import FilmFrames, PictureFiles
+from streamdeq.data.documents import Json, Schema, read_csv
+from streamdeq.data.frames import FilmFrames, PictureFiles, runs
 from streamdeq.data.pictures import size_of
-from streamdeq.data.poses import Pairs, PoseDataset, labelled_poses, pairs_of, poses_of, sides_of
+from streamdeq.data.poses import Pairs, PoseDataset, labelled_poses, own_poses, pairs_of, poses_of, sides_of
 from streamdeq.data.reader import READERS, Reader
 from streamdeq.errors import StreamdeqError
-from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
 
 COLUMNS = ("frame_file", "sequence", "frame_index", "instance", "keypoint", "x", "y", "visible", "score", "split")
@@ -87,9 +86,8 @@ class PoseTable(Reader):
         for line, row in _rows(table):
             if (row["split"] or UNSPLIT) == split:
                 _take(row, rows, names, f"line {line} of {table}")
-        clips, colours = tuple(_clips(folder, rows, names)), distinct_colours(len(names.points))
-        name, licence = folder.resolve().name, licence_of(folder)
-        return PoseDataset(name, "pose", split, names.points, colours, clips, licence, names.skeleton, names.mirrored)
+        clips = _clips(folder, rows, names)
+        return own_poses(folder, split, names.points, names.skeleton, names.mirrored, clips)
 
 
 class _Names(Schema):
@@ -167,7 +165,7 @@ def _clips(folder: Path, rows: Rows, names: Names) -> Iterator[Clip]:
             sequences[place.sequence, place.file if place.in_film else ""].append(place)
     films = Counter(sequence for sequence, film in sequences if film)
     for (sequence, film), places in sequences.items():
-        for run in _runs(sorted(places, key=lambda place: place.index or 0)):
+        for run in runs(sorted(places, key=lambda place: place.index or 0), _follows):
             first = run[0].index
             if film:
                 name = sequence if films[sequence] == 1 else f"{sequence}/{film}"
@@ -179,16 +177,9 @@ def _clips(folder: Path, rows: Rows, names: Names) -> Iterator[Clip]:
             yield _pictures(folder, place.file, [place], rows, names)
 
 
-def _runs(places: list[FrameKey]) -> Iterator[list[FrameKey]]:
-    run: list[FrameKey] = []
-    for place in places:
-        # A film has the frames between labelled ones too; of pictures nothing else is known.
-        if run and not place.in_film and place.index != (run[-1].index or 0) + 1:
-            yield run
-            run = []
-        run.append(place)
-    if run:
-        yield run
+def _follows(run: list[FrameKey], place: FrameKey) -> bool:
+    """A film has the frames between labelled ones too; of pictures nothing else is known."""
+    return place.in_film or place.index == (run[-1].index or 0) + 1
 
 
 def _pictures(folder: Path, name: str, run: list[FrameKey], rows: Rows, names: Names) -> Clip:

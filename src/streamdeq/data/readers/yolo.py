@@ -14,13 +14,12 @@ from typing import Any
 
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.boxes import LabelledBox, box_in_frame, collect
-from streamdeq.data.documents import licence_of, read_text, read_yaml
+from streamdeq.data.documents import read_text, read_yaml
 from streamdeq.data.frames import PictureFiles
 from streamdeq.data.pictures import pictures, size_of
-from streamdeq.data.reader import READERS, Reader
+from streamdeq.data.reader import READERS, Reader, own_dataset
 from streamdeq.data.targets import Lazy
 from streamdeq.errors import StreamdeqError
-from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import unknown
 from streamdeq.values.boxes import Boxes
 
@@ -89,8 +88,7 @@ class Yolo(Reader):
         if not found:
             raise StreamdeqError(f"expected pictures in {', '.join(map(str, places[split]))}, found none; {SOURCE}")
         clips = tuple(_clip(image, above, len(names)) for image in found)
-        colours = distinct_colours(len(names))
-        return Dataset(folder.resolve().name, "detection", split, names, colours, clips, licence_of(folder))
+        return own_dataset(folder, "detection", split, names, clips)
 
 
 def _label_of(image: Path) -> Path:
