@@ -7,8 +7,8 @@ import pytest
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.tasks.pose import Poses, jitter
-from streamdeq.tasks.pose.metric import PoseMetric, head_length, sigmas
-from streamdeq.values.keypoints import Keypoints, boxes_around
+from streamdeq.tasks.pose.metric import PoseMetric, sigmas
+from streamdeq.values.keypoints import Keypoints, boxes_around, head_length
 from streamdeq.values.status import Start, Status
 
 STATUS = Status(0, 0.0, 1, 1, 0.5, Start.COLD)

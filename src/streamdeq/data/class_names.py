@@ -14,7 +14,7 @@ from msgspec import Meta
 from streamdeq.data.base import IGNORE_INDEX
 from streamdeq.data.documents import Json, Schema, read_text
 from streamdeq.errors import StreamdeqError
-from streamdeq.models.palette import distinct_colours
+from streamdeq.values.palette import distinct_colours
 
 #: WordNet's number and the name of every class of ImageNet-VID, in the order of the authors' outputs.
 IMAGENET_VID = {

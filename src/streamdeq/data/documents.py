@@ -9,7 +9,7 @@ schema does not name are nobody's business, unless it forbids them.
 import csv
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
@@ -22,6 +22,8 @@ import yaml
 from streamdeq.errors import StreamdeqError
 
 T = TypeVar("T")
+Place = Sequence[str | int]
+"""The keys and indices that lead to an entry."""
 UNSTATED = "not stated by the data"
 
 
@@ -62,19 +64,10 @@ class Json:
 
     def read(self, kind: Any) -> Any:
         """Raises StreamdeqError with file, place and reason for what is no `kind`."""
-        try:
-            whole = json.loads(read_text(self.path))
-        except json.JSONDecodeError as error:
-            raise StreamdeqError(
-                f"expected JSON in {self.path}, line {error.lineno}, got: {error.msg}; correct it"
-            ) from error
-        try:
-            return msgspec.convert(whole, kind)
-        except msgspec.ValidationError as error:
-            place = _place(error)
-            raise StreamdeqError(_refusal(whole, kind, place, self._spot(place), str(error))) from error
+        whole = _load(read_text(self.path), lambda line: f"{self.path}, line {line}")
+        return _convert(whole, kind, self._spot)
 
-    def _spot(self, place: Sequence[str | int]) -> str:
+    def _spot(self, place: Place) -> str:
         match place:
             case [int(index), *_]:
                 return f"{self.path}, entry {index + self.first}"
@@ -98,25 +91,34 @@ def read_json_lines(path: Path, kind: type[T]) -> Iterator[tuple[str, T]]:
     """Every line that is not empty, and where it stands, in words for an error."""
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         where = f"line {number} of {path}"
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-            yield where, msgspec.convert(entry, kind)
-        except json.JSONDecodeError as error:
-            raise StreamdeqError(f"expected JSON in {where}, got: {error}; correct it") from error
-        except msgspec.ValidationError as error:
-            raise StreamdeqError(_refusal(entry, kind, _place(error), where, str(error))) from error
+        if line.strip():
+            whole = _load(line, lambda _, where=where: where)
+            yield where, _convert(whole, kind, lambda _, where=where: where)
 
 
-def _place(error: msgspec.ValidationError) -> list[str | int]:
-    """The keys and indices that lead to what is wrong."""
+def _load(text: str, where: Callable[[int], str]) -> Any:
+    """What the text says; `where` says where a line of it stands, in words for an error."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise StreamdeqError(f"expected JSON in {where(error.lineno)}, got: {error.msg}; correct it") from error
+
+
+def _convert(whole: Any, kind: Any, where: Callable[[Place], str]) -> Any:
+    try:
+        return msgspec.convert(whole, kind)
+    except msgspec.ValidationError as error:
+        place = _place(error)
+        raise StreamdeqError(_refusal(whole, kind, place, where(place), str(error))) from error
+
+
+def _place(error: msgspec.ValidationError) -> Place:
     path = re.search(r" - at `\$(.*)`$", str(error))
     steps = re.findall(r"\[(\d+)\]|\.([^.\[]+)", path[1]) if path else []
     return [int(index) if index else key for index, key in steps]
 
 
-def _refusal(given: Any, kind: Any, place: list[str | int], where: str, problem: str) -> str:
+def _refusal(given: Any, kind: Any, place: Place, where: str, problem: str) -> str:
     """What the innermost field or entry on the way to the problem is expected to be, and is."""
     expected, got = _expected(kind), given
     for step in place:
@@ -131,7 +133,7 @@ def _refusal(given: Any, kind: Any, place: list[str | int], where: str, problem:
     elif (isinstance(got, list) and "`object`" in problem) or (isinstance(got, dict) and "`array`" in problem):
         told = type(got).__name__
     else:
-        told = str(got)[:80]
+        told = str(got)[:80].replace("\n", " ")
     placed = expected if "{}" in expected else f"{expected} in {{}}"
     return f"expected {placed.replace('{}', where)}, got {told}; correct it"
 

@@ -12,8 +12,8 @@ from types import MappingProxyType
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.documents import licence_of
 from streamdeq.errors import StreamdeqError
-from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import Registry, unknown
+from streamdeq.values.palette import distinct_colours
 
 
 class Reader(ABC):

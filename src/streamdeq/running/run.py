@@ -9,7 +9,6 @@ from time import monotonic, perf_counter
 from typing import Any
 
 from streamdeq.api import Model
-from streamdeq.data.label_boxes import label_boxes
 from streamdeq.errors import StreamdeqError
 from streamdeq.running.naming import check_not_source, output_name
 from streamdeq.running.observer import Observer
@@ -119,6 +118,8 @@ class Run:
         choice = self._options.choice if self._model.task.joins else None
         boxes = self._options.boxes
         if isinstance(boxes, str) and boxes == "labels":
+            from streamdeq.data.label_boxes import label_boxes  # with it all readers, which no other run needs
+
             boxes = FromTable(label_boxes(self._spec))
         found = self._model.locator(boxes, choice)
         return None if found is None else Shared(found)

@@ -6,6 +6,9 @@ import numpy as np
 
 from streamdeq.values import UNKNOWN
 
+#: MPII: the length of a head is this share of the diagonal of its box.
+HEAD_SHARE = 0.6
+
 
 @dataclass(frozen=True, eq=False)
 class Keypoints:
@@ -86,3 +89,8 @@ def boxes_around(xy: np.ndarray, visible: np.ndarray, frame_hw: tuple[int, int],
             flat = 0.5 * (high == low)  # points in a row, whose box would have no area
             box[:] = (*(low - flat), *(high + flat))
     return boxes
+
+
+def head_length(box_xyxy: np.ndarray) -> float:
+    """MPII's: 0.6 of the diagonal of the head's box."""
+    return HEAD_SHARE * float(np.hypot(*(np.asarray(box_xyxy, float)[2:] - np.asarray(box_xyxy, float)[:2])))

@@ -24,9 +24,9 @@ from streamdeq.data.frames import PictureFiles
 from streamdeq.data.reader import READERS, Reader
 from streamdeq.data.targets import Held
 from streamdeq.errors import StreamdeqError
-from streamdeq.models.palette import distinct_colours
 from streamdeq.values import UNKNOWN
 from streamdeq.values.boxes import Boxes
+from streamdeq.values.palette import distinct_colours
 
 SOURCE = (
     "register at https://www.image-net.org and get ILSVRC2015 VID (86 GB), and DET for training; or any COCO-VID JSON "

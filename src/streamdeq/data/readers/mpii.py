@@ -35,9 +35,8 @@ from streamdeq.data.pictures import first_line, read_rgb, size_of
 from streamdeq.data.poses import PoseDataset, labelled_poses
 from streamdeq.data.reader import READERS, Reader
 from streamdeq.errors import StreamdeqError
-from streamdeq.models.palette import distinct_colours
-from streamdeq.tasks.pose.metric import head_length
-from streamdeq.values.keypoints import Keypoints, boxes_around
+from streamdeq.values.keypoints import Keypoints, boxes_around, head_length
+from streamdeq.values.palette import distinct_colours
 
 JOINTS = (
     "right ankle", "right knee", "right hip", "left hip", "left knee", "left ankle", "pelvis", "thorax", "upper neck",

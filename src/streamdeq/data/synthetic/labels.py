@@ -11,10 +11,10 @@ from streamdeq.data.poses import PoseDataset, pairs_of
 from streamdeq.data.synthetic.render import Drawing, classes_of, visible
 from streamdeq.data.synthetic.scene import CAR, CLASSES, PERSON
 from streamdeq.data.synthetic.walkers import JOINTS
-from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import Registry
 from streamdeq.values.boxes import Boxes
 from streamdeq.values.keypoints import Keypoints
+from streamdeq.values.palette import distinct_colours
 
 PALETTE = (
     (128, 128, 128), (128, 0, 0), (128, 64, 128), (60, 40, 222),

@@ -23,8 +23,6 @@ FRACTIONS = (0.05, 0.1, 0.2)
 POINT = "PCK@0.1/"
 #: Points that MPII's evaluation leaves out.
 UNCOUNTED = ("pelvis", "thorax")
-#: MPII: the length of a head is this share of the diagonal of its box.
-HEAD_SHARE = 0.6
 #: Of an instance's box, its area where nobody labelled that.
 AREA_SHARE = 0.53
 #: COCO's per-point tolerance, by the end of a point's name; 0.05 for points that COCO has not.
@@ -163,11 +161,6 @@ class PoseMetric:
         images = [{"id": n} for n in range(1, len(self.frames) + 1)]
         categories = [{"id": 1, "name": "instance", "keypoints": list(self.names), "skeleton": []}]
         return {"images": images, "annotations": annotations, "categories": categories}
-
-
-def head_length(box_xyxy: np.ndarray) -> float:
-    """MPII's: 0.6 of the diagonal of the head's box."""
-    return HEAD_SHARE * float(np.hypot(*(np.asarray(box_xyxy, float)[2:] - np.asarray(box_xyxy, float)[:2])))
 
 
 def sigmas(names: tuple[str, ...]) -> list[float]:

@@ -1,8 +1,8 @@
-"""Colours for classes that come without. Knows no class and no picture."""
+"""Colours for classes that come without."""
 
 import colorsys
 
-from streamdeq.models.spec import RGB
+RGB = tuple[int, int, int]
 
 
 def distinct_colours(count: int) -> tuple[RGB, ...]:
