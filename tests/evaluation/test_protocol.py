@@ -70,8 +70,8 @@ def test_an_answer_at_offset_t_has_seen_its_frame_and_the_t_before_and_nothing_e
         score = evaluation.scores[Cell(Mode.STREAMING, iterations, offset)]
         for sample in SAMPLES:
             clip = CLIPS.clips[sample.clip]
-            frames = clip.numbers[sample.t - offset : sample.t + 1]
-            digits = "".join(str(number) * iterations for number in frames)
+            shown = [int(clip.image(t)[0, 0, 0]) for t in range(sample.t - offset, sample.t + 1)]
+            digits = "".join(str(number) * iterations for number in shown)
             assert score.pieces[sample].seen == [(f"{clip.name}{sample.t}", digits)]
         assert score.nfe == iterations
 
