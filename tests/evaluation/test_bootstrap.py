@@ -7,7 +7,7 @@ import pytest
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.bootstrap import Interval, Resamples, interval, resample
-from streamdeq.evaluation.plan import Sample
+from streamdeq.evaluation.protocol.plan import Sample
 from streamdeq.tasks.segmentation.metric import ConfusionMatrix
 from streamdeq.tasks.segmentation.task import SegmentationMetric
 
