@@ -15,13 +15,11 @@ import torch
 
 import streamdeq
 from streamdeq.api import Model
-from streamdeq.data.label_boxes import label_boxes
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.jitter.measure import CONVERGED, SKIP, Answers, SolveSetting, measure_jitter, stream_all
 from streamdeq.evaluation.jitter.report import cells, jitter_chart, usual_settings
 from streamdeq.evaluation.reporting.chart import save
 from streamdeq.evaluation.reporting.table import Markdown, write_json
-from streamdeq.streaming.locate import FromTable
 from streamdeq.training.log import surroundings
 from streamdeq.values.frame import Frame
 from streamdeq.video import open_source
@@ -50,8 +48,7 @@ def _streamed(
     model: Model, settings: tuple[SolveSetting, ...], asked: argparse.Namespace
 ) -> Iterator[tuple[str, Answers]]:
     for source in asked.sources:
-        boxes = FromTable(label_boxes(source)) if asked.boxes == "labels" else asked.boxes
-        where = model.locator(boxes)  # anew for each: a detector's stream is of one video
+        where = model.locator(asked.boxes, source=source)  # anew for each: a detector's stream is of one video
         with open_source(source) as items:
             images = (item.image for item in items if isinstance(item, Frame))
             yield source, stream_all(model, islice(images, asked.frames), settings, where)
