@@ -23,17 +23,18 @@ from torch import Tensor, nn
 
 from streamdeq.data.cache import cached
 from streamdeq.data.open import open_dataset
+from streamdeq.data.randomness import torch_seed
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.peers import peer_class, usual
 from streamdeq.files import atomic_path, ensure_folder
+from streamdeq.tasks import build_task
+from streamdeq.tasks.objective import Objective
 from streamdeq.training.batches import ahead
 from streamdeq.training.compute import LAYOUT, autocast
 from streamdeq.training.optimizers import build_optimizer, set_learning_rate
-from streamdeq.training.randomness import torch_seed
 from streamdeq.training.recipe import Recipe
 from streamdeq.training.recipes import RECIPES
-from streamdeq.training.work import Work, normalised, spec_of
-from streamdeq.training.works import WORKS
+from streamdeq.training.setup import normalised, spec_of
 
 
 def main() -> None:
@@ -43,10 +44,11 @@ def main() -> None:
     kind = peer_class(name, recipe.task)
     ensure_folder(options.out.parent)
     dataset = cached(open_dataset(options.data, recipe.split), 4 << 30)
-    spec, work = spec_of(recipe, dataset), WORKS[recipe.task](recipe, dataset)
+    spec = spec_of(recipe, dataset)
+    objective = build_task(spec).objective(recipe, dataset)
     torch.manual_seed(torch_seed(recipe.seed, "weights", 0))
     network = kind.build(spec).to(memory_format=LAYOUT)  # type: ignore[call-overload]
-    steps = train(network.train(), kind.loss, recipe, work, options.seconds)
+    steps = train(network.train(), kind.loss, recipe, objective, options.seconds)
     tensors = {key: t.half() if t.is_floating_point() else t for key, t in network.state_dict().items()}
     about = {"network": name, "steps": str(steps), "seconds": str(round(options.seconds))}
     with atomic_path(options.out) as part:
@@ -55,13 +57,17 @@ def main() -> None:
 
 
 def train(
-    network: nn.Module, loss_of: Callable[[Any, Tensor, Any], Tensor], recipe: Recipe, work: Work, seconds: float
+    network: nn.Module,
+    loss_of: Callable[[Any, Tensor, Any], Tensor],
+    recipe: Recipe,
+    objective: Objective,
+    seconds: float,
 ) -> int:
     """Optimiser steps, one at least, until the time is over; returns their number."""
     optimizer = build_optimizer(network, recipe.optimizer)
     device = torch.device("cpu")
     began = time.monotonic()
-    for step, batch in zip(count(), ahead(work.batch, range(10**9)), strict=False):
+    for step, batch in zip(count(), ahead(objective.batch, range(10**9)), strict=False):
         through = (time.monotonic() - began) / seconds
         if through >= 1 and step > 0:
             return step

@@ -29,7 +29,7 @@ from streamdeq.tasks.detection.head import Target
 from streamdeq.tasks.pose import PoseSettings
 from streamdeq.tasks.pose.head import Joints
 from streamdeq.training.recipes import RECIPES
-from streamdeq.training.work import spec_of
+from streamdeq.training.setup import spec_of
 
 CPU = torch.device("cpu")
 FASTER, SIMPLE = "fasterrcnn_mobilenet_v3_large_320_fpn", "simple_baseline_mobilenet_v3_small"

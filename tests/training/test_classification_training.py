@@ -14,8 +14,8 @@ from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.checkpoint import read_weights
 from streamdeq.tasks.classification import Classification
-from streamdeq.training.loop import WEIGHTS
-from streamdeq.training.works import WORKS
+from streamdeq.tasks.classification.objective import objective
+from streamdeq.training.run import WEIGHTS
 
 SETTINGS = (
     *("synthetic-tiny", "task=classification", "size=32", "crop_hw=32,32", "batch=8", "steps=30", "statistics=4"),
@@ -78,7 +78,7 @@ def test_the_trained_backbone_goes_on_into_segmentation(run, tmp_path):
 def test_a_batch_is_a_pure_function_of_seed_and_step(folders):
     recipe = replace(TINY, task="classification", crop_hw=(32, 32))
     dataset = open_dataset(str(folders), "train")
-    first, second = (WORKS["classification"](recipe, dataset) for _ in range(2))
+    first, second = (objective(recipe, dataset) for _ in range(2))
     a, b, other = first.batch(3), second.batch(3), first.batch(4)
     assert torch.equal(a.images, b.images)
     assert torch.equal(a.targets, b.targets)
@@ -91,4 +91,4 @@ def test_data_of_another_task_and_weights_nobody_knows_are_refused(folders, tmp_
     assert "expected data for classification, got synthetic, which is for segmentation" in capsys.readouterr().err
     recipe = replace(TINY, task="classification", class_weights="inverse-log-frequency")
     with pytest.raises(StreamdeqError, match="class_weights must be none for classification"):
-        WORKS["classification"](recipe, data("train"))
+        objective(recipe, data("train"))

@@ -23,14 +23,15 @@ from streamdeq.models.spec import ModelSpec
 from streamdeq.solvers import make_solver
 from streamdeq.tasks import build_network
 from streamdeq.tasks.detection import Detections, DetectorSettings
-from streamdeq.training.loop import WEIGHTS, RunSettings, Trainer
+from streamdeq.tasks.detection.objective import cut, objective
+from streamdeq.tasks.objective import views
 from streamdeq.training.optimizers import learning_rate
 from streamdeq.training.plain import from_plain, to_plain
 from streamdeq.training.recipe import IL, Augment, Fixed, Pretrain, Recipe, Streaming
 from streamdeq.training.recipes import RECIPES
-from streamdeq.training.work import spec_of
-from streamdeq.training.works import WORKS
-from streamdeq.training.works.detection import cut
+from streamdeq.training.run import WEIGHTS, RunSettings
+from streamdeq.training.setup import spec_of
+from streamdeq.training.trainer import Trainer
 from streamdeq.values.boxes import Boxes
 from streamdeq.values.frame import Frame
 
@@ -146,7 +147,7 @@ def test_every_way_of_training_takes_a_detector(change):
 
 def test_a_batch_is_a_pure_function_of_seed_and_step():
     one, two = trainer(RECIPE), trainer(RECIPE)
-    a, b, other = one.work.batch(3), two.work.batch(3), one.work.batch(4)
+    a, b, other = one.objective.batch(3), two.objective.batch(3), one.objective.batch(4)
     assert torch.equal(a.images, b.images)
     assert all(torch.equal(x.boxes, y.boxes) for x, y in zip(a.targets, b.targets, strict=True))
     assert not torch.equal(a.images, other.images)
@@ -175,13 +176,13 @@ def test_boxes_of_the_picture_and_of_its_sample_frame_the_same_thing():
     """A bright thing on a dark ground is found again where its box went, whatever the augmentation drew."""
     image = np.zeros((60, 90, 3), np.uint8)
     image[20:44, 30:50] = 255
-    work = WORKS["detection"](replace(RECIPE, augment=Augment((0.8, 1.6))), open_dataset(STREET, "train"))
+    augmented, unchanged = views(replace(RECIPE, augment=Augment((0.8, 1.6))), "detection")
     boxes, seen = Boxes(np.array([[30, 20, 50, 44]], np.float32), np.array([0])), 0
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        view = work.augmentation.view((60, 90), rng)
+        view = augmented.view((60, 90), rng)
         target = cut(boxes, view)
-        pixels = work.unchanged.picture(image, view, rng)[0]
+        pixels = unchanged.picture(image, view, rng)[0]
         pixels[:, view.size_hw[1] :] = 0
         pixels[view.size_hw[0] :] = 0
         for box in target.boxes:
@@ -198,7 +199,7 @@ def test_recipes_that_make_no_sense_for_boxes_are_refused():
         ({"augment": Augment(area_range=(0.1, 1.0))}, r"augment\.area_range must be none for detection"),
     ):
         with pytest.raises(StreamdeqError, match=message):
-            WORKS["detection"](replace(RECIPE, **change), data("train"))
+            objective(replace(RECIPE, **change), data("train"))
     with pytest.raises(StreamdeqError, match="expected data for detection, got synthetic, which is for segmentation"):
         Trainer.build(RECIPE, data("train"), RunSettings(Path("unused"), "", torch.device("cpu")))
 

@@ -8,13 +8,15 @@ import pytest
 import torch
 from support.small_runs import DATA, TINY, command, lines, steps, tensors, train, trainer
 
+from streamdeq.data.sampling import Batch
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.checkpoint import read_weights
 from streamdeq.training import checkpoint, session
 from streamdeq.training.guard import Guard
-from streamdeq.training.loop import WEIGHTS, Trainer
+from streamdeq.training.loop import run_training
 from streamdeq.training.recipes import RECIPES
-from streamdeq.training.work import Batch
+from streamdeq.training.run import WEIGHTS
+from streamdeq.training.trainer import Trainer
 
 KINDS = ["synthetic-tiny", "synthetic-tiny-ur", "synthetic-tiny-il"]
 PLAIN = replace(TINY, ema=0.0)
@@ -71,19 +73,19 @@ def test_weights_that_overflow_stop_the_run_however_short_it_is(tmp_path, capsys
 
 
 class Overflowing:
-    """A task's work whose pictures at some steps are numbers that no convolution can add up."""
+    """An objective whose pictures at some steps are numbers that no convolution can add up."""
 
-    def __init__(self, work, at: range) -> None:
-        self.work, self.at, self.plain, self.losses = work, at, work.plain, work.losses
+    def __init__(self, objective, at: range) -> None:
+        self.objective, self.at, self.plain, self.losses = objective, at, objective.plain, objective.losses
 
     def batch(self, step: int) -> Batch:
-        batch = self.work.batch(step)
+        batch = self.objective.batch(step)
         return Batch(batch.images.float() * 1e38, batch.targets) if step in self.at else batch
 
 
 def overflowing(folder: Path, at: range, name: str = "synthetic-tiny") -> Trainer:
     running = trainer(folder, replace(RECIPES[name], batch=2, steps=12, statistics=4))
-    running.work = Overflowing(running.work, at)
+    running.objective = Overflowing(running.objective, at)
     return running
 
 
@@ -92,13 +94,13 @@ def test_a_batch_that_overflows_leaves_no_trace_but_a_line_in_the_log(tmp_path, 
     running = overflowing(tmp_path, range(4, 6), recipe)
     log = session.start(running)
     for step in range(4):
-        running.step(running.work.batch(step))
+        running.step(running.objective.batch(step))
     before = {name: t.clone() for name, t in running.network.state_dict().items()}
     for step in (4, 5):
-        record = running.step(running.work.batch(step))
+        record = running.step(running.objective.batch(step))
         assert (record.skipped, math.isfinite(record.loss)) == (True, False)
     assert [name for name, t in running.network.state_dict().items() if not torch.equal(t, before[name])] == []
-    assert running.train(log)  # from step 6 on
+    assert run_training(running, log)  # from step 6 on
     log.close()
     assert [line["skipped"] for line in steps(tmp_path)] == [False] * 6
     assert running.guard.skipped == 2
@@ -110,7 +112,7 @@ def test_data_that_overflow_from_some_step_on_end_the_run_with_the_checkpoint_be
     running.run = replace(running.run, checkpoint_every_s=0.0)
     log = session.start(running)
     with pytest.raises(StreamdeqError, match=r"not finite \(untrained it was .*\) for 5 steps; the last good"):
-        running.train(log)
+        run_training(running, log)
     log.close()
     assert assert_kept(tmp_path) == 7
     skipped = [(line["step"], line["loss"]) for line in lines(tmp_path) if line.get("skipped")]

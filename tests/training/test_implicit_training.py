@@ -18,13 +18,13 @@ from streamdeq.overrides import override
 from streamdeq.solvers import Broyden
 from streamdeq.training import checkpoint, session
 from streamdeq.training.compute import problem
-from streamdeq.training.loop import WEIGHTS
 from streamdeq.training.plain import differences, to_plain
 from streamdeq.training.plan import StepPlan, penalty_weight, plan_step
 from streamdeq.training.recipe import IL, Fixed, Penalty, Pretrain, Uniform
 from streamdeq.training.recipes import RECIPES
+from streamdeq.training.run import WEIGHTS
+from streamdeq.training.setup import normalised
 from streamdeq.training.validate import single_frame
-from streamdeq.training.work import normalised
 
 #: A third of the steps stacked, then solved; with everything that draws numbers.
 SOLVED = replace(
@@ -121,7 +121,7 @@ def test_a_heavy_penalty_makes_the_jacobian_smaller(tmp_path):
     for name, penalty in (("heavy", heavy), ("none", None)):
         running = train(tmp_path / name, replace(SOLVED, steps=20, ema=0.0, penalty=penalty))
         network = running.network.eval()
-        f, start = problem(network, normalised(running.work.plain(0).images))
+        f, start = problem(network, normalised(running.objective.plain(0).images))
         z = plan_step(SOLVED, 9).solve(f, start)[-1]
         torch.manual_seed(0)
         sizes[name] = float(jacobian_penalty(f, z, [gaussian(z) for _ in range(8)]).detach().mean())

@@ -13,13 +13,15 @@ from streamdeq.api import load
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol.run import Condition, Mode, Settings, evaluate
+from streamdeq.tasks.pose.objective import objective
 from streamdeq.training import session
-from streamdeq.training.loop import WEIGHTS, RunSettings, Trainer
+from streamdeq.training.loop import run_training
 from streamdeq.training.optimizers import learning_rate
 from streamdeq.training.plain import from_plain, to_plain
 from streamdeq.training.recipe import Augment, Recipe
 from streamdeq.training.recipes import RECIPES
-from streamdeq.training.works.pose import PoseWork
+from streamdeq.training.run import WEIGHTS, RunSettings
+from streamdeq.training.trainer import Trainer
 
 
 def test_a_model_learns_where_the_corners_are_and_streams(tmp_path):
@@ -27,7 +29,7 @@ def test_a_model_learns_where_the_corners_are_and_streams(tmp_path):
     run = RunSettings(tmp_path / "run", folder, torch.device("cpu"))
     trainer = Trainer.build(TINY, open_dataset(folder, "train"), run)
     log = session.start(trainer)
-    assert trainer.train(log)
+    assert run_training(trainer, log)
     log.close()
     model = load(tmp_path / "run" / WEIGHTS)
     assert model.spec.classes == NAMES
@@ -41,16 +43,16 @@ def test_a_model_learns_where_the_corners_are_and_streams(tmp_path):
 
 def test_a_batch_is_a_function_of_seed_and_step(tmp_path):
     dataset = open_dataset(str(square_table(tmp_path / "set")), "train")
-    one, again = (PoseWork(TINY, dataset).batch(3) for _ in range(2))
+    one, again = (objective(TINY, dataset).batch(3) for _ in range(2))
     assert torch.equal(one.images, again.images)
     assert torch.equal(one.targets.points, again.targets.points)
     assert one.images.shape == (4, 3, 32, 32)
-    assert not torch.equal(one.images, PoseWork(TINY, dataset).batch(4).images)
+    assert not torch.equal(one.images, objective(TINY, dataset).batch(4).images)
 
 
 def test_frames_that_show_nobody_are_trained_on_without_weight():
     dataset = open_dataset("synthetic:labels=keypoints,clips=6,frames=1,size=192x256", "train")
-    batch = PoseWork(replace(TINY, batch=6), dataset).batch(0)
+    batch = objective(replace(TINY, batch=6), dataset).batch(0)
     empty = [not len(clip.target(0)) for clip in dataset.clips]
     assert any(empty)
     assert not all(empty)
@@ -82,7 +84,7 @@ def test_walkers_have_their_joints_where_the_street_has_drawn_them():
 def test_what_poses_have_no_use_for_is_refused(tmp_path, changes, message):
     dataset = open_dataset(str(square_table(tmp_path / "set")), "train")
     with pytest.raises(StreamdeqError, match=message):
-        PoseWork(replace(TINY, **changes), dataset)
+        objective(replace(TINY, **changes), dataset)
 
 
 def test_a_mirror_is_refused_where_a_side_has_no_partner(tmp_path):
@@ -90,8 +92,8 @@ def test_a_mirror_is_refused_where_a_side_has_no_partner(tmp_path):
     (folder / "keypoints.json").write_text(json.dumps({"keypoints": NAMES, "flip_pairs": []}))
     dataset = open_dataset(str(folder), "train")
     with pytest.raises(StreamdeqError, match=r"the other side of 'left_top' among .* of set, .* augment\.flip=0"):
-        PoseWork(TINY, dataset)
-    assert PoseWork(replace(TINY, augment=Augment(flip=0.0)), dataset).batch(0).images.shape == (4, 3, 32, 32)
+        objective(TINY, dataset)
+    assert objective(replace(TINY, augment=Augment(flip=0.0)), dataset).batch(0).images.shape == (4, 3, 32, 32)
 
 
 def test_rotation_is_refused_by_tasks_that_do_not_turn():

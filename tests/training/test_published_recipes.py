@@ -13,12 +13,13 @@ from streamdeq.data.readers import cityscapes
 from streamdeq.models.mdeq import Network
 from streamdeq.overrides import override
 from streamdeq.tasks import build_network
-from streamdeq.training.loop import RunSettings, Trainer
 from streamdeq.training.optimizers import learning_rate
 from streamdeq.training.plan import plan_step
 from streamdeq.training.recipe import Recipe
 from streamdeq.training.recipes import RECIPES
-from streamdeq.training.work import spec_of
+from streamdeq.training.run import RunSettings
+from streamdeq.training.setup import spec_of
+from streamdeq.training.trainer import Trainer
 
 NAMES = [
     *("cityscapes-small", "cityscapes-large", "cityscapes-xl", "cityscapes-xl-ur", "cityscapes-xl-sur"),
@@ -121,7 +122,7 @@ def test_each_takes_a_step_of_warm_up_and_one_behind_it(name, trees, tmp_path):
     tiny = override(recipe, [*SMALL, *sides, *(SOLVED if recipe.implicit else ()), depth, *low])
     running = trainer(tiny, trees[recipe.task], tmp_path)
     before = {key: p.detach().clone() for key, p in running.network.named_parameters()}
-    records = [running.step(running.work.batch(step)) for step in range(2)]
+    records = [running.step(running.objective.batch(step)) for step in range(2)]
     if recipe.implicit:
         assert records[0].unrollings == recipe.pretrain.stacked
     assert records[1].unrollings <= 3

@@ -9,20 +9,20 @@ import pytest
 import torch
 from support.small_runs import TINY, data
 
+from streamdeq.data.randomness import sample_index
 from streamdeq.data.readers import cityscapes
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.mdeq import MDEQ
 from streamdeq.overrides import override
 from streamdeq.tasks.segmentation.loss import Ohem
+from streamdeq.tasks.segmentation.objective import class_weights, inverse_log_frequency, objective
 from streamdeq.training.batches import ahead
 from streamdeq.training.optimizers import build_optimizer, learning_rate
 from streamdeq.training.plain import differences, from_plain, to_plain
-from streamdeq.training.randomness import sample_index
 from streamdeq.training.recipe import IL, Fixed, Optimizer, Recipe, Uniform
 from streamdeq.training.recipes import RECIPES
 from streamdeq.training.schedules import Cosine, Poly, Stepwise
-from streamdeq.training.works.segmentation import SegmentationWork, class_weights, inverse_log_frequency
 
 
 def test_stochastic_unrolling_draws_every_number_equally_often_and_repeatably():
@@ -174,7 +174,7 @@ def test_class_weights_are_those_of_enet():
 
 def test_the_published_weights_are_for_the_published_classes_alone():
     with pytest.raises(StreamdeqError, match="is for its 19 classes; synthetic has 8 of its own"):
-        SegmentationWork(replace(TINY, class_weights="cityscapes"), data("train"))
+        objective(replace(TINY, class_weights="cityscapes"), data("train"))
     dataset = replace(data("train"), classes=cityscapes.CLASSES, palette=cityscapes.PALETTE)
     weights = class_weights("cityscapes", dataset)
     assert weights.shape == (19,)
@@ -183,7 +183,7 @@ def test_the_published_weights_are_for_the_published_classes_alone():
 
 def test_a_batch_depends_on_seed_and_step_only():
     dataset = data("train")
-    one, two = SegmentationWork(TINY, dataset), SegmentationWork(TINY, dataset)
+    one, two = objective(TINY, dataset), objective(TINY, dataset)
     two.batch(0)
     a, b = one.batch(3), two.batch(3)
     assert torch.equal(a.images, b.images)

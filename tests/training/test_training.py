@@ -8,11 +8,10 @@ from support.small_runs import TINY, data, lines, steps, tensors, train, trainer
 
 from streamdeq.models.checkpoint import load_tensors, read_weights
 from streamdeq.tasks import build_network
-from streamdeq.training.loop import WEIGHTS
 from streamdeq.training.plan import plan_step
 from streamdeq.training.recipe import Fixed
 from streamdeq.training.recipes import RECIPES
-from streamdeq.training.works.segmentation import SegmentationWork
+from streamdeq.training.run import WEIGHTS
 
 PLAIN = replace(TINY, ema=0.0)
 
@@ -27,14 +26,14 @@ def test_every_parameter_gets_a_gradient_and_moves(tmp_path):
     running = trainer(tmp_path, PLAIN)
     before = {name: p.detach().clone() for name, p in running.network.named_parameters()}
     for step in range(3):
-        running.step(running.work.batch(step))
+        running.step(running.objective.batch(step))
     assert [name for name, p in running.network.named_parameters() if torch.equal(p, before[name])] == []
 
 
 def test_autocast_hides_no_weight_from_the_gradient(tmp_path):
     # The ungraded applications come first: a cache of cast weights filled there would cut these off.
     running = trainer(tmp_path, replace(PLAIN, precision="bf16", unroll=Fixed(6), grad_last=2))
-    running._loss(running.work.batch(0), plan_step(running.recipe, 0)).task.backward()
+    running.loss(running.objective.batch(0), plan_step(running.recipe, 0)).task.backward()
     missing = [name for name, p in running.network.named_parameters() if p.grad is None or not p.grad.any()]
     assert missing == []
 
@@ -92,9 +91,11 @@ def test_the_weights_are_the_average_with_statistics_of_their_own(tmp_path):
 def test_a_step_that_is_not_finite_is_skipped_and_counted(tmp_path):
     running = trainer(tmp_path, PLAIN)
     before = {name: p.detach().clone() for name, p in running.network.named_parameters()}
-    assert isinstance(running.work, SegmentationWork)
-    running.work.class_weights = torch.full((8,), float("nan"))
-    record = running.step(running.work.batch(0))
+    weights = torch.full((8,), float("nan"))
+    running.objective = replace(
+        running.objective, losses=lambda head, z, targets: head.losses(z, targets, class_weights=weights)
+    )
+    record = running.step(running.objective.batch(0))
     assert record.skipped
     assert running.guard.skipped == 1
     assert all(torch.equal(p, before[name]) for name, p in running.network.named_parameters())

@@ -1,4 +1,4 @@
-"""What the rest of the program asks of a task. Knows no particular task."""
+"""What the rest of the program asks of a task."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -8,9 +8,12 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from torch import nn
 
+from streamdeq.data.base import Dataset
+from streamdeq.data.sampling import SampleRecipe
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.spec import ModelSpec
 from streamdeq.registry import Registry
+from streamdeq.tasks.objective import Objective
 from streamdeq.values.geometry import Geometry
 from streamdeq.values.status import Status
 
@@ -112,6 +115,14 @@ class Task(ABC):
             StreamdeqError: the task looks at whole frames only.
         """
         raise StreamdeqError(f"{self.spec.task} looks at whole frames; boxes are for a task that looks at instances")
+
+    @abstractmethod
+    def objective(self, recipe: SampleRecipe, dataset: Dataset) -> Objective:
+        """What a network is trained on and for, on a training split.
+
+        Raises:
+            StreamdeqError: the recipe has settings that the task has no use for, or the split nothing to train on.
+        """
 
     @abstractmethod
     def metric(self) -> Metric:

@@ -1,15 +1,9 @@
-"""The checks of a recipe's values, in one line each."""
+"""The check of a recipe's choices by name."""
 
 from typing import Any
 
-from streamdeq.errors import StreamdeqError
+from streamdeq.errors import require
 from streamdeq.registry import Registry
-
-
-def require(good: bool, name: str, expected: str, got: object) -> None:
-    """Raise StreamdeqError unless `good`: the recipe's setting `name` is not what is expected."""
-    if not good:
-        raise StreamdeqError(f"recipe: {name} must be {expected}; got {got}")
 
 
 def choice(value: str, name: str, choices: tuple[str, ...] | Registry[Any]) -> None:

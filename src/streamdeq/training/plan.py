@@ -10,10 +10,10 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
+from streamdeq.data.randomness import generator
 from streamdeq.implicit import Differentiation, Implicit, Phantom, Unroll, gaussian, jacobian_penalty
 from streamdeq.latent import Latent
 from streamdeq.solvers import FixedPointMap, make_solver
-from streamdeq.training.randomness import generator
 from streamdeq.training.recipe import Penalty, Recipe, Streaming
 
 

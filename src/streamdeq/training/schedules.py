@@ -6,7 +6,7 @@ Legend: step, of the optimiser, the first is 0; steps, of the whole run; peak, t
 import math
 from dataclasses import dataclass
 
-from streamdeq.training.checks import require
+from streamdeq.errors import require
 
 
 @dataclass(frozen=True)

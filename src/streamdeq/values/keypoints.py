@@ -6,9 +6,6 @@ import numpy as np
 
 from streamdeq.values import UNKNOWN
 
-#: MPII: the length of a head is this share of the diagonal of its box.
-HEAD_SHARE = 0.6
-
 
 @dataclass(frozen=True, eq=False)
 class Keypoints:
@@ -93,4 +90,4 @@ def boxes_around(xy: np.ndarray, visible: np.ndarray, frame_hw: tuple[int, int],
 
 def head_length(box_xyxy: np.ndarray) -> float:
     """MPII's: 0.6 of the diagonal of the head's box."""
-    return HEAD_SHARE * float(np.hypot(*(np.asarray(box_xyxy, float)[2:] - np.asarray(box_xyxy, float)[:2])))
+    return 0.6 * float(np.hypot(*(np.asarray(box_xyxy, float)[2:] - np.asarray(box_xyxy, float)[:2])))

@@ -6,11 +6,15 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from streamdeq.data.base import Dataset
+from streamdeq.data.sampling import SampleRecipe
 from streamdeq.tasks.base import TASKS, Choice, Task, nothing_to_choose
 from streamdeq.tasks.classification.draw import caption
 from streamdeq.tasks.classification.head import ClassificationHead, Widths
 from streamdeq.tasks.classification.metric import Accuracy
+from streamdeq.tasks.classification.objective import objective
 from streamdeq.tasks.classification.result import Classification
+from streamdeq.tasks.objective import Objective
 from streamdeq.values.geometry import Geometry
 from streamdeq.values.status import Status
 
@@ -26,6 +30,9 @@ class ClassificationTask(Task):
     def decode(self, outputs: Tensor, geometry: Geometry, status: Status, head: nn.Module) -> Classification:
         scores = outputs[0].float().softmax(dim=0).clamp(max=1)
         return Classification(status=status, scores=scores.cpu().numpy(), classes=self.spec.classes)
+
+    def objective(self, recipe: SampleRecipe, dataset: Dataset) -> Objective:
+        return objective(recipe, dataset)
 
     def metric(self) -> Accuracy:
         return Accuracy(len(self.spec.classes))

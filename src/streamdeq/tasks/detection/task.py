@@ -6,15 +6,19 @@ from typing import Any
 import numpy as np
 import torch
 
+from streamdeq.data.base import Dataset
+from streamdeq.data.sampling import SampleRecipe
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 from streamdeq.tasks.base import TASKS, Choice, Task
 from streamdeq.tasks.detection.draw import boxes_and_labels
 from streamdeq.tasks.detection.head import DetectionHead, Maps
 from streamdeq.tasks.detection.metric import MeanAveragePrecision
+from streamdeq.tasks.detection.objective import objective
 from streamdeq.tasks.detection.result import Detections
 from streamdeq.tasks.detection.settings import DetectorSettings
 from streamdeq.tasks.detection.tracker import Tracker
+from streamdeq.tasks.objective import Objective
 from streamdeq.values.geometry import Geometry
 from streamdeq.values.status import Status
 
@@ -49,6 +53,9 @@ class DetectionTask(Task):
             palette=self.spec.palette,
             frame_hw=geometry.frame_hw,
         )
+
+    def objective(self, recipe: SampleRecipe, dataset: Dataset) -> Objective:
+        return objective(recipe, dataset)
 
     def metric(self) -> MeanAveragePrecision:
         return MeanAveragePrecision(self.spec.classes)

@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from streamdeq.data.base import Dataset
+from streamdeq.data.sampling import SampleRecipe
 from streamdeq.tasks.base import TASKS, Choice, Task, nothing_to_choose
+from streamdeq.tasks.objective import Objective
 from streamdeq.tasks.pose.draw import skeletons
 from streamdeq.tasks.pose.head import DESIGNS, FusedHead, SimpleHead
 from streamdeq.tasks.pose.heatmaps import DECODERS, peaks, to_canvas
 from streamdeq.tasks.pose.metric import PoseMetric
+from streamdeq.tasks.pose.objective import objective
 from streamdeq.tasks.pose.result import Poses, joined
 from streamdeq.tasks.pose.settings import PoseSettings
 from streamdeq.values.geometry import Geometry
@@ -61,6 +65,9 @@ class PoseTask(Task):
 
     def join(self, parts: Sequence[Poses], ids: Sequence[int], frame_hw: tuple[int, int], status: Status) -> Poses:
         return joined(parts, ids, self.nobody(frame_hw, status), status)
+
+    def objective(self, recipe: SampleRecipe, dataset: Dataset) -> Objective:
+        return objective(recipe, dataset)
 
     def metric(self) -> PoseMetric:
         return PoseMetric(self.spec.classes)

@@ -8,10 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from streamdeq.data.base import Dataset
+from streamdeq.data.sampling import SampleRecipe
 from streamdeq.tasks.base import TASKS, Choice, Task, nothing_to_choose
+from streamdeq.tasks.objective import Objective
 from streamdeq.tasks.segmentation.draw import overlay
 from streamdeq.tasks.segmentation.head import SegmentationHead, resize
 from streamdeq.tasks.segmentation.metric import ConfusionMatrix
+from streamdeq.tasks.segmentation.objective import objective
 from streamdeq.tasks.segmentation.result import Segmentation
 from streamdeq.values.geometry import Geometry
 from streamdeq.values.status import Status
@@ -32,6 +36,9 @@ class SegmentationTask(Task):
         return Segmentation(
             status=status, labels=labels.cpu().numpy(), classes=self.spec.classes, palette=self.spec.palette
         )
+
+    def objective(self, recipe: SampleRecipe, dataset: Dataset) -> Objective:
+        return objective(recipe, dataset)
 
     def metric(self) -> "SegmentationMetric":
         return SegmentationMetric(self.spec.classes)

@@ -1,0 +1,28 @@
+"""How classification is trained: cross-entropy on augmented crops, one class index per picture."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from streamdeq.data.augment.pictures import AreaCrop, Augmentation
+from streamdeq.data.base import Dataset
+from streamdeq.data.sampling import SampleRecipe, Transform
+from streamdeq.tasks.objective import Objective, pictures, refuse
+
+
+def objective(recipe: SampleRecipe, dataset: Dataset) -> Objective:
+    refuse({"class_weights": recipe.class_weights}, "classification")
+    refuse({"ohem": recipe.ohem}, "classification, which has no pixels to choose among")
+    augmented, unchanged = (_with_class(augmentation) for augmentation in pictures(recipe))
+    return Objective(recipe, dataset, augmented, unchanged)
+
+
+def _with_class(augmentation: Augmentation | AreaCrop) -> Transform:
+    def transform(image: np.ndarray, target: Any, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        # The augmentation cuts a label map along; a picture of one class has none.
+        pixels, _ = augmentation(image, np.zeros(image.shape[:2], np.uint8), rng)
+        return pixels, torch.tensor(target)
+
+    return transform
