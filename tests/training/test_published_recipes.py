@@ -8,9 +8,9 @@ from support.dataset_trees import write_cityscapes, write_cityscapes_labels, wri
 from support.pose_trees import square_table
 
 from streamdeq.codec import override
-from streamdeq.data import cityscapes
 from streamdeq.data.base import Dataset
 from streamdeq.data.open import open_dataset
+from streamdeq.data.readers import cityscapes
 from streamdeq.models.mdeq import Network
 from streamdeq.tasks import build_network
 from streamdeq.training.optimizers import learning_rate

@@ -10,8 +10,8 @@ import torch
 from support.small_runs import TINY, data
 
 from streamdeq.codec import differences, from_plain, override, to_plain
-from streamdeq.data import cityscapes
 from streamdeq.data.randomness import sample_index
+from streamdeq.data.readers import cityscapes
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.mdeq import MDEQ

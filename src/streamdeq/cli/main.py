@@ -14,6 +14,7 @@ import typer
 
 from streamdeq.cli.generated import command
 from streamdeq.errors import StreamdeqError
+from streamdeq.files import ensure_standard_files
 from streamdeq.version import __version__
 
 #: What each is for. A command is a module beside this one with a function of its name, and is imported when it is asked
@@ -96,6 +97,7 @@ def guarded(app: typer.Typer, arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The entry point of the `streamdeq` command."""
+    ensure_standard_files()
     arguments = sys.argv[1:]
     asked = [name for name in COMMANDS if _called(name) in arguments[:1]]
     code = guarded(build(asked) if asked else listing(), arguments)

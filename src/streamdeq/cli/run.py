@@ -16,7 +16,8 @@ Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="A video file, a folder of images, 'images/*.png', a camera's number, or an rtsp, http, tcp or udp URL.",
+        help="A video file, - for a pipe, a folder of images, 'images/*.png', a camera's number, or an rtsp, http, tcp "
+        "or udp URL.",
     ),
 ]
 

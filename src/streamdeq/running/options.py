@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from streamdeq.codec import Option
 from streamdeq.streaming.options import StreamOptions
+from streamdeq.values import MAX_PIXELS
 from streamdeq.values.choice import Choice
 from streamdeq.values.live import LivePolicy
 
@@ -19,7 +20,7 @@ class RunOptions:
         save: folder for what is written; None writes nothing.
         live: which frames of a live source are taken, and how long it is waited for.
         choice: what of a detector's answers is shown and written, or looked at where a detector gives the boxes.
-        boxes: as for `Model.locator`, or "labels" for those of the data set that the source's files belong to.
+        boxes: where the instances are, for a task that looks at each of them: as for `Model.locator`.
     """
 
     stream: StreamOptions = field(default_factory=StreamOptions)
@@ -29,6 +30,9 @@ class RunOptions:
         "jsonl",
     )
     max_frames: Annotated[int | None, Option("Stop after this many frames.", least=1)] = None
+    max_pixels: Annotated[
+        int, Option("Larger pictures are not decoded; default: 8192 x 4320.", metavar="N", least=1)
+    ] = MAX_PIXELS
     compare: Annotated[bool, Option("Side by side: from scratch with the same iterations | streaming.")] = False
     live: LivePolicy = field(default_factory=LivePolicy)
     choice: Choice = field(default_factory=Choice)

@@ -36,7 +36,7 @@ def class_weights(name: str, dataset: Dataset) -> Tensor | None:
         return inverse_log_frequency(dataset)
     if name == "none":
         return None
-    from streamdeq.data import cityscapes  # a reader: what runs a model does without
+    from streamdeq.data.readers import cityscapes  # a reader: what runs a model does without
 
     if dataset.classes != cityscapes.CLASSES:
         raise StreamdeqError(
