@@ -82,6 +82,19 @@ STREET_S = replace(
     steps=1200,
 )
 
+#: The depth of the rendered street. (--data synthetic:labels=depth,clips=48,frames=6)
+STREET_DEPTH_S = replace(
+    CAMVID_S_WSU,
+    name="street-depth-s",
+    task="depth",
+    architecture=replace(CAMVID_S_SUR.architecture, channels=(16, 32, 64, 128)),
+    size=96,
+    crop_hw=(96, 128),
+    batch=4,
+    steps=1200,
+    augment=Augment(scale_range=(1.0, 1.25)),
+)
+
 #: A head for pictures of a quarter of the published size: a quarter of its width, anchors half as large and as tall as
 #: people stand, and as many samples as there are objects for.
 SMALL_DETECTOR = DetectorSettings(
@@ -223,6 +236,7 @@ for _recipe in (
     CAMVID_S_IL,
     CAMVID_S_PUBLISHED,
     STREET_S,
+    STREET_DEPTH_S,
     PERSON_S,
     PERSON_S_UR,
     PERSON_S_IL,

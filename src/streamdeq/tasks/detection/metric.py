@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.tasks.base import Metric
 from streamdeq.tasks.detection.result import Detections
 from streamdeq.values.boxes import Boxes
 
@@ -41,7 +42,7 @@ class _Frame:
     matches: dict[_Part, list[Any]] = field(default_factory=dict)
 
 
-class MeanAveragePrecision:
+class MeanAveragePrecision(Metric):
     """mAP@50, mAP@[.5:.95] (the mean over ten IoUs), AP@50 of each class and mAP@50 by speed, in points 0–100.
 
     NaN where there are no objects to find. A frame that is merged twice counts twice, as bootstrapping wants it: what

@@ -9,11 +9,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.tasks.base import Metric
 from streamdeq.tasks.pose.result import Poses
 from streamdeq.values import UNKNOWN
 from streamdeq.values.keypoints import Keypoints
@@ -43,11 +44,13 @@ class Distances:
     head_px: float
 
 
-class PoseMetric:
+class PoseMetric(Metric):
     """All figures of all instances given; PCK, PCKh and OKS-AP in points 0–100, RMSE in pixels.
 
     NaN where nothing was visible. An instance that has no answer has all its points wrong, and is not in the RMSE.
     """
+
+    errors: ClassVar[tuple[str, ...]] = ("RMSE px",)
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
@@ -55,7 +58,7 @@ class PoseMetric:
         self.frames: list[tuple[Keypoints, Poses]] = []
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # type: ignore[override]
         """PCKh@0.5 where heads are labelled, else PCK@0.1."""
         return "PCKh@0.5" if any(not math.isnan(one.head_px) for one in self.instances) else "PCK@0.1"
 
