@@ -91,7 +91,7 @@ STREET_DEPTH_S = replace(
     size=96,
     crop_hw=(96, 128),
     batch=4,
-    steps=1200,
+    steps=800,
     augment=Augment(scale_range=(1.0, 1.25)),
 )
 
