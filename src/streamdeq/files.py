@@ -1,4 +1,4 @@
-"""Files that appear under their final name only when whole. Knows nothing of what is written."""
+"""Files that appear under their final name only when they are whole."""
 
 import os
 import re

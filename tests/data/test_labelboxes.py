@@ -112,7 +112,7 @@ def test_of_imagenet_vid_only_the_films_own_labels_are_read(tmp_path):
 
 def test_a_run_looks_where_the_labels_say(tmp_path):
     film = film_table(tmp_path / "set")
-    options = RunOptions(StreamOptions(1), save=tmp_path / "out", write=("jsonl",), boxes="labels")
+    options = RunOptions(stream=StreamOptions(1), save=tmp_path / "out", write=("jsonl",), boxes="labels")
     work = Run(pose_model(), film, options)
     with work.results() as results:
         assert [len(result) for result in results] == [1, 1, 1, 1, 1, 0]

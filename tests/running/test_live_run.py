@@ -21,7 +21,7 @@ def run_with_deaths(folder, deaths, frames_each=5, max_gap_s=2.0):
     """Run on a listening address whose publisher is killed `deaths` times; return the run and its JSON lines."""
     port = free_port()
     live = LivePolicy("every", patience=PATIENCE)
-    options = RunOptions(StreamOptions(iterations=1, max_gap_s=max_gap_s), save=folder, live=live)
+    options = RunOptions(stream=StreamOptions(iterations=1, max_gap_s=max_gap_s), save=folder, live=live)
     run = Run(tiny_model(), f"tcp://127.0.0.1:{port}?listen", options)
     seen = []
 

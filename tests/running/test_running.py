@@ -35,7 +35,7 @@ def images(count: int) -> list[np.ndarray]:
 
 def test_arrays_run_without_a_file_and_nothing_is_written(model, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    work = Run(model, images(4), RunOptions(StreamOptions(iterations=2)))
+    work = Run(model, images(4), RunOptions(stream=StreamOptions(iterations=2)))
     assert work.total == 4
     with work.results() as results:
         ours = list(results)
@@ -90,7 +90,7 @@ def test_an_error_in_the_middle_leaves_whole_files_of_what_was_before(model, tmp
 def test_what_cannot_be_done_is_said_before_the_first_frame(model, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for options in (
-        RunOptions(StreamOptions(solver="newton")),
+        RunOptions(stream=StreamOptions(solver="newton")),
         RunOptions(save=tmp_path / "file"),
     ):
         work = Run(model, images(2), options)
@@ -176,7 +176,7 @@ STATUS = Status(0, 0.0, 2, 2, 0.5, Start.WARM, inject_s=0.001, solve_s=0.002, he
 
 
 def test_the_summary_counts_times_and_means() -> None:
-    summary = Summary(failed=1, dropped=2, seconds=2.0)
+    summary = Summary(processed=3, failed=1, dropped=2, seconds=2.0)
     for solve_s in (0.002, 0.002, 0.008):
         summary.count(0.010, replace(STATUS, solve_s=solve_s))
     assert (summary.processed, summary.decoded, summary.fps) == (3, 6, 1.5)
@@ -229,7 +229,7 @@ def test_a_caption_is_written_on_a_copy_of_any_size(hw: tuple[int, int]) -> None
 
 def test_the_film_of_a_comparison_names_both_sides(model, tmp_path: Path) -> None:
     clip = write_video(tmp_path / "clip.mp4", 2, size_hw=(64, 96))
-    work = Run(model, clip, RunOptions(StreamOptions(iterations=1), save=tmp_path / "out", compare=True))
+    work = Run(model, clip, RunOptions(stream=StreamOptions(iterations=1), save=tmp_path / "out", compare=True))
     with work.results() as results:
         list(results)
     for _, image in decoded(work.paths["video"]):

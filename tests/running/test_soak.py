@@ -27,7 +27,7 @@ def pictures():
 def resident_mb():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
 
-options = RunOptions(StreamOptions(iterations=1), save=Path(sys.argv[2]), write=("video", "jsonl"))
+options = RunOptions(stream=StreamOptions(iterations=1), save=Path(sys.argv[2]), write=("video", "jsonl"))
 run = Run(tiny_model(), pictures(), options)
 levels = []
 with run.results() as results:

@@ -15,7 +15,7 @@ from PIL import Image
 from serving.test_monitor import Pen, opened, status
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.running import Controls, Drawing
+from streamdeq.running import AnnotatedFrame, Controls
 from streamdeq.serving import Viewer
 
 PATHS = ("/", "/status", "/picture", "/controls")
@@ -153,11 +153,11 @@ def check_pictures(viewer: Viewer) -> None:
     assert answer.headers["Content-Type"] == "multipart/x-mixed-replace; boundary=frame"
     pictures = parts(answer)
     for index, colour in enumerate([(250, 10, 10), (10, 250, 10), (10, 10, 250)]):
-        viewer.monitor.see(Drawing(Pen(colour)), status(index))
+        viewer.monitor.see(AnnotatedFrame(Pen(colour)), status(index))
         shown = np.asarray(opened(next(pictures)))
         assert shown.shape == (24, 40, 3)
         assert np.abs(shown.astype(int) - colour).max() < 10
-    viewer.monitor.see(Drawing(Pen((99, 99, 99))), status(3))
+    viewer.monitor.see(AnnotatedFrame(Pen((99, 99, 99))), status(3))
     viewer.monitor.finish()
     last = list(pictures)
     connection.close()
@@ -183,7 +183,7 @@ def test_who_does_not_take_the_pictures_neither_holds_up_the_run_nor_fills_the_m
         stuck.connect(("127.0.0.1", port_of(viewer)))
         stuck.sendall(b"GET /picture HTTP/1.1\r\nHost: localhost\r\n\r\n")
         for index in range(150):
-            viewer.monitor.see(Drawing(lambda index=index: draw(index)), status(index))
+            viewer.monitor.see(AnnotatedFrame(lambda index=index: draw(index)), status(index))
             time.sleep(0.02)
         # Each is 200 KB: what was sent is what the system's own buffers hold, and one more waits.
         assert 0 < len(drawn) < 40
@@ -203,11 +203,11 @@ def test_a_picture_that_takes_its_time_to_draw_does_not_hold_up_the_run():
 
     with Viewer() as viewer:
         reader = threading.Thread(target=ask, args=(viewer, "/picture"))
-        viewer.monitor.see(Drawing(draw), status(0))
+        viewer.monitor.see(AnnotatedFrame(draw), status(0))
         reader.start()
         assert asked.wait(10)
         for index in range(1, 50):
-            viewer.monitor.see(Drawing(draw), status(index))
+            viewer.monitor.see(AnnotatedFrame(draw), status(index))
         assert (viewer.monitor.newest, len(viewer.monitor.report()["points"])) == (50, 50)
         drawn.set()
         reader.join()
@@ -215,7 +215,7 @@ def test_a_picture_that_takes_its_time_to_draw_does_not_hold_up_the_run():
 
 def test_a_page_is_told_that_the_run_has_finished_and_then_the_server_is_gone():
     with Viewer() as viewer:
-        viewer.monitor.see(Drawing(Pen()), status(0))
+        viewer.monitor.see(AnnotatedFrame(Pen()), status(0))
         assert json.loads(ask(viewer, "/status")[1])["finished"] is False
         viewer.monitor.finish()
         assert json.loads(ask(viewer, "/status")[1])["finished"] is True
@@ -243,5 +243,5 @@ def test_a_given_port_is_used_again_at_once_after_a_run():
 
 
 def test_the_jpeg_is_one(viewer: Viewer):
-    viewer.monitor.see(Drawing(Pen()), status(0))
+    viewer.monitor.see(AnnotatedFrame(Pen()), status(0))
     assert Image.open(BytesIO(viewer.monitor.picture()[1])).format == "JPEG"

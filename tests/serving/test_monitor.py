@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.running import Controls, Drawing
+from streamdeq.running import AnnotatedFrame, Controls
 from streamdeq.serving.controls import read_controls
 from streamdeq.serving.jpeg import jpeg
 from streamdeq.serving.monitor import HISTORY, RunMonitor
@@ -46,7 +46,7 @@ def test_a_report_holds_what_is_newer_than_the_page_knows():
     monitor = RunMonitor()
     monitor.begin("street.mp4", 2, "previous")
     for index in range(5):
-        monitor.see(Drawing(Pen()), status(index, start=Start.COLD if index == 0 else Start.WARM))
+        monitor.see(AnnotatedFrame(Pen()), status(index, start=Start.COLD if index == 0 else Start.WARM))
     assert monitor.report()["points"][0] == (1, 2, 0.25, True)
     assert [number for number, *_ in monitor.report(since=3)["points"]] == [4, 5]
     assert monitor.report(since=5)["points"] == []
@@ -55,14 +55,14 @@ def test_a_report_holds_what_is_newer_than_the_page_knows():
 
 def test_a_residual_that_is_no_number_is_sent_as_none():
     monitor = RunMonitor()
-    monitor.see(Drawing(Pen()), status(0, residual=float("nan")))
+    monitor.see(AnnotatedFrame(Pen()), status(0, residual=float("nan")))
     assert monitor.report()["points"] == [(1, 2, None, False)]
 
 
 def test_history_is_bounded_however_long_the_run():
     monitor = RunMonitor()
     for index in range(3 * HISTORY):
-        monitor.see(Drawing(Pen()), status(index))
+        monitor.see(AnnotatedFrame(Pen()), status(index))
     points = monitor.report()["points"]
     assert (len(points), points[0][0], points[-1][0]) == (HISTORY, 2 * HISTORY + 1, 3 * HISTORY)
 
@@ -73,7 +73,7 @@ def test_frames_per_second_are_those_of_the_last_seconds_and_fall_when_frames_st
     assert monitor.report()["fps"] == 0
     for index in range(50):
         clock.now = 100 + index / 10
-        monitor.see(Drawing(Pen()), status(index))
+        monitor.see(AnnotatedFrame(Pen()), status(index))
     assert monitor.report()["fps"] == pytest.approx(10, abs=0.01)
     clock.now += 1
     assert 4 < monitor.report()["fps"] < 8
@@ -86,7 +86,7 @@ def test_frames_slower_than_the_window_have_a_rate_too():
     monitor = RunMonitor(clock)
     for index in range(3):
         clock.now = 100 + 5 * index
-        monitor.see(Drawing(Pen()), status(index))
+        monitor.see(AnnotatedFrame(Pen()), status(index))
     assert monitor.report()["fps"] == pytest.approx(0.2)
 
 
@@ -114,7 +114,7 @@ def test_nothing_is_drawn_until_somebody_looks_and_then_once_for_all():
     monitor = RunMonitor()
     pens = [Pen(), Pen((30, 200, 30))]
     for index, pen in enumerate(pens):
-        monitor.see(Drawing(pen), status(index))
+        monitor.see(AnnotatedFrame(pen), status(index))
     looking = [threading.Thread(target=monitor.picture) for _ in range(4)]
     for thread in looking:
         thread.start()
@@ -131,7 +131,7 @@ def test_before_the_first_frame_there_is_no_picture():
 
 def test_a_drawing_is_shared_with_whoever_asked_first():
     pen = Pen()
-    drawing = Drawing(pen)
+    drawing = AnnotatedFrame(pen)
     assert drawing.picture() is drawing.picture()
     assert pen.drawn == 1
 

@@ -31,7 +31,7 @@ class Going:
         self._stop = threading.Event()
         options = StreamOptions(iterations)
         viewer.monitor.begin("street.mp4", iterations, options.start)
-        self._run = Run(tiny_model(), self._pictures(), RunOptions(options), viewer.monitor)
+        self._run = Run(tiny_model(), self._pictures(), RunOptions(stream=options), viewer.monitor)
         self._thread = threading.Thread(target=self._work)
         self._thread.start()
 

@@ -115,7 +115,7 @@ def test_a_comparison_asks_for_the_boxes_once_per_frame(tmp_path):
         calls.append(len(calls))
         return [(5.0 + calls[-1], 5, 45, 65)]
 
-    options = RunOptions(StreamOptions(1), save=tmp_path, write=("jsonl",), compare=True, boxes=boxes)
+    options = RunOptions(stream=StreamOptions(1), save=tmp_path, write=("jsonl",), compare=True, boxes=boxes)
     with Run(pose_model(), [frame.image for frame in FILM], options).results() as results:
         assert [len(result) for result in results] == [1] * len(FILM)
     assert len(calls) == len(FILM)
@@ -142,7 +142,7 @@ def test_the_whole_frame_is_what_is_looked_at_unless_boxes_say_otherwise():
 
 
 def test_a_run_with_a_detector_takes_the_choice_for_its_boxes(tmp_path):
-    options = RunOptions(StreamOptions(1), save=tmp_path, write=("jsonl",), boxes=detector(), choice=Choice(0.3))
+    options = RunOptions(stream=StreamOptions(1), save=tmp_path, write=("jsonl",), boxes=detector(), choice=Choice(0.3))
     work = Run(pose_model(), [frame.image for frame in FILM], options)
     with work.results() as results:
         found = [len(result) for result in results]

@@ -198,7 +198,7 @@ def test_boxes_are_refused_where_whole_frames_are_looked_at():
 def test_a_run_with_boxes_from_a_file_leaves_a_video_and_lines(tmp_path):
     path = tmp_path / "boxes.json"
     path.write_text(json.dumps({str(t): [[20 + t, 20, 60 + t, 70]] * (t > 0) for t in range(6)}))
-    work = Run(pose_model(), FILM, RunOptions(StreamOptions(1), save=tmp_path / "out", boxes=str(path)))
+    work = Run(pose_model(), FILM, RunOptions(stream=StreamOptions(1), save=tmp_path / "out", boxes=str(path)))
     with work.results() as results:
         assert [len(result) for result in results] == [0, 1, 1, 1, 1, 1]
     lines = [json.loads(line) for line in work.paths["jsonl"].read_text().splitlines()]

@@ -10,7 +10,7 @@ from support.making_videos import number_on, picture, write_video
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.frame import Failure, Frame
 from streamdeq.video import open_source
-from streamdeq.video.images import BAD_PICTURE, LYING, read_rgb, upright_size_hw
+from streamdeq.video.images import BAD_PICTURE, TRANSPOSED, read_rgb, upright_size_hw
 
 
 def save(path, number=0, size_hw=(64, 96), **options):
@@ -90,7 +90,9 @@ def test_the_size_of_a_picture_is_known_without_its_pixels_whichever_way_it_was_
         exif = Image.Exif()
         exif[0x0112] = orientation
         path = save(tmp_path / f"{orientation}.{suffix}", 5, exif=exif)
-        assert upright_size_hw(path) == read_rgb(path).shape[:2] == ((96, 64) if orientation in LYING else (64, 96))
+        assert (
+            upright_size_hw(path) == read_rgb(path).shape[:2] == ((96, 64) if orientation in TRANSPOSED else (64, 96))
+        )
 
 
 @pytest.mark.parametrize("last", [True, False])

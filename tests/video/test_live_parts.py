@@ -15,9 +15,9 @@ from streamdeq.video import LivePolicy, LiveSource, Patience, open_source, prefe
 from streamdeq.video.live.address import parse_address
 from streamdeq.video.live.clock import LiveClock
 from streamdeq.video.live.connection import EMPTY
-from streamdeq.video.live.inbox import End, Inbox, Still
+from streamdeq.video.live.inbox import End, Inbox, SharedFrame
 from streamdeq.video.live.policy import Backoff
-from streamdeq.video.live.reader import Pace
+from streamdeq.video.live.reader import Pacer
 from streamdeq.video.live.ring import Ring, new_memory
 
 
@@ -109,7 +109,7 @@ def passed(pieces):
     def sleep(seconds):
         clock[0] += seconds
 
-    pace = Pace(sleep, 0.04, lambda: clock[0])
+    pace = Pacer(sleep, 0.04, lambda: clock[0])
     for arrival_s, stamps in pieces:
         clock[0] = max(clock[0], arrival_s)
         for stamp in stamps:
@@ -183,13 +183,13 @@ class Slots:
 
 
 def still(index, captured_s=0.0, ring=None):
-    return Still(Frame(EMPTY, index, 0.0, captured_s=captured_s), ring or Slots(), index, (0, 0, 3))
+    return SharedFrame(Frame(EMPTY, index, 0.0, captured_s=captured_s), ring or Slots(), index, (0, 0, 3))
 
 
 def filled(policy, *items, now=lambda: 0.0):
     inbox = Inbox(policy, now)
     for item in items:
-        inbox.put(item) if isinstance(item, Still | Failure) else inbox.away(item)
+        inbox.put(item) if isinstance(item, SharedFrame | Failure) else inbox.add_gap(item)
     inbox.end()
     return inbox
 
@@ -258,7 +258,7 @@ def test_whoever_waits_is_woken_by_an_item_and_by_the_end():
     inbox.end("enough")
     inbox.end("never heard")
     consumer.join(10)
-    assert [type(entry).__name__ for entry in entries] == ["Entry", "End"]
+    assert [type(entry).__name__ for entry in entries] == ["Waiting", "End"]
     assert entries[1] == End("enough")
 
 

@@ -32,7 +32,9 @@ def demo(
     from streamdeq.streaming.options import StreamOptions
 
     clip = find_clip()
-    chosen = RunOptions(StreamOptions(iterations, cuts="residual"), save=save, max_frames=max_frames, compare=compare)
+    chosen = RunOptions(
+        stream=StreamOptions(iterations, cuts="residual"), save=save, max_frames=max_frames, compare=compare
+    )
     with viewing(view, view_port) as monitor:
         report(load(options.DEFAULT_MODEL), str(clip), chosen, quiet=quiet, monitor=monitor)
 

@@ -107,7 +107,16 @@ def run(
         patience,
     )
     choice = Choice(conf, tuple(name.strip() for name in classes.split(",")) if classes else (), track_)
-    chosen = RunOptions(stream, save, write, max_frames, compare, LivePolicy(policy, max_staleness), choice, boxes)
+    chosen = RunOptions(
+        stream=stream,
+        save=save,
+        write=write,
+        max_frames=max_frames,
+        compare=compare,
+        live=LivePolicy(delivery=policy, max_staleness_s=max_staleness),
+        choice=choice,
+        boxes=boxes,
+    )
     with viewing(view, view_port) as monitor:
         report(load(model, device, precision), source, chosen, quiet=quiet, monitor=monitor)
 

@@ -1,4 +1,4 @@
-"""What the files of a run are called, and that none of them takes its source's place. Knows paths only."""
+"""The names of a run's files, and the check that none of them replaces the source."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Looking on while a run goes, and asking something else of it. Knows no page and no window."""
+"""How something outside, such as a page, watches a run and changes its settings."""
 
 import threading
 from collections.abc import Callable
@@ -10,8 +10,8 @@ import numpy as np
 from streamdeq.values.status import Status
 
 
-class Drawing:
-    """A frame with its answer on it: drawn when somebody first asks for it, and once, whoever asks."""
+class AnnotatedFrame:
+    """A frame with its answer drawn on it: drawn on first use, and once."""
 
     def __init__(self, draw: Callable[[], np.ndarray]) -> None:
         self._draw = draw
@@ -37,7 +37,7 @@ class Controls:
 class Observer(Protocol):
     """Whoever looks on. Both are called for every frame, so neither may take time."""
 
-    def see(self, drawing: Drawing, status: Status) -> None:
+    def see(self, drawing: AnnotatedFrame, status: Status) -> None:
         """A frame is through. On the thread that records, in order."""
         ...
 

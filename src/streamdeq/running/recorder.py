@@ -1,4 +1,4 @@
-"""Draws and writes what a run yields: annotated video, JSON lines, label pictures, MOT text. Runs on its own thread."""
+"""Draw and write what a run yields: annotated video, JSON lines, label pictures, MOT text."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.running.observer import Drawing, Observer
+from streamdeq.running.observer import AnnotatedFrame, Observer
 from streamdeq.running.summary import Summary, stages_of
 from streamdeq.tasks import Result, Task
 from streamdeq.values.frame import Failure, Frame, Gap, Item
@@ -27,7 +27,7 @@ from streamdeq.video import (
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class ProcessedItem:
     """What a source handed out, on its way out; `scratch` is the from-scratch answer of a comparison.
 
     `answered_s` is when its answer was there, on the clock of `time.monotonic`.
@@ -39,7 +39,7 @@ class Entry:
     answered_s: float = 0.0
 
 
-class Recorder(Sink[Entry]):
+class Recorder(Sink[ProcessedItem]):
     """Everything a run leaves behind in one folder, named after the source.
 
     Attributes:
@@ -80,7 +80,7 @@ class Recorder(Sink[Entry]):
                 self._mot = self._files.enter_context(LinesSink(self.paths["mot"]))
             self._files = undo.pop_all()
 
-    def write(self, item: Entry) -> None:
+    def write(self, item: ProcessedItem) -> None:
         frame = item.taken
         if isinstance(frame, Failure):
             self._write_line({"index": frame.index, "failed": True, "reason": frame.reason})
@@ -89,7 +89,7 @@ class Recorder(Sink[Entry]):
             self._write_line({"gap_s": frame.seconds, "reason": frame.reason})
             return
         began = perf_counter()
-        drawing = Drawing(lambda: self._picture(frame.image, item))
+        drawing = AnnotatedFrame(lambda: self._picture(frame.image, item))
         picture = drawing.picture() if self._video else None
         drawn = perf_counter()
         if self.observer:
@@ -107,7 +107,7 @@ class Recorder(Sink[Entry]):
         if isinstance(self._video, SegmentedVideoSink) and self._video.latest:
             self.paths["video"] = self._video.latest
 
-    def _picture(self, image: np.ndarray, item: Entry) -> np.ndarray:
+    def _picture(self, image: np.ndarray, item: ProcessedItem) -> np.ndarray:
         streaming = self._task.draw(image, item.result)
         if item.scratch is None:
             return streaming
@@ -122,7 +122,7 @@ class Recorder(Sink[Entry]):
         if self._lines:
             self._lines.write(record)
 
-    def _record(self, frame: Frame, item: Entry, draw_s: float, encode_s: float) -> dict[str, Any]:
+    def _record(self, frame: Frame, item: ProcessedItem, draw_s: float, encode_s: float) -> dict[str, Any]:
         self._summary.stages_s["draw"].add(draw_s)
         self._summary.stages_s["encode"].add(encode_s)
         result: Result = item.result

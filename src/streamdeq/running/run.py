@@ -1,4 +1,4 @@
-"""Frames from a source, through a stream, to a recorder. Knows the order of things and who waits for whom."""
+"""One run: frames from a source, through a stream, to a recorder."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from streamdeq.data.labelboxes import label_boxes
 from streamdeq.errors import StreamdeqError
 from streamdeq.running.naming import check_not_source, output_name
 from streamdeq.running.observer import Observer
-from streamdeq.running.recorder import Entry, Recorder
+from streamdeq.running.recorder import ProcessedItem, Recorder
 from streamdeq.running.summary import Summary
 from streamdeq.streaming.locate import Locator, Shared
 from streamdeq.streaming.options import StartFrom, StreamOptions
@@ -26,7 +26,7 @@ from streamdeq.video import LivePolicy, Source, ThreadedSink, open_source, prefe
 AHEAD = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """What a run does.
 
@@ -104,6 +104,7 @@ class Run:
                     Stream(self._model.begin(from_zeros, boxes), open_source) as scratch,
                     self._recorder() as recorder,
                 ):
+                    stream.stats = self.summary
                     yield self._process(stream, scratch, recorder)
         finally:
             self.summary.seconds = perf_counter() - began
@@ -122,7 +123,7 @@ class Run:
         found = self._model.locator(boxes, choice)
         return None if found is None else Shared(found)
 
-    def _process(self, stream: Stream, scratch: Stream, recorder: ThreadedSink[Entry]) -> Iterator[Any]:
+    def _process(self, stream: Stream, scratch: Stream, recorder: ThreadedSink[ProcessedItem]) -> Iterator[Any]:
         choice = Choice() if self._model.task.joins else self._options.choice  # of the boxes, there
         choose, choose_scratch = (self._model.task.chooser(choice) for _ in range(2))
         for item in self._items():
@@ -134,7 +135,7 @@ class Run:
             compared = scratch.take(item) if self._options.compare else None
             result = None if result is None else choose(result)
             compared = None if compared is None else choose_scratch(compared)
-            recorder.write(Entry(item, result, compared, monotonic()))
+            recorder.write(ProcessedItem(item, result, compared, monotonic()))
             if result is not None and isinstance(item, Frame):
                 self.summary.count(item.decode_s, result.status)
                 yield result
@@ -152,7 +153,7 @@ class Run:
         if self._closing.ident is not None:
             self._closing.join()
 
-    def _recorder(self) -> ThreadedSink[Entry]:
+    def _recorder(self) -> ThreadedSink[ProcessedItem]:
         write = self._options.write if self._options.save else ()
         folder = self._options.save or Path()
         name = output_name(self.source.name, self.source.kind)

@@ -1,10 +1,11 @@
-"""What a run came to: frames accounted for, latency percentiles, where the time went. Knows numbers only."""
+"""The figures of a run: frames accounted for, latency percentiles, time per stage."""
 
 from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from streamdeq.streaming.stream import Stats
 from streamdeq.values.status import Status
 
 #: The stages of a frame, in order; `locate` where boxes say where to look. `draw` and `encode` run beside the others,
@@ -36,8 +37,8 @@ class Series:
 
 
 @dataclass
-class Summary:
-    """Accumulates over a run. decoded = processed + dropped + failed, to the frame.
+class Summary(Stats):
+    """The stream's own account of frames, and figures per processed frame.
 
     Attributes:
         seconds: wall time of the whole run.
@@ -46,9 +47,6 @@ class Summary:
         answer_s: seconds from having a frame to having its answer: locate, inject, solve and head.
     """
 
-    processed: int = 0
-    dropped: int = 0
-    failed: int = 0
     reconnects: int = 0
     seconds: float = 0.0
     note: str = ""
@@ -58,17 +56,12 @@ class Summary:
     residual: Series = field(default_factory=Series)
 
     @property
-    def decoded(self) -> int:
-        return self.processed + self.dropped + self.failed
-
-    @property
     def fps(self) -> float:
         """Frames per second of wall time, everything included."""
         return self.processed / self.seconds if self.seconds else 0.0
 
     def count(self, decode_s: float, status: Status) -> None:
-        """Add a processed frame; what drawing and encoding took is added by who does it."""
-        self.processed += 1
+        """Add a processed frame's figures; what drawing and encoding took is added by who does it."""
         for stage, seconds in stages_of(decode_s, status).items():
             self.stages_s[stage].add(seconds)
         self.answer_s.add(status.answer_s)

@@ -1,4 +1,4 @@
-"""A run over HTTP: for now a page that shows it and changes it. Knows nothing of how a frame is solved.
+"""A page on this machine that shows a run and changes its settings.
 
 What it is built on (FastAPI, uvicorn: the extra `serve`) is imported when it is used.
 """

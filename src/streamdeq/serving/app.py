@@ -1,4 +1,4 @@
-"""The page's HTTP: itself, the picture as MJPEG, the figures as JSON, the controls. Knows a monitor and no run.
+"""The page's HTTP: itself, the picture as MJPEG, the figures as JSON, the controls.
 
 Made for the machine it runs on: a request that names another host is refused (a foreign site whose name was made to
 point here would otherwise be let in), other sites may neither read nor embed anything, and only JSON changes a thing,

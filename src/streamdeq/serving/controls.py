@@ -1,4 +1,4 @@
-"""What a page sends to change a run, read and checked. Knows JSON; no HTTP and no run."""
+"""Read and check what a page sends to change a run."""
 
 import json
 from typing import Any

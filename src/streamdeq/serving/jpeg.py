@@ -1,4 +1,4 @@
-"""Pictures as JPEG, small enough for a page. Knows no run."""
+"""Pictures as JPEG, small enough for a page."""
 
 from io import BytesIO
 

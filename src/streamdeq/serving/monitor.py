@@ -1,6 +1,6 @@
-"""Where a run and the pages that watch it meet: the last frames' figures, the newest picture, what is asked for.
+"""The state that a run and the pages that watch it share: recent figures, the newest picture, changed settings.
 
-Thread-safe, and bounded whatever the pages do. Knows no HTTP.
+Thread-safe, and bounded whatever the pages do.
 """
 
 import threading
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from streamdeq.running.observer import Controls, Drawing
+from streamdeq.running.observer import AnnotatedFrame, Controls
 from streamdeq.serving.jpeg import jpeg
 from streamdeq.streaming.options import StartFrom
 from streamdeq.values.status import Start, Status
@@ -25,11 +25,11 @@ MOST = 20
 
 
 @dataclass(frozen=True)
-class Shown:
+class NewestFrame:
     """The newest frame: its number among those seen (from 1), what to draw."""
 
     number: int = 0
-    drawing: Drawing | None = None
+    drawing: AnnotatedFrame | None = None
 
 
 class RunMonitor:
@@ -44,7 +44,7 @@ class RunMonitor:
         self._clock = clock
         self._lock = threading.Lock()
         self._encoding = threading.Lock()
-        self._shown = Shown()
+        self._shown = NewestFrame()
         self._encoded: tuple[int, bytes] = (0, b"")
         self._points: deque[tuple[int, int, float | None, bool]] = deque(maxlen=HISTORY)
         self._times: deque[float] = deque(maxlen=HISTORY)
@@ -65,10 +65,10 @@ class RunMonitor:
             self._settings = Controls(iterations, StartFrom.ZEROS if start == StartFrom.ZEROS else StartFrom.PREVIOUS)
             self._most = max(MOST, iterations)
 
-    def see(self, drawing: Drawing, status: Status) -> None:
+    def see(self, drawing: AnnotatedFrame, status: Status) -> None:
         residual = status.residual if isfinite(status.residual) else None
         with self._lock:
-            self._shown = Shown(self._shown.number + 1, drawing)
+            self._shown = NewestFrame(self._shown.number + 1, drawing)
             self._points.append((self._shown.number, status.iterations, residual, status.start is Start.COLD))
             self._times.append(self._clock())
 
@@ -101,8 +101,8 @@ class RunMonitor:
     def ask(self, controls: Controls) -> None:
         """Ask for something before the next frame; what is left open stays as it was asked for before."""
         with self._lock:
-            self._controls = _over(controls, self._controls)
-            self._settings = _over(controls, self._settings)
+            self._controls = _merged(controls, self._controls)
+            self._settings = _merged(controls, self._settings)
 
     def watched(self, within_s: float) -> bool:
         """Whether a page has asked of late."""
@@ -146,7 +146,7 @@ class RunMonitor:
         return (len(recent) - 1) / (now - recent[0]) if len(recent) > 1 and now > recent[0] else 0.0
 
 
-def _over(controls: Controls, below: Controls) -> Controls:
+def _merged(controls: Controls, below: Controls) -> Controls:
     return Controls(
         below.iterations if controls.iterations is None else controls.iterations,
         below.start if controls.start is None else controls.start,

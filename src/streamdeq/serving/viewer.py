@@ -1,4 +1,4 @@
-"""A page on this machine while a run goes on: a server on a thread of its own. Knows uvicorn; no run and no page.
+"""Serve the page while a run goes on, on a thread of its own.
 
 The page outlives the server: when the run is over it has been told so and keeps the last picture.
 """

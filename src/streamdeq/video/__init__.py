@@ -1,4 +1,4 @@
-"""Sources of frames and sinks for results, on PyAV. Knows no model, no task and no data set.
+"""Sources of frames (files, images, arrays, cameras, streams) and sinks for results, on PyAV and Pillow.
 
 with open_source("street.mp4") as source, VideoSink("copy.mp4", source.fps) as sink:
     for item in source:

@@ -1,4 +1,4 @@
-"""What this machine's FFmpeg, as PyAV brings it, can read and write. Knows the library; opens no user's source."""
+"""What this machine's FFmpeg, as PyAV brings it, can read and write."""
 
 from __future__ import annotations
 

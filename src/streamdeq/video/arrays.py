@@ -1,17 +1,18 @@
-"""Pictures that are already in memory, as a source. Knows numpy only."""
+"""Pictures that are already in memory, as a source."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sized
+from fractions import Fraction
 
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.frame import Failure, Frame
-from streamdeq.video.source import Source, SourceInfo, frame_step, timed
+from streamdeq.video.source import SourceInfo, StoredSource, frame_step, timed
 
 
-class ArraySource(Source):
+def array_source(arrays: Iterable[np.ndarray], fps: float | None = None) -> StoredSource:
     """Any iterable of (H, W, 3) uint8 RGB arrays: a list, a (T, H, W, 3) array, a generator.
 
     The arrays are handed on as they are; a generator must not write into one it has given away.
@@ -23,22 +24,15 @@ class ArraySource(Source):
     Raises while iterating:
         StreamdeqError: an item has another shape or type.
     """
+    step = frame_step(fps)
+    count = len(arrays) if isinstance(arrays, Sized) else None
+    info = SourceInfo("arrays", "arrays", fps=float(1 / step), frames=count, time_base=step)
+    return StoredSource(info, timed(_frames(arrays, step)), lambda: None)
 
-    def __init__(self, arrays: Iterable[np.ndarray], fps: float | None = None) -> None:
-        self._step = frame_step(fps)
-        frames = len(arrays) if isinstance(arrays, Sized) else None
-        super().__init__(SourceInfo("arrays", "arrays", False, float(1 / self._step), frames, None, self._step))
-        self._rest = timed(self._wrap(arrays))
 
-    def _items(self) -> Iterator[Frame | Failure]:
-        yield from self._rest
-
-    def close(self) -> None:
-        self._rest = iter(())
-
-    def _wrap(self, arrays: Iterable[np.ndarray]) -> Iterator[Frame | Failure]:
-        for index, array in enumerate(arrays):
-            yield Frame(checked_rgb(array, index), index, float(index * self._step), index, self._step)
+def _frames(arrays: Iterable[np.ndarray], step: Fraction) -> Iterator[Frame | Failure]:
+    for index, array in enumerate(arrays):
+        yield Frame(checked_rgb(array, index), index, float(index * step), index, step)
 
 
 def checked_rgb(array: object, index: int) -> np.ndarray:

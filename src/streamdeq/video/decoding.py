@@ -1,8 +1,8 @@
-"""Packets in, frames and failures out, and none lost on the way. Knows PyAV; no file, network or thread.
+"""Decode the packets of one video stream to frames and failures, and account for every packet.
 
-Every packet that should become a picture gets a ticket, which the decoder hands on to the picture it makes of it.
-A ticket that does not come back is a `Failure`. Decoders give pictures in the order they are shown, so a missing
-one is known as soon as a later one appears, and takes its place in the order.
+Every packet that should become a picture is numbered, and the decoder hands its number on to the picture. A packet
+whose picture does not come is a `Failure`. Decoders give pictures in the order they are shown, so a missing one is
+known as soon as a later one appears, and takes its place in the order.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Ticket:
+class PendingPacket:
     """A packet whose picture has not come out yet.
 
     Attributes:
-        turn: (number of times the clock began anew, time stamp), by which pictures are shown; None if unknown.
+        position: (number of times the stamps began anew, time stamp), by which pictures are shown; None if unknown.
         incomplete: bytes of the packet are missing, and the decoder will not notice.
     """
 
-    turn: tuple[int, int] | None
+    position: tuple[int, int] | None
     incomplete: bool
 
 
@@ -81,10 +81,10 @@ class Decoder:
         self._clock = clock
         self._stamps = stamps
         self._in_show_order = True
-        self._clocks = 0
+        self._restarts = 0
         self._last_dts = 0
         self._reformatter = VideoReformatter()
-        self._pending: dict[int, Ticket] = {}
+        self._pending: dict[int, PendingPacket] = {}
         self._errors: list[str] = []
         self._index = 0
         self.seen = 0
@@ -93,31 +93,31 @@ class Decoder:
         if not packet.size:
             return
         if not (packet.is_discard or hidden(packet, self._context.name)):
-            self._pending[self.seen] = self._ticket(packet)
+            self._pending[self.seen] = self._expect(packet)
             packet.opaque = self.seen
         self.seen += 1
         for picture in self._decode(packet):
-            yield from self._deliver(picture)
+            yield from self._emit(picture)
         # Where nothing has a time stamp, too long a delay tells of a loss.
-        yield from self._lose([n for n in self._pending if n < self.seen - LONGEST_DELAY])
+        yield from self._fail([n for n in self._pending if n < self.seen - LONGEST_DELAY])
 
     def finish(self, missing: int = 0) -> Iterator[Frame | Failure]:
         """Empty the decoder; what is still owed failed, and so did `missing` frames that never arrived."""
         for picture in self._decode(None):
-            yield from self._deliver(picture)
-        yield from self._lose(list(self._pending))
+            yield from self._emit(picture)
+        yield from self._fail(list(self._pending))
         for _ in range(missing):
             yield self._failure("missing: the file ends early")
 
-    def _ticket(self, packet: Packet) -> Ticket:
+    def _expect(self, packet: Packet) -> PendingPacket:
         if self._stamps == "dts":
             packet.pts = None
         if packet.dts is not None:
-            self._clocks += packet.dts < self._last_dts
+            self._restarts += packet.dts < self._last_dts
             self._last_dts = packet.dts
-        turn = None if packet.pts is None else (self._clocks, packet.pts)
+        position = None if packet.pts is None else (self._restarts, packet.pts)
         # Decoders that predict mark what damage does to the picture; those of single pictures fill up in silence.
-        return Ticket(turn, packet.is_corrupt and self._context.codec.intra_only)
+        return PendingPacket(position, packet.is_corrupt and self._context.codec.intra_only)
 
     def _decode(self, packet: Packet | None) -> list[VideoFrame]:
         try:
@@ -127,53 +127,52 @@ class Decoder:
             self._errors.append(f"cannot be decoded: {error.strerror}")
             return []
 
-    def _deliver(self, picture: VideoFrame) -> Iterator[Frame | Failure]:
+    def _emit(self, picture: VideoFrame) -> Iterator[Frame | Failure]:
         if self._stamps == "dts":
             picture.pts = picture.dts
             if not self._index and picture.pts is not None:
                 self._clock = replace(self._clock, origin=picture.pts)
-        ticket = self._redeem(picture)
-        if ticket is not None and ticket.turn is not None:
-            yield from self._lose(self._overtaken(ticket.turn, picture.interlaced_frame))
+        source = self._packet_of(picture)
+        if source is not None and source.position is not None:
+            yield from self._fail(self._overtaken(source.position, picture.interlaced_frame))
         if picture.is_corrupt:
             yield self._failure("damaged picture")
-        elif ticket is not None and ticket.incomplete:
+        elif source is not None and source.incomplete:
             yield self._failure("incomplete packet")
         else:
             yield self._frame(picture)
 
-    def _redeem(self, picture: VideoFrame) -> Ticket | None:
+    def _packet_of(self, picture: VideoFrame) -> PendingPacket | None:
         number = picture.opaque
         if isinstance(number, int):
             # Given up and here after all: the time stamps of this stream do not tell the order.
             self._in_show_order &= number in self._pending
             return self._pending.pop(number, None)
-        # A decoder that does not hand tickets on: by time stamp.
-        same = [n for n, ticket in self._pending.items() if ticket.turn == (self._clocks, picture.pts)]
+        # A decoder that does not hand numbers on: by time stamp.
+        same = [n for n, packet in self._pending.items() if packet.position == (self._restarts, picture.pts)]
         return self._pending.pop(same[0]) if same else None
 
-    def _overtaken(self, turn: tuple[int, int], interlaced: bool) -> list[int]:
-        """Tickets of pictures that would have been shown before `turn`."""
+    def _overtaken(self, position: tuple[int, int], interlaced: bool) -> list[int]:
+        """Packets whose pictures would have been shown before `position`."""
         if not self._in_show_order:
             return []
-        late = self._in_order([n for n, t in self._pending.items() if t.turn is not None and t.turn < turn])
+        late = self._in_order([n for n, p in self._pending.items() if p.position is not None and p.position < position])
         if interlaced:
-            # Two fields in two packets make one picture: a second ticket without an error is no loss.
+            # Two fields in two packets make one picture: a second packet without an error is no loss.
             for number in late[len(self._errors) :]:
                 del self._pending[number]
             return late[: len(self._errors)]
         return late
 
-    def _lose(self, numbers: list[int]) -> Iterator[Failure]:
+    def _fail(self, numbers: list[int]) -> Iterator[Failure]:
         for number in self._in_order(numbers):
             reason = self._errors.pop(0) if self._errors else "no picture came out of its packet"
             del self._pending[number]
             yield self._failure(reason)
 
     def _in_order(self, numbers: list[int]) -> list[int]:
-        """Ticket numbers in the order their pictures would be shown; without time stamps as they came."""
-        turns = [self._pending[n].turn for n in numbers]
-        known = [turn for turn in turns if turn is not None]
+        """Packet numbers in the order their pictures would be shown; without time stamps as they came."""
+        known = [position for n in numbers if (position := self._pending[n].position) is not None]
         return [n for _, n in sorted(zip(known, numbers, strict=True))] if len(known) == len(numbers) else numbers
 
     def _frame(self, picture: VideoFrame) -> Frame:

@@ -1,4 +1,4 @@
-"""Video files as a source, on PyAV. Knows containers and their damages; nothing of what is done with frames."""
+"""Video files as a source, on PyAV."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.values.frame import Failure, Frame
+from streamdeq.values.frame import Failure, Frame, Item
 from streamdeq.video.decoding import Clock, Decoder
-from streamdeq.video.source import FALLBACK_FPS, Source, SourceInfo, timed
+from streamdeq.video.source import FALLBACK_FPS, SourceInfo, StoredSource, timed
 
 # A damaged file may give errors for ever; a sound one gives none.
 READ_ERRORS_IN_A_ROW = 100
 HIGHEST_FPS = 1000.0
 
 
-class VideoFileSource(Source):
+class VideoFileSource(StoredSource):
     """A video file: every frame its packets hold, in the order they are shown, upright, with its own time.
 
     Args:
@@ -56,16 +56,12 @@ class VideoFileSource(Source):
             raise
         size_hw = next(item.image.shape[:2] for item in head if isinstance(item, Frame))
         frames = self._announced or stream.frames or frames_by_duration(stream, self._container, rate)
-        super().__init__(SourceInfo(self._path.name, "video", False, rate, frames, size_hw, time_base))
-        self._rest = chain(head, rest)
+        info = SourceInfo(self._path.name, "video", False, rate, frames, size_hw, time_base)
+        super().__init__(info, chain(head, rest), self._container.close)
 
-    def _items(self) -> Iterator[Frame | Failure]:
-        yield from self._rest
+    def _items(self) -> Iterator[Item]:
+        yield from super()._items()
         self.stats.note = self._note
-
-    def close(self) -> None:
-        self._rest = iter(())
-        self._container.close()
 
     def _head(self, items: Iterator[Frame | Failure]) -> list[Frame | Failure]:
         """Everything up to the first frame: only then is a file known to be of use."""

@@ -1,4 +1,4 @@
-"""Image files as a source: a folder, a glob or a single picture. Knows Pillow and names; no video container."""
+"""Image files as a source: a folder, a shell pattern or a single picture, read by Pillow."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from PIL import Image, ImageOps
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.frame import Failure, Frame
-from streamdeq.video.source import Source, SourceInfo, frame_step, timed
+from streamdeq.video.source import SourceInfo, StoredSource, frame_step, timed
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pnm", ".avif"})
-#: EXIF orientations of pictures stored on their side.
-LYING = (5, 6, 7, 8)
+#: EXIF orientations by which height and width change places.
+TRANSPOSED = (5, 6, 7, 8)
 BAD_PICTURE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
-class ImageSource(Source):
+class ImageSource(StoredSource):
     """Image files in the given order, one frame each. A file that cannot be read is a `Failure`.
 
     Args:
@@ -38,14 +38,7 @@ class ImageSource(Source):
         self._step = frame_step(fps)
         size_hw = self._first_size_hw(name)
         info = SourceInfo(name, "images", False, float(1 / self._step), len(paths), size_hw, self._step)
-        super().__init__(info)
-        self._rest = timed(self._read())
-
-    def _items(self) -> Iterator[Frame | Failure]:
-        yield from self._rest
-
-    def close(self) -> None:
-        self._rest = iter(())
+        super().__init__(info, timed(self._read()), lambda: None)
 
     def _first_size_hw(self, name: str) -> tuple[int, int]:
         for path in self.paths:
@@ -93,7 +86,7 @@ def upright_size_hw(path: Path) -> tuple[int, int]:
         # A PNG's own getexif decodes all of it, in case the tag comes last.
         whole = picture.format != "PNG" or _says_more_after_pixels(path)
         exif = picture.getexif() if whole else Image.Image.getexif(picture)
-    return (width, height) if exif.get(0x0112) in LYING else (height, width)
+    return (width, height) if exif.get(0x0112) in TRANSPOSED else (height, width)
 
 
 def _says_more_after_pixels(path: Path) -> bool:

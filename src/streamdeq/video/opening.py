@@ -1,23 +1,22 @@
-"""From what a user writes to a source. Knows which room reads what; reads nothing itself."""
+"""`open_source`: from what a user writes to a source of frames."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.video.arrays import ArraySource
+from streamdeq.video.arrays import array_source
 from streamdeq.video.files import VideoFileSource
 from streamdeq.video.images import IMAGE_SUFFIXES, ImageSource, folder_source, glob_source
 from streamdeq.video.live import LivePolicy, LiveSource, parse_address
 from streamdeq.video.source import Source
 
 Spec = str | int | os.PathLike[str] | Iterable[np.ndarray] | Source
-Opener = Callable[[Spec, float | None], Source | None]
 
 
 def open_source(spec: Spec, fps: float | None = None, live: LivePolicy | None = None) -> Source:
@@ -34,50 +33,37 @@ def open_source(spec: Spec, fps: float | None = None, live: LivePolicy | None = 
     Raises:
         StreamdeqError: nothing that can be read is there.
     """
+    if isinstance(spec, Source):
+        return spec
     address = parse_address(spec)
     if address is not None:
         return LiveSource(address, live)
-    for opener in OPENERS:
-        source = opener(spec, fps)
-        if source is not None:
-            return source
+    if isinstance(spec, str | os.PathLike):
+        return path_source(os.fspath(spec), fps)
+    if isinstance(spec, Iterable) and not isinstance(spec, bytes):
+        return array_source(spec, fps)
     raise StreamdeqError(f"no video, image folder or array sequence: {spec!r}")
 
 
-def opened(spec: Spec, fps: float | None) -> Source | None:
-    return spec if isinstance(spec, Source) else None
-
-
-def arrays(spec: Spec, fps: float | None) -> Source | None:
-    other = isinstance(spec, Source | str | bytes | os.PathLike)
-    return None if other or not isinstance(spec, Iterable) else ArraySource(spec, fps)
-
-
-def path(spec: Spec, fps: float | None) -> Source | None:
+def path_source(name: str, fps: float | None) -> Source:
     """A path wins over a pattern: a folder may well be called `[new]`."""
-    if not isinstance(spec, str | os.PathLike):
-        return None
-    where = Path(spec).expanduser()
-    if where.is_dir():
-        return folder_source(where, fps)
-    if not os.path.lexists(where):
-        if any(sign in str(spec) for sign in "*?["):
-            return glob_source(str(where), fps)
-        raise StreamdeqError(missing(where))
-    if where.suffix.lower() in IMAGE_SUFFIXES:
-        return ImageSource([where], where.name, fps)
-    return VideoFileSource(where, fps)
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return folder_source(path, fps)
+    if not os.path.lexists(path):
+        if any(sign in name for sign in "*?["):
+            return glob_source(str(path), fps)
+        raise StreamdeqError(missing(path))
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return ImageSource([path], path.name, fps)
+    return VideoFileSource(path, fps)
 
 
-def missing(where: Path) -> str:
+def missing(path: Path) -> str:
     """One line on a path that is not there, with the nearest name that is."""
     try:
-        names = os.listdir(where.parent)
+        names = os.listdir(path.parent)
     except OSError:
-        return f"no file or folder {where}: check the path"
-    near = get_close_matches(where.name, names, n=1)
-    return f"no file or folder {where}: " + (f"did you mean '{near[0]}'?" if near else "check the path")
-
-
-# Asked in this order; the first that knows the kind of thing opens it.
-OPENERS: tuple[Opener, ...] = (opened, arrays, path)
+        return f"no file or folder {path}: check the path"
+    near = get_close_matches(path.name, names, n=1)
+    return f"no file or folder {path}: " + (f"did you mean '{near[0]}'?" if near else "check the path")

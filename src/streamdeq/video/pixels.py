@@ -1,4 +1,4 @@
-"""From a decoder's picture to upright RGB. Knows PyAV's frames; nothing of containers, packets or time."""
+"""From a decoder's picture to upright RGB."""
 
 from collections.abc import Mapping
 from typing import cast

@@ -1,4 +1,4 @@
-"""Read a source ahead in a background thread. Knows queues; nothing of decoding or of what frames are for."""
+"""Read a source ahead in a background thread."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from streamdeq.video.source import Source
 # How long a stopped thread may go unnoticed; a running one never waits for this.
 POLL_S = 0.05
 # How long to wait for a source that is busy with one frame.
-PATIENCE_S = 0.4
+CLOSE_TIMEOUT_S = 0.4
 
 
-class End:
+class Finished:
     """The source has ended: well, or with an error."""
 
     def __init__(self, error: BaseException | None = None) -> None:
@@ -32,7 +32,7 @@ class Prefetched(Source):
     def __init__(self, source: Source, depth: int) -> None:
         super().__init__(source.info)
         self._source = source
-        self._queue: queue.Queue[Item | End] = queue.Queue(depth)
+        self._queue: queue.Queue[Item | Finished] = queue.Queue(depth)
         self._stop = threading.Event()
         # A daemon: a source stuck in a system call must not keep the program from ending.
         self._thread = threading.Thread(target=self._produce, name=f"prefetch {source.name}", daemon=True)
@@ -43,7 +43,7 @@ class Prefetched(Source):
         if self._thread.ident is None:
             self._thread.start()
         try:
-            while not isinstance(item := self._queue.get(), End):
+            while not isinstance(item := self._queue.get(), Finished):
                 yield item
             self.stats.note = self._source.stats.note
             if item.error is not None:
@@ -57,16 +57,16 @@ class Prefetched(Source):
             self._source.close()
 
     def _produce(self) -> None:
-        end = End()
+        end = Finished()
         try:
             for item in self._source:
                 if not self._put(item):
                     return
         except BaseException as error:  # whatever it is, the consumer must hear of it
-            end = End(error)
+            end = Finished(error)
         self._put(end)
 
-    def _put(self, item: Item | End) -> bool:
+    def _put(self, item: Item | Finished) -> bool:
         """False when nobody takes items any more."""
         while not self._stop.is_set():
             try:
@@ -80,7 +80,7 @@ class Prefetched(Source):
         """Ask the thread to end; False if it is stuck in the source."""
         self._stop.set()
         if self._thread.ident is not None:
-            self._thread.join(PATIENCE_S)
+            self._thread.join(CLOSE_TIMEOUT_S)
         return not self._thread.is_alive()
 
 

@@ -1,10 +1,10 @@
-"""Where frames come from, as the rest of the program sees it. Knows no file, no camera and no PyAV."""
+"""The base class of frame sources: an iterable of frames with its description and its counts."""
 
 from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import TracebackType
@@ -131,6 +131,26 @@ class Source(ABC):
     @property
     def time_base(self) -> Fraction | None:
         return self.info.time_base
+
+
+class StoredSource(Source):
+    """A source that waits for its consumer: what `items` gives, until it is closed.
+
+    Args:
+        release: gives back what `items` needs.
+    """
+
+    def __init__(self, info: SourceInfo, items: Iterator[Frame | Failure], release: Callable[[], None]) -> None:
+        super().__init__(info)
+        self._rest = items
+        self._release = release
+
+    def _items(self) -> Iterator[Item]:
+        yield from self._rest
+
+    def close(self) -> None:
+        self._rest = iter(())
+        self._release()
 
 
 def timed(items: Iterator[Frame | Failure]) -> Iterator[Frame | Failure]:

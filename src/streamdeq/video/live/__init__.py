@@ -1,4 +1,4 @@
-"""Sources that run whether or not somebody looks: cameras and network streams. Knows no model and no task.
+"""Live sources: cameras and network streams, read by a process each and reconnected when lost.
 
 Each is read by a process of its own, which can be killed whatever it is stuck in (a listening `av.open` blocks a
 whole interpreter). From the camera to the consumer:

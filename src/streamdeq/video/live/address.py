@@ -1,4 +1,4 @@
-"""From what a user writes to what FFmpeg opens, and to a name that holds no secret. Opens nothing."""
+"""Parse the address of a live source: what FFmpeg opens, and a label and a file name without secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a live source's time stamps to seconds since its first frame. Knows numbers only."""
+"""From a live source's time stamps to seconds since its first frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One connection of a live source, from starting its process to the process's end. Knows no reconnecting."""
+"""One connection of a live source, from starting its reading process to the process's end."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import numpy as np
 from streamdeq.values.frame import Failure, Frame, Gap
 from streamdeq.video.live.address import Address
 from streamdeq.video.live.clock import LiveClock
-from streamdeq.video.live.inbox import Inbox, Still
-from streamdeq.video.live.messages import Broken, Ended, Job, Memory, Message, NoRoom, Opened, Picture
+from streamdeq.video.live.inbox import Inbox, SharedFrame
+from streamdeq.video.live.messages import Decoded, Ended, Job, Memory, Message, Opened
 from streamdeq.video.live.policy import LivePolicy
 from streamdeq.video.live.process import ReaderProcess
 from streamdeq.video.live.ring import Ring
@@ -25,8 +25,8 @@ log = logging.getLogger("streamdeq.video.live")
 
 # How long a request to stop may go unnoticed.
 POLL_S = 0.05
-# A process that was asked to end takes leave of the camera; a stuck one is killed.
-FAREWELL_S = 0.25
+# A process that was asked to end hangs up on the camera; a stuck one is killed.
+GRACEFUL_S = 0.25
 # The process times itself out and says why; when it does not even do that, it is stuck.
 STARTING_S, GRACE_S = 10.0, 1.0
 # Who joins in the middle may wait so long for the first picture that stands alone.
@@ -74,7 +74,7 @@ class Connection:
         self.pid = 0
 
     @property
-    def brought(self) -> int:
+    def received(self) -> int:
         """Frames, failed ones too, that came over this connection."""
         return self._timeline.decoded - self._first_index
 
@@ -86,10 +86,10 @@ class Connection:
             stuck = self._attend(process, stop)
             if stop.is_set():
                 process.ask_to_end()
-                self._until_end(process, time.monotonic() + FAREWELL_S)
+                self._until_end(process, time.monotonic() + GRACEFUL_S)
             if stuck or stop.is_set():
                 process.kill()
-            self._until_end(process, time.monotonic() + FAREWELL_S)
+            self._until_end(process, time.monotonic() + GRACEFUL_S)
         finally:
             crash = process.end()
         return self._ended or Ended(stuck or crash or "the reading process was ended")
@@ -122,7 +122,7 @@ class Connection:
         if self._opened.recorded:
             return math.inf  # it waits for its consumer as long as that takes
         usual_s = self._job.read_timeout_s + GRACE_S
-        return usual_s if self.brought else max(usual_s, FIRST_PICTURE_S)
+        return usual_s if self.received else max(usual_s, FIRST_PICTURE_S)
 
     def _take(self, message: Message, file: int | None) -> None:
         if isinstance(message, Memory) and file is not None:
@@ -132,7 +132,7 @@ class Connection:
             self._open(message)
         elif isinstance(message, Ended):
             self._ended = message
-        elif isinstance(message, Picture | NoRoom | Broken):
+        elif isinstance(message, Decoded):
             self._count(message.captured_s)
             self._hand_over(message, self._first_index + message.index)
 
@@ -144,29 +144,28 @@ class Connection:
 
     def _count(self, captured_s: float) -> None:
         timeline = self._timeline
-        if not self.brought and timeline.last_s is None:
+        if not self.received and timeline.last_s is None:
             log.info("%s: frames are coming", self._label)
-        elif not self.brought and timeline.last_s is not None:
+        elif not self.received and timeline.last_s is not None:
             timeline.reconnects += 1
-            away_s = captured_s - timeline.last_s
-            log.info("%s: frames are coming again after %.1f s", self._label, away_s)
-            self._inbox.away(Gap(away_s, timeline.lost))
+            gap_s = captured_s - timeline.last_s
+            log.info("%s: frames are coming again after %.1f s", self._label, gap_s)
+            self._inbox.add_gap(Gap(gap_s, timeline.lost))
         timeline.decoded += 1
         timeline.last_s = captured_s
 
-    def _hand_over(self, message: Picture | NoRoom | Broken, index: int) -> None:
+    def _hand_over(self, message: Decoded, index: int) -> None:
         clock = self._timeline.clock
-        if isinstance(message, NoRoom) or self._opened is None or self._ring is None:
+        if message.error:
+            self._inbox.put(Failure(index, message.error, clock.time_s(None, message.captured_s)))
+        elif message.slot is None or self._opened is None or self._ring is None:
             self._inbox.count_dropped()
-        elif isinstance(message, Broken):
-            time_s = clock.time_s(None, message.captured_s)
-            self._inbox.put(Failure(index, message.reason, time_s))
         else:
             time_base = None if self._opened.time_base is None else Fraction(*self._opened.time_base)
             stamp_s = None if message.pts is None or time_base is None else float(message.pts * time_base)
             time_s = clock.time_s(stamp_s, message.captured_s)
             frame = Frame(EMPTY, index, time_s, message.pts, time_base, message.decode_s, 0, message.captured_s)
-            self._inbox.put(Still(frame, self._ring, message.slot, (message.height, message.width, 3)))
+            self._inbox.put(SharedFrame(frame, self._ring, message.slot, (message.height, message.width, 3)))
 
 
 def job(address: Address, policy: LivePolicy) -> Job:

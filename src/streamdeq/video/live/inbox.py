@@ -1,4 +1,4 @@
-"""Frames on their way from the reading thread to the consumer, as the policy says. Knows no process and no decoder."""
+"""The queue between the thread that receives frames and the consumer; drops frames as the policy says."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEAST_WAITING = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Still:
+class SharedFrame:
     """A frame whose picture is still in shared memory: `make` fills it in."""
 
     frame: Frame
@@ -30,10 +30,10 @@ class Still:
 
 
 @dataclass(eq=False)
-class Entry:
+class Waiting:
     """What waits: a frame or a failure; how many frames before it were dropped; the time away before it."""
 
-    item: Still | Failure
+    item: SharedFrame | Failure
     dropped: int = 0
     gap: Gap | None = None
 
@@ -58,7 +58,7 @@ class Inbox:
         self._policy = policy
         self._now = now
         self._keep_all = False
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[Waiting] = deque()
         self._changed = threading.Condition()
         self._dropped = 0
         self._gap: Gap | None = None
@@ -68,13 +68,13 @@ class Inbox:
         """From now on drop nothing: the source waits for its consumer."""
         self._keep_all = True
 
-    def put(self, item: Still | Failure) -> None:
+    def put(self, item: SharedFrame | Failure) -> None:
         with self._changed:
-            if isinstance(item, Still) and not self._keep_all:
+            if isinstance(item, SharedFrame) and not self._keep_all:
                 self._make_room(0 if self._policy.delivery == "latest" else self._policy.waiting - 1)
             if not self._keep_all and len(self._entries) >= max(LEAST_WAITING, 2 * self._policy.waiting):
                 self._drop(0)
-            self._entries.append(Entry(item, self._dropped, self._gap))
+            self._entries.append(Waiting(item, self._dropped, self._gap))
             self._dropped, self._gap = 0, None
             self._changed.notify()
 
@@ -83,7 +83,7 @@ class Inbox:
         with self._changed:
             self._dropped += 1
 
-    def away(self, gap: Gap) -> None:
+    def add_gap(self, gap: Gap) -> None:
         """To be told before whatever comes next."""
         with self._changed:
             self._gap = joined(self._gap, gap)
@@ -93,12 +93,12 @@ class Inbox:
             self._end = self._end or End(reason)
             self._changed.notify_all()
 
-    def put_back(self, entry: Entry) -> None:
+    def put_back(self, entry: Waiting) -> None:
         """To be taken next."""
         with self._changed:
             self._entries.appendleft(entry)
 
-    def take(self) -> Entry | End:
+    def take(self) -> Waiting | End:
         """The next entry; waits for it."""
         with self._changed:
             while True:
@@ -121,27 +121,27 @@ class Inbox:
 
     def _make_room(self, keep: int) -> None:
         """Drop the oldest frames until `keep` are left; failures stay."""
-        frames = [n for n, entry in enumerate(self._entries) if isinstance(entry.item, Still)]
+        frames = [n for n, entry in enumerate(self._entries) if isinstance(entry.item, SharedFrame)]
         for done, position in enumerate(frames[: max(0, len(frames) - keep)]):
             self._drop(position - done)
 
     def _drop(self, position: int) -> None:
         entry = self._entries[position]
         del self._entries[position]
-        if isinstance(entry.item, Still):
+        if isinstance(entry.item, SharedFrame):
             entry.item.ring.free(entry.item.slot)
         dropped = entry.dropped + 1
         if position < len(self._entries):
-            heir = self._entries[position]
-            heir.dropped += dropped
-            heir.gap = joined(entry.gap, heir.gap)
+            following = self._entries[position]
+            following.dropped += dropped
+            following.gap = joined(entry.gap, following.gap)
         else:
             self._dropped += dropped
             self._gap = joined(entry.gap, self._gap)
 
-    def _stale(self, item: Still | Failure) -> bool:
+    def _stale(self, item: SharedFrame | Failure) -> bool:
         longest_s, captured_s = self._policy.max_staleness_s, None
-        if isinstance(item, Still):
+        if isinstance(item, SharedFrame):
             captured_s = item.frame.captured_s
         if longest_s is None or captured_s is None or self._keep_all:
             return False

@@ -1,4 +1,4 @@
-"""What the reading process and the program say to each other. Knows sockets; nothing of video.
+"""The messages between a reading process and the program, and the socket they travel over.
 
 Messages are small: pictures go through shared memory, whose descriptor travels with a message.
 """
@@ -46,46 +46,35 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A frame is in `slot`. `index`: 0-based within this connection; `captured_s`: `time.monotonic`."""
+class Decoded:
+    """What came of one frame: a picture in `slot`, an `error`, or neither, where all slots were taken.
 
-    index: int
-    slot: int
-    height: int
-    width: int
-    pts: int | None
-    captured_s: float
-    decode_s: float
-
-
-@dataclass(frozen=True)
-class NoRoom:
-    """A frame was decoded while all slots were taken."""
+    Attributes:
+        index: 0-based within this connection.
+        captured_s: when its data arrived, on the clock of `time.monotonic`.
+    """
 
     index: int
     captured_s: float
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A frame could not be decoded."""
-
-    index: int
-    reason: str
-    captured_s: float
+    slot: int | None = None
+    error: str = ""
+    height: int = 0
+    width: int = 0
+    pts: int | None = None
+    decode_s: float = 0.0
 
 
 @dataclass(frozen=True)
 class Ended:
-    """Nothing more will come. `over`: a recording was read to its end; `hopeless`: no use to try again."""
+    """Nothing more will come. `over`: a recording was read to its end; `permanent`: no use to try again."""
 
     reason: str
     over: bool = False
-    hopeless: bool = False
+    permanent: bool = False
 
 
-Message = Job | Opened | Memory | Picture | NoRoom | Broken | Ended
-KINDS: dict[str, Any] = {kind.__name__: kind for kind in (Job, Opened, Memory, Picture, NoRoom, Broken, Ended)}
+Message = Job | Opened | Memory | Decoded | Ended
+KINDS: dict[str, Any] = {kind.__name__: kind for kind in (Job, Opened, Memory, Decoded, Ended)}
 
 
 class Channel:

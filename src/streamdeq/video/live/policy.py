@@ -1,4 +1,4 @@
-"""What to do with a source that runs whether or not somebody looks. Values; knows no network and no process."""
+"""The settings of a live source: which frames are handed out, time-outs and reconnection."""
 
 from __future__ import annotations
 

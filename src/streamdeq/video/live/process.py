@@ -1,4 +1,4 @@
-"""One reading process as its parent sees it: started, spoken to, and ended for certain. Knows no policy."""
+"""Start, talk to and end the process that reads one connection of a live source."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from streamdeq.video.live.messages import Channel, Job, Message
 
 MODULE = "streamdeq.video.live.reader"
 # After its last message a process is gone in milliseconds by itself.
-LEAVING_S = 0.1
+EXIT_S = 0.1
 # A killed process is gone in milliseconds, unless it hangs in a driver; then nobody can do more.
-REAPING_S = 0.3
-LAST_WORDS = 2000
+KILLED_S = 0.3
+LAST_STDERR_BYTES = 2000
 
 
 class ReaderProcess:
@@ -32,28 +32,28 @@ class ReaderProcess:
     """
 
     def __init__(self, job: Job) -> None:
-        ours, theirs = socket.socketpair()
-        self._words: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `end`)
+        parent_end, child_end = socket.socketpair()
+        self._stderr: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `end`)
         try:
             self._process = subprocess.Popen(
                 # -P: a file called av.py in the working folder is not PyAV.
-                [sys.executable, "-P", "-m", MODULE, str(theirs.fileno()), str(os.getpid())],
-                pass_fds=[theirs.fileno()],
+                [sys.executable, "-P", "-m", MODULE, str(child_end.fileno()), str(os.getpid())],
+                pass_fds=[child_end.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=self._words,
+                stderr=self._stderr,
                 env=environment(),
                 # Ctrl-C in a terminal goes to a whole group; who ends this process is its parent.
                 process_group=0,
             )
         except BaseException:
-            ours.close()
-            self._words.close()
+            parent_end.close()
+            self._stderr.close()
             raise
         finally:
-            theirs.close()
-        self._channel = Channel(ours)
-        with suppress(ConnectionError):  # it ended at once: `receive` says so
+            child_end.close()
+        self._channel = Channel(parent_end)
+        with suppress(ConnectionError):  # it ended at once: `receive` tells
             self._channel.send(job)
 
     @property
@@ -72,7 +72,7 @@ class ReaderProcess:
             return None
 
     def ask_to_end(self) -> None:
-        """It ends by itself, with a farewell to the camera, if it is not stuck."""
+        """It ends by itself, and hangs up on the camera, if it is not stuck."""
         with suppress(OSError):
             self._channel.end()
 
@@ -84,17 +84,17 @@ class ReaderProcess:
     def end(self) -> str:
         """Kill it if it still runs, and give everything back. Returns how it ended, if that was a crash."""
         try:
-            self._process.wait(LEAVING_S)
+            self._process.wait(EXIT_S)
         except subprocess.TimeoutExpired:
             self.kill()
             with suppress(subprocess.TimeoutExpired):
-                self._process.wait(REAPING_S)
+                self._process.wait(KILLED_S)
         self._channel.close()
-        with self._words:
-            self._words.seek(max(0, self._words.seek(0, os.SEEK_END) - LAST_WORDS))
-            words = self._words.read().decode(errors="replace").split("\n")
+        with self._stderr:
+            self._stderr.seek(max(0, self._stderr.seek(0, os.SEEK_END) - LAST_STDERR_BYTES))
+            lines = self._stderr.read().decode(errors="replace").split("\n")
         code = self._process.poll()
-        said = next((line.strip() for line in reversed(words) if line.strip()), f"code {code}")
+        said = next((line.strip() for line in reversed(lines) if line.strip()), f"code {code}")
         return "" if code in (0, None, -signal.SIGKILL) else f"the reading process crashed ({said})"
 
 

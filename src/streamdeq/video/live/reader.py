@@ -1,6 +1,6 @@
-"""The process that reads one connection of a live source: opens, decodes, hands over, ends. Knows PyAV.
+"""The process that reads one connection of a live source: opens, decodes, sends, ends.
 
-It knows no policy: reconnecting, dropping and giving up are its parent's. Whatever it is stuck in, it can be killed.
+Reconnecting, dropping and giving up are its parent's. Whatever it is stuck in, it can be killed.
 Run as `python -m streamdeq.video.live.reader SOCKET PARENT`; everything else comes over the socket, for arguments
 can be read by everybody on the machine.
 """
@@ -27,7 +27,7 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.values.frame import Failure, Frame
 from streamdeq.video.decoding import Clock, Decoder
 from streamdeq.video.files import HIGHEST_FPS, stamps, video_stream
-from streamdeq.video.live.messages import Broken, Channel, Ended, Job, Memory, NoRoom, Opened, Picture
+from streamdeq.video.live.messages import Channel, Decoded, Ended, Job, Memory, Opened
 from streamdeq.video.live.ring import Ring, new_memory
 
 # A damaged stream may give errors for ever; a sound one gives none.
@@ -38,7 +38,7 @@ POLL_S = 0.002
 # burst. A longer step from packet to packet is no step: pieces are missing, or the stamps begin anew.
 LONGEST_LATE_S = 0.1
 LONGEST_STEP_S = 1.0
-HOPELESS = (HTTPForbiddenError, HTTPUnauthorizedError, ProtocolNotFoundError)
+PERMANENT = (HTTPForbiddenError, HTTPUnauthorizedError, ProtocolNotFoundError)
 PR_SET_PDEATHSIG = 1
 
 
@@ -75,21 +75,21 @@ def read(job: Job, channel: Channel) -> Ended:
             decoder = Decoder(stream, Clock(time_base), stamps(stream, container.format.name))
             fraction = None if time_base is None else [time_base.numerator, time_base.denominator]
             channel.send(Opened(announced_fps(stream), fraction, recorded))
-            handover = Handover(channel, job.slots, patient=recorded)
+            sender = FrameSender(channel, job.slots, patient=recorded)
             unit_s = float(time_base or 0)
-            pace = Pace(channel.waiting, unit_s, time.monotonic) if is_hls(container) and not recorded else None
+            pacer = Pacer(channel.waiting, unit_s, time.monotonic) if is_hls(container) and not recorded else None
             for packet in packets(container, channel):
-                if pace is not None:
-                    pace.wait(packet.dts)
-                handover.pass_on(decoder.feed(packet))
-            handover.pass_on(decoder.finish())
+                if pacer is not None:
+                    pacer.wait(packet.dts)
+                sender.send(decoder.feed(packet))
+            sender.send(decoder.finish())
             return Ended("the source ended", over=recorded)
     except StreamdeqError as error:
         return Ended(str(error))
     except ExitError:
         return Ended(f"nothing came for {patience_s:g} s")
     except FFmpegError as error:
-        return Ended(error.strerror or type(error).__name__, hopeless=isinstance(error, HOPELESS))
+        return Ended(error.strerror or type(error).__name__, permanent=isinstance(error, PERMANENT))
 
 
 def open_source(job: Job) -> InputContainer:
@@ -139,7 +139,7 @@ def packets(container: InputContainer, channel: Channel) -> Iterator[Packet]:
         yield packet
 
 
-class Pace:
+class Pacer:
     """Lets packets that come in pieces of many seconds pass as they are meant to be shown.
 
     Args:
@@ -169,7 +169,7 @@ class Pace:
             self._wait(due_s - now_s)
 
 
-class Handover:
+class FrameSender:
     """Frames and failures to messages, pictures to shared memory.
 
     Args:
@@ -182,23 +182,20 @@ class Handover:
         self._patient = patient
         self._ring: Ring | None = None
 
-    def pass_on(self, items: Iterator[Frame | Failure]) -> None:
+    def send(self, items: Iterator[Frame | Failure]) -> None:
         """Whatever the decoder makes of the packet that has just come."""
         captured_s = time.monotonic()
         for item in items:
             if isinstance(item, Failure):
-                self._channel.send(Broken(item.index, item.reason, captured_s))
+                self._channel.send(Decoded(item.index, captured_s, error=item.reason))
             else:
-                self._pass_frame(item, captured_s)
+                self._send_frame(item, captured_s)
 
-    def _pass_frame(self, frame: Frame, captured_s: float) -> None:
+    def _send_frame(self, frame: Frame, captured_s: float) -> None:
         spent_s = time.monotonic() - captured_s
         height, width = frame.image.shape[:2]
         slot = self._store(frame)
-        if slot is None:
-            self._channel.send(NoRoom(frame.index, captured_s))
-        else:
-            self._channel.send(Picture(frame.index, slot, height, width, frame.pts, captured_s, spent_s))
+        self._channel.send(Decoded(frame.index, captured_s, slot, "", height, width, frame.pts, spent_s))
 
     def _store(self, frame: Frame) -> int | None:
         if self._ring is None or self._ring.slot_bytes < frame.image.nbytes:

@@ -1,4 +1,4 @@
-"""Takes passwords and tokens out of text. Knows how addresses are written; opens none.
+"""Take passwords and tokens out of text.
 
 In doubt it takes out too much: a label that says less is a nuisance, a password in a log is an accident.
 """

@@ -1,4 +1,4 @@
-"""Slots for pictures in memory that two processes share. Knows bytes; nothing of where pictures come from.
+"""Slots for pictures in memory that two processes share.
 
 The memory has no name: it is handed over as an open file and is gone with the last process that holds it, however
 that process ends. Nothing can leak and nothing has to be cleaned up, also after `kill -9`.

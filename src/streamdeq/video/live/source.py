@@ -1,4 +1,4 @@
-"""A live source as the rest of the program sees it: iterate, close. Knows no sockets and no FFmpeg."""
+"""`LiveSource`: a camera or network stream as an iterable of frames, failures and gaps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fractions import Fraction
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.frame import Failure, Item
 from streamdeq.video.live.address import Address, parse_address
-from streamdeq.video.live.inbox import End, Entry, Inbox, Still
+from streamdeq.video.live.inbox import End, Inbox, SharedFrame, Waiting
 from streamdeq.video.live.policy import LivePolicy
 from streamdeq.video.live.supervisor import Supervisor
 from streamdeq.video.source import Source, SourceInfo
@@ -47,7 +47,7 @@ class LiveSource(Source):
         self._supervisor = Supervisor(parsed, policy or LivePolicy(), self._inbox)
         # Whoever closes may be another thread than who iterates; each frame is counted by one of them.
         self._handing_over = threading.Lock()
-        self._held: Entry | None = None
+        self._held: Waiting | None = None
         self._dropped = 0
         self._closed = False
 
@@ -97,7 +97,7 @@ class LiveSource(Source):
             self.stats.reconnects = self._supervisor.timeline.reconnects
             return entry.gap
 
-    def _finished(self, entry: Entry) -> Item:
+    def _finished(self, entry: Waiting) -> Item:
         self._dropped += entry.dropped
         if isinstance(entry.item, Failure):
             return entry.item
@@ -107,9 +107,9 @@ class LiveSource(Source):
             self._describe(entry.item)
         return frame
 
-    def _describe(self, still: Still) -> None:
+    def _describe(self, frame: SharedFrame) -> None:
         opened = self._supervisor.timeline.opened
-        height, width, _ = still.shape
+        height, width, _ = frame.shape
         fps = self.info.fps if opened is None else opened.fps
         time_base = None if opened is None or opened.time_base is None else Fraction(*opened.time_base)
         live = opened is None or not opened.recorded

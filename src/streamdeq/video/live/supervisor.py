@@ -1,4 +1,4 @@
-"""Keeps a live source connected: a thread that starts, watches, replaces and ends reading processes, and gives up."""
+"""Keep a live source connected: a thread that starts, watches, replaces and ends reading processes, and gives up."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Supervisor:
         self._redact = address.redactor(policy.options)
         self._backoff = Backoff(policy.patience, Random())
         self._began_s = 0.0
-        self._fruitless = 0
+        self._failed_attempts = 0
         self._connection: Connection | None = None
         # A daemon: a process that cannot even be killed must not keep the program from ending.
         self._thread = threading.Thread(target=self._run, name=f"live {address.name}", daemon=True)
@@ -70,15 +70,15 @@ class Supervisor:
         try:
             while not self._stop.is_set():
                 connected_s = time.monotonic()
-                ended, brought = self._connect()
+                ended, received = self._connect()
                 if self._stop.is_set() or ended.over:
                     break
-                what = self._what_happened(ended, brought)
-                if hopeless := self._hopeless(ended):
-                    reason = f"{self._redact(ended.reason)} (given up {hopeless})"
-                    log.error("%s: %s; given up %s", self._address.label, what, hopeless)
+                what = self._what_happened(ended, received)
+                if final := self._final_reason(ended):
+                    reason = f"{self._redact(ended.reason)} (given up {final})"
+                    log.error("%s: %s; given up %s", self._address.label, what, final)
                     break
-                delay_s = self._delay_s(brought, time.monotonic() - connected_s)
+                delay_s = self._delay_s(received, time.monotonic() - connected_s)
                 log.warning("%s: %s; next attempt in %.1f s", self._address.label, what, delay_s)
                 self._stop.wait(delay_s)
         except BaseException as error:
@@ -88,41 +88,41 @@ class Supervisor:
         finally:
             self._inbox.end(reason)
 
-    def _what_happened(self, ended: Ended, brought: int) -> str:
+    def _what_happened(self, ended: Ended, received: int) -> str:
         reason = self._redact(ended.reason)
-        if brought:
+        if received:
             self.timeline.lost = reason
-            self._fruitless = 0
+            self._failed_attempts = 0
             self._backoff.reset()
-            return f"lost after {brought} frames: {reason}"
-        self._fruitless += 1
-        return f"attempt {self._fruitless} failed: {reason}"
+            return f"lost after {received} frames: {reason}"
+        self._failed_attempts += 1
+        return f"attempt {self._failed_attempts} failed: {reason}"
 
-    def _delay_s(self, brought: int, lasted_s: float) -> float:
+    def _delay_s(self, received: int, lasted_s: float) -> float:
         # A listener that listened has nobody to spare, and its publisher may come at any time.
-        listened = self._address.listening and (brought or lasted_s > LISTENED_S)
+        listened = self._address.listening and (received or lasted_s > LISTENED_S)
         return 0.0 if listened else self._backoff.next_s()
 
     def _connect(self) -> tuple[Ended, int]:
         log.info("%s: %s", self._address.label, "listening" if self._address.listening else "connecting")
         connection = self._connection = Connection(self._address, self._policy, self._inbox, self.timeline)
         try:
-            return connection.run(self._stop), connection.brought
+            return connection.run(self._stop), connection.received
         except OSError as error:
             return Ended(f"no reading process could be started: {error.strerror}"), 0
         finally:
             self._connection = None
 
-    def _hopeless(self, ended: Ended) -> str:
+    def _final_reason(self, ended: Ended) -> str:
         """Why there is no use in another attempt; empty when there may be."""
         timeline, patience = self.timeline, self._policy.patience
-        if ended.hopeless and timeline.last_s is None:
+        if ended.permanent and timeline.last_s is None:
             return "for trying again would not help"
         if timeline.opened is not None and timeline.opened.recorded and timeline.decoded:
             return "for a recording cannot be taken up in the middle"
-        if patience.max_attempts is not None and self._fruitless >= patience.max_attempts:
-            return f"after {self._fruitless} attempts"
-        away_s = time.monotonic() - (self._began_s if timeline.last_s is None else timeline.last_s)
-        if patience.give_up_s is not None and away_s > patience.give_up_s:
-            return f"after {away_s:.0f} s"
+        if patience.max_attempts is not None and self._failed_attempts >= patience.max_attempts:
+            return f"after {self._failed_attempts} attempts"
+        gap_s = time.monotonic() - (self._began_s if timeline.last_s is None else timeline.last_s)
+        if patience.give_up_s is not None and gap_s > patience.give_up_s:
+            return f"after {gap_s:.0f} s"
         return ""

@@ -1,4 +1,4 @@
-"""What every sink promises, and a file that has its name only when whole. Knows no format."""
+"""The base class of sinks, and a file that gets its name only when it is whole."""
 
 from __future__ import annotations
 

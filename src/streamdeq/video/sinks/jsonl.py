@@ -1,4 +1,4 @@
-"""Records to JSON lines: one object per line, compact, valid for every reader. Knows no field names."""
+"""Write records as JSON lines: one object per line, compact, valid for every reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines of text to a file. Knows no format."""
+"""Write lines of text to a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames to an H.264 mp4 that plays everywhere. Knows PyAV's encoder; nothing of what is drawn on the frames."""
+"""Write frames to an H.264 mp4 that plays everywhere."""
 
 from __future__ import annotations
 

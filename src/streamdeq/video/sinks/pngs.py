@@ -1,4 +1,4 @@
-"""Label maps to a folder of paletted PNGs. Knows class indices and colours; no class names, no task."""
+"""Write label maps to a folder of paletted PNGs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames without end to a row of mp4 files, each of bounded length. Knows when a file is full; no encoder's details.
+"""Write frames without end to a series of mp4 files, each of bounded length.
 
 A file being written consists of fragments: whoever reads it, also after a kill, has all but the last second. Once
 finished it is an ordinary mp4 with one index (FFmpeg's "hybrid" mp4).

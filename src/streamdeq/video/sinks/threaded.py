@@ -1,4 +1,4 @@
-"""Write in a background thread, so that encoding overlaps with computing. Knows queues; no format."""
+"""Write in a background thread, so that encoding overlaps with computing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ThreadedSink(Sink[T]):
 
     def __init__(self, sink: Sink[T], depth: int = 8) -> None:
         self._sink = sink
-        self._queue: queue.Queue[T | Stop] = queue.Queue(depth)
+        self._queue: queue.Queue[T | None] = queue.Queue(depth)
         self._error: BaseException | None = None
         self._closed = False
         self.busy_s = 0.0
@@ -40,14 +40,14 @@ class ThreadedSink(Sink[T]):
         if self._closed:
             return
         self._closed = True
-        self._queue.put(Stop())
+        self._queue.put(None)
         self._thread.join()
         self._sink.close()
         if self._error is not None:
             raise self._error
 
     def _work(self) -> None:
-        while not isinstance(item := self._queue.get(), Stop):
+        while (item := self._queue.get()) is not None:
             if self._error is not None:
                 continue  # the producer must not block on a queue that nobody empties
             started_s = time.perf_counter()
@@ -56,7 +56,3 @@ class ThreadedSink(Sink[T]):
             except BaseException as error:
                 self._error = error
             self.busy_s += time.perf_counter() - started_s
-
-
-class Stop:
-    """The last item of the queue."""
