@@ -30,6 +30,16 @@ class Result(ABC):
         """How much of the answer differs from an earlier one for the same frame, 0–1."""
 
 
+def check_array(name: str, array: np.ndarray, shape: tuple[int | str, ...], dtype: type) -> None:
+    """Raise ValueError unless a result's array is of this shape, a text for a length that may be any, and type."""
+    fits = len(shape) == array.ndim and all(
+        isinstance(wanted, str) or wanted == got for wanted, got in zip(shape, array.shape, strict=True)
+    )
+    if not fits or array.dtype != dtype:
+        lengths = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
+        raise ValueError(f"{name} must be ({lengths}) {np.dtype(dtype)}; got {array.shape} {array.dtype}")
+
+
 @dataclass(frozen=True)
 class Choice:
     """What a user wants of the answers to a video.

@@ -1,4 +1,4 @@
-"""What a head leaves open, from JSON values to its dataclass. Knows no head."""
+"""What a head leaves open, from JSON values to its dataclass."""
 
 from collections.abc import Mapping
 from dataclasses import fields

@@ -1,4 +1,4 @@
-"""What a synthetic data set is asked to be, and its one-line spelling. Knows nothing of streets."""
+"""What a synthetic data set is asked to be, and its one-line spelling."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

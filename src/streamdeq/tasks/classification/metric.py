@@ -1,4 +1,4 @@
-"""Accuracy over a whole split. Knows no model and no file."""
+"""Accuracy over a whole split."""
 
 import math
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamdeq.tasks.base import Result
+from streamdeq.tasks.base import Result, check_array
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -18,8 +18,7 @@ class Depth(Result):
     depth_m: np.ndarray
 
     def __post_init__(self) -> None:
-        if self.depth_m.ndim != 2 or self.depth_m.dtype != np.float32:
-            raise ValueError(f"depth_m must be (H, W) float32; got {self.depth_m.shape} {self.depth_m.dtype}")
+        check_array("depth_m", self.depth_m, ("H", "W"), np.float32)
         if self.depth_m.size and not self.depth_m.min() > 0:
             raise ValueError(f"depth_m must be above 0; got {self.depth_m.min()}")
 

@@ -1,4 +1,4 @@
-"""How near the points are: PCKh, PCK, RMSE and the average precision of COCO. Knows no model and no file.
+"""How near the points are: PCKh, PCK, RMSE and the average precision of COCO.
 
 PCKh@0.5 is MPII's: a point is right within half the head's length; pelvis and thorax do not count; the mean is over
 all visible points, not over kinds of points. PCK@f is relative to the longer side of the instance's box. OKS-AP is
@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.tasks import coco
 from streamdeq.tasks.base import Metric
 from streamdeq.tasks.pose.result import Poses
 from streamdeq.values import UNKNOWN
@@ -120,28 +121,17 @@ class PoseMetric(Metric):
         """COCO's AP@[.5:.95] of key points."""
         if not any(target.visible.any() for target, _ in self.frames):
             return math.nan
-        from faster_coco_eval import COCO
-        from faster_coco_eval.core.faster_eval_api import COCOeval_faster
-
         found = [one for n, (_, result) in enumerate(self.frames, start=1) for one in result.to_coco(n)]
         if not found:
             return 0.0
-        truth = COCO(self._truth(), print_function=_say_nothing)
-        evaluation = COCOeval_faster(
-            truth,
-            truth.loadRes(found),
-            "keypoints",
-            print_function=_say_nothing,
-            kpt_oks_sigmas=sigmas(self.names),
-            use_area=True,
+        evaluation = coco.evaluation(
+            self._truth(), found, "keypoints", kpt_oks_sigmas=sigmas(self.names), use_area=True
         )
         evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
         evaluation.params.maxDets = [20]
         evaluation.evaluate()
         evaluation.accumulate()
-        precision = np.asarray(evaluation.eval["precision"])
-        defined = precision[precision > -1]
-        return 100 * float(defined.mean()) if defined.size else math.nan
+        return coco.mean_precision(np.asarray(evaluation.eval["precision"]))
 
     def _truth(self) -> dict[str, Any]:
         """The labels as COCO's JSON: 2 is a visible point, 0 one that is not labelled."""
@@ -160,10 +150,9 @@ class PoseMetric(Metric):
                     "keypoints": points.ravel().tolist(),
                     "num_keypoints": int(target.visible[k].sum()),
                 }
-                annotations.append({"id": len(annotations) + 1, **about})
-        images = [{"id": n} for n in range(1, len(self.frames) + 1)]
+                annotations.append(about)
         categories = [{"id": 1, "name": "instance", "keypoints": list(self.names), "skeleton": []}]
-        return {"images": images, "annotations": annotations, "categories": categories}
+        return coco.labels_of(len(self.frames), annotations, categories)
 
 
 def sigmas(names: tuple[str, ...]) -> list[float]:
@@ -183,7 +172,3 @@ def _places(result: Poses, target: Keypoints) -> list[int | None]:
 def _points(right: list[np.ndarray]) -> float:
     every = np.concatenate(right) if right else np.zeros(0)
     return 100 * float(every.mean()) if every.size else math.nan
-
-
-def _say_nothing(*words: object) -> None:
-    pass
