@@ -27,12 +27,12 @@ from streamdeq.files import atomic_path
 from streamdeq.models.architecture import Architecture
 from streamdeq.training import session
 from streamdeq.training.log import surroundings
-from streamdeq.training.loop import WEIGHTS, Run, Trainer
+from streamdeq.training.loop import WEIGHTS, RunSettings, Trainer
 from streamdeq.training.recipe import Recipe, Streaming
 from streamdeq.training.recipes import RECIPES
 
 LITE = Architecture((32, 64, 128, 256), groups=4, expansion=2, cell="lite", injected=4)
-PUBLISHED = Architecture((16, 32, 64, 128), groups=4, expansion=4)
+MDEQ = Architecture((16, 32, 64, 128), groups=4, expansion=4)
 #: SUR at 192×144, about 4 minutes on one core.
 BASE = replace(
     RECIPES["camvid-s"],
@@ -64,8 +64,8 @@ def variants() -> dict[str, Recipe]:
     }
     chosen = {"sur": BASE} | {name: replace(BASE, name=name, streaming=value) for name, value in streaming.items()}
     for name, architecture in {
-        "published": PUBLISHED,
-        "published, injected everywhere": replace(PUBLISHED, injected=4),
+        "published": MDEQ,
+        "published, injected everywhere": replace(MDEQ, injected=4),
         "lite, injected at the top": replace(LITE, injected=1),
     }.items():
         chosen[f"{name}: sur"] = replace(BASE, architecture=architecture)
@@ -102,7 +102,7 @@ def measure(name: str, recipe: Recipe, data: str) -> dict[str, Any]:
     """Train and score one variant."""
     with tempfile.TemporaryDirectory() as folder:
         trained = cached(open_dataset(data, recipe.split), 4 << 30)
-        trainer = Trainer.build(recipe, trained, Run(Path(folder), data, torch.device("cpu")))
+        trainer = Trainer.build(recipe, trained, RunSettings(Path(folder), data, torch.device("cpu")))
         log = session.start(trainer)
         trainer.train(log)
         log.close()

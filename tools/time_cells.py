@@ -1,4 +1,4 @@
-"""Milliseconds of one application of f, and of the injection, for the published and the lite cell at several widths.
+"""Milliseconds of one application of f, and of the injection, for MDEQ's and the lite cell at several widths.
 
 One thread, batch 1, bfloat16 where the processor computes in it; the cells take turns, so that whatever else the
 machine does falls on all alike. Processor time, not wall time.
@@ -19,9 +19,9 @@ CANVAS_HW = (192, 256)
 TURNS, APPLICATIONS = 30, 3
 NARROW, WIDE = (16, 32, 64, 128), (32, 64, 128, 256)
 ARCHITECTURES = {
-    "published, 16 channels, expansion 4": Architecture(NARROW, 4, 4),
+    "mdeq, 16 channels, expansion 4": Architecture(NARROW, 4, 4),
     "lite, 16 channels, expansion 4": Architecture(NARROW, 4, 4, "lite", injected=4),
-    "published, 32 channels, expansion 4": Architecture(WIDE, 4, 4),
+    "mdeq, 32 channels, expansion 4": Architecture(WIDE, 4, 4),
     "lite, 32 channels, expansion 4": Architecture(WIDE, 4, 4, "lite", injected=4),
     "lite, 32 channels, expansion 2": Architecture(WIDE, 4, 2, "lite", injected=4),
 }

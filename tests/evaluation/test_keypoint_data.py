@@ -19,7 +19,7 @@ from support.pose_parts import TINY
 from streamdeq.cli.main import COMMANDS, build, guarded
 from streamdeq.data.open import open_dataset
 from streamdeq.training import session
-from streamdeq.training.loop import WEIGHTS, Run, Trainer
+from streamdeq.training.loop import WEIGHTS, RunSettings, Trainer
 from streamdeq.training.recipe import Augment, Uniform
 from streamdeq.training.schedules import Cosine
 
@@ -37,7 +37,7 @@ TWO_STEPS = replace(
 
 
 def trained(folder: Path, data: Path) -> Path:
-    run = Run(folder, str(data), torch.device("cpu"))
+    run = RunSettings(folder, str(data), torch.device("cpu"))
     trainer = Trainer.build(TWO_STEPS, open_dataset(str(data), "train", "pose"), run)
     log = session.start(trainer)
     assert trainer.train(log)

@@ -98,8 +98,8 @@ def test_an_architecture_that_cannot_be_built_is_refused(arguments: dict, messag
 
 
 def test_an_unknown_cell_shows_the_choices() -> None:
-    with pytest.raises(StreamdeqError, match="unknown cell 'publisht'; did you mean 'published'"):
-        MDEQ(Architecture((8,), cell="publisht"))
+    with pytest.raises(StreamdeqError, match="unknown cell 'mdec'; did you mean 'mdeq'"):
+        MDEQ(Architecture((8,), cell="mdec"))
 
 
 @pytest.mark.parametrize("canvas_hw", [(31, 32), (32, 40), (0, 32)])

@@ -118,9 +118,9 @@ def test_dropout_is_drawn_once_per_solve_and_not_at_inference():
 
 
 def test_it_has_a_fraction_of_the_published_cells_parameters_at_equal_width():
-    published = replace(LITE, cell="published", injected=1)
-    count = {a.cell: sum(p.numel() for p in MDEQ(a).fullstage.parameters()) for a in (LITE, published)}
-    assert count["lite"] < count["published"] / 4
+    mdeq = replace(LITE, cell="mdeq", injected=1)
+    count = {a.cell: sum(p.numel() for p in MDEQ(a).fullstage.parameters()) for a in (LITE, mdeq)}
+    assert count["lite"] < count["mdeq"] / 4
 
 
 @pytest.mark.parametrize("injected", [0, 4])

@@ -13,8 +13,8 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.checkpoint import load_tensors
+from streamdeq.models.convert import convert_checkpoint
 from streamdeq.models.mdeq import MDEQ
-from streamdeq.models.published import read_published
 from streamdeq.tasks import build_network
 
 ARCH = Architecture((8, 16, 16, 32), groups=8, expansion=2, post_affine=False)
@@ -53,7 +53,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Tens
 
 
 def test_the_description_is_read_from_the_shapes(file):
-    spec = read_published(file[0], "detection").spec
+    spec = convert_checkpoint(file[0], "detection").spec
     assert (spec.task, len(spec.classes), spec.architecture) == ("detection", CLASSES, ARCH)
     assert (spec.head["channels"], spec.head["hidden"]) == (WIDTH, HIDDEN)
     assert (spec.size, spec.longest) == (600, 1000)
@@ -61,12 +61,12 @@ def test_the_description_is_read_from_the_shapes(file):
 
 def test_another_task_is_told_apart(file):
     with pytest.raises(StreamdeqError, match="is of detection"):
-        read_published(file[0], "segmentation")
+        convert_checkpoint(file[0], "segmentation")
 
 
 def test_the_answer_is_that_of_a_straightforward_reading(file):
     path, state = file
-    published = read_published(path, "detection")
+    published = convert_checkpoint(path, "detection")
     network = build_network(published.spec).eval()
     load_tensors(network, published.tensors, str(path))
     network.double()  # so that no two candidates change places by rounding

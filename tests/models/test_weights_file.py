@@ -285,7 +285,7 @@ def test_a_name_longer_than_any_file_may_have_is_just_unknown(packaged: Path) ->
 def test_a_description_survives_json() -> None:
     full = replace(
         SPEC,
-        architecture=Architecture((8, 16, 32), 4, 3, "published", 0.1, post_affine=False),
+        architecture=Architecture((8, 16, 32), 4, 3, "mdeq", 0.1, post_affine=False),
         mean=(0.1, 0.2, 0.3),
         std=(0.4, 0.5, 0.6),
         solver="broyden",
@@ -330,3 +330,14 @@ def test_provenance_is_added_without_touching_the_rest() -> None:
     scored = SPEC.with_provenance(metrics={"mIoU": 54.0})
     assert scored.provenance == replace(SPEC.provenance, metrics={"mIoU": 54.0})
     assert replace(scored, provenance=SPEC.provenance) == SPEC
+
+
+def test_a_cell_that_is_called_published_is_mdeqs() -> None:
+    before = json.dumps(json.loads(SPEC.to_json()) | {"architecture": ARCHITECTURE | {"cell": "published"}})
+    assert ModelSpec.from_json(before) == SPEC
+    assert SPEC.architecture.cell == "mdeq"
+
+
+def test_a_packaged_model_from_before_the_name_loads() -> None:
+    assert '"cell": "published"' in checkpoint._metadata(zoo.find("street-s"))["spec"]
+    assert read_spec(zoo.find("street-s")).architecture.cell == "mdeq"

@@ -12,6 +12,7 @@ from support.small_models import frames, tiny_model
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
 from streamdeq.streaming.options import StreamOptions
+from streamdeq.streaming.statefile import digest
 
 OPTIONS = [
     StreamOptions(iterations=2),
@@ -142,3 +143,8 @@ def test_a_state_moves_to_the_gpu_and_goes_on(tmp_path):
     results, _ = go_on(other, other.restore(tmp_path / "state.safetensors"), clip[2:])
     for result, wanted in zip(results, expected, strict=True):
         assert np.mean(result.labels == wanted.labels) > 0.999
+
+
+def test_states_from_before_the_cell_was_called_mdeq_belong_to_the_same_architecture():
+    architecture = Architecture((8, 16), groups=4, expansion=2, cell="mdeq")
+    assert digest(architecture) == "0fc40155aa304e77c9e13ed0168eac00c24d3b42a0f7ddad95e2544397dd2959"

@@ -22,7 +22,7 @@ from streamdeq.data.cache import cached
 from streamdeq.data.open import open_dataset
 from streamdeq.models.architecture import Architecture
 from streamdeq.training import checkpoint, log, session
-from streamdeq.training.loop import Run, Trainer
+from streamdeq.training.loop import RunSettings, Trainer
 from streamdeq.training.recipe import Recipe, Uniform
 from streamdeq.training.recipes import RECIPES
 
@@ -47,7 +47,7 @@ def data(split: str) -> Dataset:
 
 
 def trainer(folder: Path, recipe: Recipe = TINY, **run: Any) -> Trainer:
-    return Trainer.build(recipe, data(recipe.split), Run(folder, DATA, torch.device("cpu"), **run))
+    return Trainer.build(recipe, data(recipe.split), RunSettings(folder, DATA, torch.device("cpu"), **run))
 
 
 def train(folder: Path, recipe: Recipe = TINY, **run: Any) -> Trainer:

@@ -25,7 +25,7 @@ from streamdeq.tasks import build_network
 from streamdeq.tasks.detection import Detections, DetectorSettings
 from streamdeq.tasks.detection.objective import cut, objective
 from streamdeq.tasks.objective import views
-from streamdeq.training.loop import WEIGHTS, Run, Trainer
+from streamdeq.training.loop import WEIGHTS, RunSettings, Trainer
 from streamdeq.training.optimizers import learning_rate
 from streamdeq.training.plain import from_plain, to_plain
 from streamdeq.training.recipe import IL, Augment, Fixed, Pretrain, Recipe, Streaming
@@ -52,7 +52,7 @@ SETTINGS = (
 
 def trainer(recipe: Recipe) -> Trainer:
     dataset = cached(open_dataset(STREET, "train"), 1 << 26)
-    return Trainer.build(recipe, dataset, Run(Path("unused"), STREET, torch.device("cpu")))
+    return Trainer.build(recipe, dataset, RunSettings(Path("unused"), STREET, torch.device("cpu")))
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +200,7 @@ def test_recipes_that_make_no_sense_for_boxes_are_refused():
         with pytest.raises(StreamdeqError, match=message):
             objective(replace(RECIPE, **change), data("train"))
     with pytest.raises(StreamdeqError, match="expected data for detection, got synthetic, which is for segmentation"):
-        Trainer.build(RECIPE, data("train"), Run(Path("unused"), "", torch.device("cpu")))
+        Trainer.build(RECIPE, data("train"), RunSettings(Path("unused"), "", torch.device("cpu")))
 
 
 def test_the_recipes_of_people_differ_in_how_they_are_trained_alone():

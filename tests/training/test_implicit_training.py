@@ -12,7 +12,7 @@ from support.small_runs import TINY, data, lines, resume, steps, tensors, train,
 
 from streamdeq.api import Model
 from streamdeq.errors import StreamdeqError
-from streamdeq.implicit import Implicit, Unroll, gaussian, jacobian_penalty
+from streamdeq.implicit import Implicit, Phantom, Unroll, gaussian, jacobian_penalty
 from streamdeq.models.checkpoint import read_weights
 from streamdeq.overrides import override
 from streamdeq.solvers import Broyden
@@ -20,7 +20,7 @@ from streamdeq.training import checkpoint, session
 from streamdeq.training.compute import problem
 from streamdeq.training.loop import WEIGHTS
 from streamdeq.training.plain import differences, to_plain
-from streamdeq.training.plan import Plan, penalty_weight, plan_step
+from streamdeq.training.plan import StepPlan, penalty_weight, plan_step
 from streamdeq.training.recipe import IL, Fixed, Penalty, Pretrain, Uniform
 from streamdeq.training.recipes import RECIPES
 from streamdeq.training.setup import normalised
@@ -44,16 +44,25 @@ def test_a_step_is_stacked_while_the_warm_up_lasts_and_solved_from_then_on():
     assert {plan_step(SOLVED, step).iterations for step in range(4, 40)} == {4, 5, 6}
 
 
+def test_the_phantom_gradient_is_a_setting_and_trains(tmp_path):
+    phantom = override(SOLVED, ["implicit.phantom=3", "implicit.damping=0.5"])
+    solved = plan_step(phantom, 4)
+    assert solved.how == Phantom(3, 0.5, Broyden(solved.iterations))
+    losses = [line["loss"] for line in steps(train(tmp_path, phantom).run.folder)]
+    assert losses != [line["loss"] for line in steps(train(tmp_path / "theorem", SOLVED).run.folder)]
+    assert all(torch.isfinite(torch.tensor(losses)))
+
+
 def test_without_the_new_settings_a_step_is_what_it_was():
     recipe = RECIPES["camvid-s-sur"]
     for step in range(20):
-        expected = Plan(recipe.unroll.draw(0, step), Unroll(4), vectors=0)
+        expected = StepPlan(recipe.unroll.draw(0, step), Unroll(4), vectors=0)
         assert plan_step(recipe, step) == expected
 
 
 def test_the_published_recipe_solves_27_forward_and_30_backward_and_the_small_one_half_of_that():
-    assert plan_step(RECIPES["cityscapes-xl"], 50_000) == Plan(27, Implicit(Broyden(27), max_steps=30), vectors=0)
-    assert plan_step(RECIPES["camvid-s-il"], 1000) == Plan(14, Implicit(Broyden(14), max_steps=14), vectors=0)
+    assert plan_step(RECIPES["cityscapes-xl"], 50_000) == StepPlan(27, Implicit(Broyden(27), max_steps=30), vectors=0)
+    assert plan_step(RECIPES["camvid-s-il"], 1000) == StepPlan(14, Implicit(Broyden(14), max_steps=14), vectors=0)
 
 
 def test_the_variants_that_are_compared_differ_in_the_variant_alone():

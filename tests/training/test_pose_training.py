@@ -15,7 +15,7 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol import Cell, Mode, Settings, evaluate
 from streamdeq.tasks.pose.objective import objective
 from streamdeq.training import session
-from streamdeq.training.loop import WEIGHTS, Run, Trainer
+from streamdeq.training.loop import WEIGHTS, RunSettings, Trainer
 from streamdeq.training.optimizers import learning_rate
 from streamdeq.training.plain import from_plain, to_plain
 from streamdeq.training.recipe import Augment, Recipe
@@ -24,7 +24,7 @@ from streamdeq.training.recipes import RECIPES
 
 def test_a_model_learns_where_the_corners_are_and_streams(tmp_path):
     folder = str(square_table(tmp_path / "set"))
-    run = Run(tmp_path / "run", folder, torch.device("cpu"))
+    run = RunSettings(tmp_path / "run", folder, torch.device("cpu"))
     trainer = Trainer.build(TINY, open_dataset(folder, "train"), run)
     log = session.start(trainer)
     assert trainer.train(log)

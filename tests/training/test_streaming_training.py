@@ -11,7 +11,7 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.implicit import Unroll
 from streamdeq.latent import Latent
 from streamdeq.overrides import override
-from streamdeq.training.plan import Plan, Start, plan_step, start_of
+from streamdeq.training.plan import StartKind, StepPlan, plan_step, start_of
 from streamdeq.training.recipe import Pretrain, Streaming, Uniform
 from streamdeq.training.recipes import RECIPES
 
@@ -31,21 +31,21 @@ def point(value: float) -> Latent:
 def test_starts_come_with_their_probabilities():
     recipe = replace(TINY, streaming=Streaming(warm=0.5, cut=0.2, noise=0.1))
     starts = [start_of(recipe, step) for step in range(4000)]
-    shares = {start: starts.count(start) / 4000 for start in Start}
-    expected = {Start.WARM: 0.5, Start.CUT: 0.2, Start.NOISE: 0.1, Start.ZEROS: 0.2}
+    shares = {start: starts.count(start) / 4000 for start in StartKind}
+    expected = {StartKind.WARM: 0.5, StartKind.CUT: 0.2, StartKind.NOISE: 0.1, StartKind.ZEROS: 0.2}
     assert shares == pytest.approx(expected, abs=0.025)  # standard deviation 0.008 at the most
 
 
 def test_the_warm_up_starts_from_zeros_and_is_stacked():
     recipe = replace(STREAMED, pretrain=Pretrain(steps=10, stacked=3))
-    assert {plan_step(recipe, step) for step in range(10)} == {Plan(3, Unroll(), vectors=0)}
-    assert any(plan_step(recipe, step).start is not Start.ZEROS for step in range(10, 20))
+    assert {plan_step(recipe, step) for step in range(10)} == {StepPlan(3, Unroll(), vectors=0)}
+    assert any(plan_step(recipe, step).start is not StartKind.ZEROS for step in range(10, 20))
 
 
 def test_from_zeros_a_step_goes_as_deep_as_without_streaming_and_warm_as_far_as_it_says():
     for step in range(60):
         plan, plain = plan_step(STREAMED, step), plan_step(replace(STREAMED, streaming=None), step)
-        if plan.start in (Start.ZEROS, Start.NOISE):
+        if plan.start in (StartKind.ZEROS, StartKind.NOISE):
             assert (plan.depth, plan.before) == (plain.iterations, 0)
         else:
             assert 1 <= plan.depth <= 4
@@ -53,7 +53,7 @@ def test_from_zeros_a_step_goes_as_deep_as_without_streaming_and_warm_as_far_as_
 
 
 def test_the_losses_on_the_way_decay_backwards_and_sum_to_one():
-    plan = next(p for p in (plan_step(STREAMED, s) for s in range(99)) if p.start is Start.WARM and p.depth == 3)
+    plan = next(p for p in (plan_step(STREAMED, s) for s in range(99)) if p.start is StartKind.WARM and p.depth == 3)
     assert plan.losses == pytest.approx((1 / 7, 2 / 7, 4 / 7))
     assert (plan.iterations, plan.how) == (1, Unroll(1))
     values = [float(z.maps[0]) for z in plan.solve(halving, point(0.0))]
@@ -62,12 +62,12 @@ def test_the_losses_on_the_way_decay_backwards_and_sum_to_one():
 
 def test_without_decay_there_is_one_loss_at_the_end_and_all_of_a_warm_step_is_graded():
     recipe = replace(STREAMED, streaming=replace(EVERYTHING, decay=0.0))
-    plan = next(p for p in (plan_step(recipe, s) for s in range(99)) if p.start is Start.WARM and p.depth == 3)
+    plan = next(p for p in (plan_step(recipe, s) for s in range(99)) if p.start is StartKind.WARM and p.depth == 3)
     assert (plan.losses, plan.iterations, plan.how) == ((1.0,), 3, Unroll(3))
 
 
 def test_a_warm_start_is_where_the_picture_before_leads():
-    plan = Plan(1, Unroll(), start=Start.WARM, before=3)
+    plan = StepPlan(1, Unroll(), start=StartKind.WARM, before=3)
     start = plan.begin(point(9.0), lambda: (halving, point(0.0)))
     assert float(start.maps[0]) == 1.75
     assert not start.maps[0].requires_grad
@@ -75,13 +75,13 @@ def test_a_warm_start_is_where_the_picture_before_leads():
 
 def test_noise_is_a_start_of_its_own_and_zeros_ask_for_no_other_picture():
     zeros = Latent((torch.zeros(4, 8, 16, 16),))
-    noise = Plan(1, Unroll(), start=Start.NOISE).begin(zeros, lambda: pytest.fail("asked for a picture"))
+    noise = StepPlan(1, Unroll(), start=StartKind.NOISE).begin(zeros, lambda: pytest.fail("asked for a picture"))
     assert float(noise.maps[0].std()) == pytest.approx(1.0, abs=0.05)
-    assert Plan(1, Unroll()).begin(zeros, lambda: pytest.fail("asked for a picture")) is zeros
+    assert StepPlan(1, Unroll()).begin(zeros, lambda: pytest.fail("asked for a picture")) is zeros
 
 
 def test_the_distance_is_relative_to_the_point_the_model_itself_goes_to():
-    plan = Plan(1, Unroll(), losses=(0.25, 0.75), distil=0.1, settle=60)
+    plan = StepPlan(1, Unroll(), losses=(0.25, 0.75), distil=0.1, settle=60)
     path = (point(1.0), point(1.5))
     assert float(plan.distance(halving, path)) == pytest.approx(0.25 * 0.25 + 0.75 * 0.0625)
     assert replace(plan, distil=0.0).distance(halving, path) is None
@@ -93,16 +93,16 @@ def test_the_pictures_before_are_moved_ones_or_those_of_other_samples(tmp_path):
     for step in range(30):
         batch, start = running.batch(step), start_of(STREAMED, step)
         seen.add(start)
-        if start is Start.WARM:
+        if start is StartKind.WARM:
             assert batch.before.shape == batch.images.shape
             assert batch.before.dtype == torch.uint8
             differs = (batch.before.float() - batch.images.float()).abs().mean()
             assert 0 < differs < 40
-        elif start is Start.CUT:
+        elif start is StartKind.CUT:
             assert torch.equal(batch.before, batch.images.flip(0))
         else:
             assert batch.before is None
-    assert seen == set(Start)
+    assert seen == set(StartKind)
 
 
 def test_pictures_before_leave_the_samples_themselves_as_they_were(tmp_path):
@@ -112,7 +112,7 @@ def test_pictures_before_leave_the_samples_themselves_as_they_were(tmp_path):
 
 
 def test_batchnorm_learns_nothing_from_pictures_before(tmp_path):
-    step = next(s for s in range(99) if start_of(STREAMED, s) is Start.CUT)
+    step = next(s for s in range(99) if start_of(STREAMED, s) is StartKind.CUT)
     statistics = []
     for change in (lambda before: before, lambda before: 255 - before):
         running = trainer(tmp_path, STREAMED)
@@ -134,7 +134,7 @@ def test_a_streaming_run_learns_says_where_it_started_and_goes_on_after_a_stop(t
     ours, expected = tensors(tmp_path / "stopped"), tensors(tmp_path / "whole")
     assert [name for name in expected if not torch.equal(ours[name], expected[name])] == []
     log = steps(tmp_path / "whole")
-    assert {line["start"] for line in log} == {str(start) for start in Start}
+    assert {line["start"] for line in log} == {str(start) for start in StartKind}
     assert all(0 < line["distance"] < 10 for line in log)
     assert np.mean([line["loss"] for line in log[-6:]]) < np.mean([line["loss"] for line in log[:6]])
 

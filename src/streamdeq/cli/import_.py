@@ -1,4 +1,4 @@
-"""`streamdeq import`: a published checkpoint into a weights file. A thin caller of `streamdeq.models.published`."""
+"""`streamdeq import`: a published checkpoint into a weights file. A thin caller of `streamdeq.models.convert`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -32,14 +32,14 @@ def import_(
     names = _read_names(classes) if classes else None
 
     from streamdeq.models.checkpoint import load_tensors, save_weights
-    from streamdeq.models.published import read_published
+    from streamdeq.models.convert import convert_checkpoint
     from streamdeq.tasks import build_network
     from streamdeq.version import __version__
 
-    published = read_published(file, task, groups, names)
-    spec = published.spec.with_provenance(trained_with=f"imported by streamdeq {__version__}")
+    converted = convert_checkpoint(file, task, groups, names)
+    spec = converted.spec.with_provenance(trained_with=f"imported by streamdeq {__version__}")
     network = build_network(spec)
-    load_tensors(network, published.tensors, str(file))
+    load_tensors(network, converted.tensors, str(file))
     save_weights(out, network, spec)
     if not quiet:
         arch = spec.architecture
@@ -47,7 +47,7 @@ def import_(
         typer.echo(
             f"import: {task}, {len(spec.classes)} classes, channels {widths}, expansion {arch.expansion}, "
             f"{groups} groups as {'given' if groups != 8 else 'in every published file'}, "
-            f"{len(published.tensors)} tensors, {len(published.dropped)} left out",
+            f"{len(converted.tensors)} tensors, {len(converted.dropped)} left out",
             err=True,
         )
     typer.echo(out)

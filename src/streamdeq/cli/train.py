@@ -72,7 +72,7 @@ def train(
     from streamdeq.data.open import open_dataset
     from streamdeq.runtime.precision import pick_device
     from streamdeq.training import session
-    from streamdeq.training.loop import WEIGHTS, Run, StepRecord, Trainer
+    from streamdeq.training.loop import WEIGHTS, RunSettings, StepRecord, Trainer
     from streamdeq.training.parallel import joined
 
     if not checkpoint_every >= 0:
@@ -109,7 +109,7 @@ def train(
             def report(record: StepRecord) -> None:
                 advance(step=record.step, loss=record.loss, lr=record.lr)
 
-            run = Run(
+            run = RunSettings(
                 folder,
                 spec,
                 ranks.device,

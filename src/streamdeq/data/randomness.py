@@ -1,4 +1,4 @@
-"""Where every random number of a training run comes from: (seed, purpose, index). Knows nothing of what it is for.
+"""Where every random number of a training run comes from: (seed, purpose, index).
 
 Nothing is drawn from a generator that lives longer than one use, so a resumed run needs no generator state, and a
 process that prepares batches ahead, or another rank, draws the same numbers.

@@ -1,7 +1,6 @@
 """What it is to differentiate through a solve: from f and a start to a latent that carries a gradient.
 
-Knows f and solvers, no network, image or loss. An object of this room is a value that is given to whoever trains;
-how the fixed point is found and how its gradient is computed are thereby chosen apart from the network.
+How the fixed point is found and how its gradient is computed is a value, chosen apart from the network.
 """
 
 from abc import ABC, abstractmethod

@@ -1,4 +1,4 @@
-"""How strongly f reacts to z: the Jacobian penalty and the spectral radius, per row. Knows no network and no loss.
+"""How strongly f reacts to z, row by row: the Jacobian penalty.
 
 Legend: B rows, D entries per row, J = ∂f/∂z of a row (D, D).
 """
@@ -33,27 +33,3 @@ def jacobian_penalty(f: FixedPointMap, z: Latent, vectors: Sequence[Latent]) -> 
         products = [pull_back(value, point, v, differentiable=True) for v in vectors]
     entries = sum(c * h * w for c, h, w in z.shapes)
     return torch.stack([p.dot(p) for p in products]).mean(dim=0) / entries
-
-
-def spectral_radius(
-    f: FixedPointMap, z: Latent, iterations: int = 100, generator: torch.Generator | None = None
-) -> Tensor:
-    """The largest |eigenvalue| of J at `z`, `(B,)`, by power iteration on vᵀJ from a random v.
-
-    It is the mean growth per product over the last half of the iterations. That converges for a pair of complex
-    eigenvalues too, which is what a cell usually has, and where a Rayleigh quotient never settles.
-    """
-    if iterations < 2:
-        raise StreamdeqError(f"power iteration needs 2 iterations or more, got {iterations}")
-    point = z.map(lambda m: m.detach().requires_grad_())
-    with torch.enable_grad():
-        value = f(point)
-    vector = gaussian(z, generator)
-    vector = vector * (1 / vector.norm())
-    growths = []
-    for _ in range(iterations):
-        vector = pull_back(value, point, vector)
-        growth = vector.norm()
-        growths.append(growth)
-        vector = vector * (1 / torch.where(growth == 0, 1, growth))
-    return torch.stack(growths[iterations // 2 :]).log().mean(dim=0).exp()

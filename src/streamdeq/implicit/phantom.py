@@ -1,4 +1,4 @@
-"""Differentiate through a few damped applications at the fixed point. Knows no image and no loss."""
+"""Differentiate through a few damped applications at the fixed point."""
 
 from dataclasses import dataclass, field
 

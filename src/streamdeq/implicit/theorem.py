@@ -1,4 +1,4 @@
-"""Differentiate by the implicit function theorem, without the path to the fixed point. Knows no image and no loss.
+"""Differentiate by the implicit function theorem, without the path to the fixed point.
 
 At z* = f(z*) the gradient of a loss with respect to whatever f has captured is that of one application f(z*), fed
 with y instead of ∂L/∂z*, where y = (∂f/∂z)ᵀ·y + ∂L/∂z* (Eq. 3 of the paper): a fixed point too, row by row.

@@ -1,4 +1,4 @@
-"""Differentiate through plain applications of f. Knows no solver, no image and no loss."""
+"""Differentiate through plain applications of f."""
 
 from dataclasses import dataclass
 

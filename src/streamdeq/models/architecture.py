@@ -1,4 +1,4 @@
-"""What a backbone is made of, as one typed value, and the published presets. Knows no tensors."""
+"""What a backbone is made of, as one typed value, and the published presets."""
 
 from dataclasses import dataclass
 
@@ -24,12 +24,14 @@ class Architecture:
     channels: tuple[int, ...]
     groups: int = 8
     expansion: int = 5
-    cell: str = "published"
+    cell: str = "mdeq"
     dropout: float = 0.0
     post_affine: bool = True
     injected: int = 1
 
     def __post_init__(self) -> None:
+        if self.cell == "published":  # what files of before call it
+            object.__setattr__(self, "cell", "mdeq")
         if not self.channels:
             raise StreamdeqError("an architecture needs at least one scale; got no channels")
         if self.groups < 2 or self.groups % 2:

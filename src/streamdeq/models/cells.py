@@ -1,4 +1,4 @@
-"""The cell f(z; x): the one shallow block whose fixed point is the representation. Knows no solver.
+"""The cell f(z; x): the one shallow block whose fixed point is the representation.
 
 A cell is *bound* to an injection before a solve: normalised kernels are evaluated and dropout masks drawn once,
 so that every application within the solve is the same function. Legend: B rows, C channels, scale i has 1/2^i of
@@ -136,8 +136,8 @@ class Branch(nn.Module):
         self.blocks = nn.ModuleList([ResidualBlock(width, arch)])
 
 
-@CELLS.register("published")
-class PublishedCell(Cell):
+@CELLS.register("mdeq")
+class MDEQCell(Cell):
     """The cell of MDEQ and StreamDEQ: a residual block per scale, then every scale is fused into every other.
 
     A single scale has neither fusion nor post layer. Parameters are named as in the authors' release.

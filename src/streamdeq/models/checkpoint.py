@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors with a typed description and a hash. Knows no training and builds no network."""
+"""Weights on disk: safetensors with a typed description and a hash."""
 
 import hashlib
 import os

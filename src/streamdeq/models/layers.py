@@ -1,4 +1,4 @@
-"""The convolutions whose kernels are fixed for the length of a solve. Know no cell and no image."""
+"""The convolutions whose kernels are fixed for the length of a solve."""
 
 import torch
 import torch.nn.functional as F

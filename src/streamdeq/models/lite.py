@@ -1,4 +1,4 @@
-"""A cheaper cell with the published one's interface. Knows no solver.
+"""A cheaper cell with the interface of MDEQ's.
 
 Per scale depthwise 5×5 and two pointwise convolutions instead of two full 3×3; between scales one way down and one way
 up through neighbours instead of a path for every pair, so that one application still carries every scale to every
@@ -66,7 +66,7 @@ class Halve(nn.Module):
 
 @CELLS.register("lite")
 class LiteCell(Cell):
-    """A depthwise block per scale, then a pass down and a pass up whose sum is fused as in the published cell."""
+    """A depthwise block per scale, then a pass down and a pass up whose sum is fused as in MDEQ's cell."""
 
     def __init__(self, arch: Architecture) -> None:
         super().__init__()

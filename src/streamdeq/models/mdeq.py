@@ -1,4 +1,4 @@
-"""The backbone: stem and cell. `inject` once per frame, `bind` once per solve. Knows no task and no video."""
+"""The backbone: stem and cell. `inject` once per frame, `bind` once per solve."""
 
 from collections.abc import Callable
 

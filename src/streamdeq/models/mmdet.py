@@ -1,4 +1,4 @@
-"""From mmdet 2.10's names and orders to the detection head's. Knows its layout; reads no file.
+"""From mmdet 2.10's names and orders to the detection head's.
 
 Its background is the last class, here it is the first; its boxes have no entry for the background, here there is one,
 which nobody reads. Pictures are RGB with ImageNet's mean and deviation in both.

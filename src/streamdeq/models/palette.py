@@ -1,4 +1,4 @@
-"""Colours for classes that come without. Knows no class and no picture."""
+"""Colours for classes that come without."""
 
 import colorsys
 

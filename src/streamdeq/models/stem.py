@@ -1,4 +1,4 @@
-"""From a normalised picture to the injection. Knows nothing of the solve.
+"""From a normalised picture to the injection.
 
 Parameter names are the published ones (`downsample.*`, `stage0.*`), `pyramid.*` is ours; all live in the backbone.
 """

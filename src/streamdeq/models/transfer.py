@@ -1,4 +1,4 @@
-"""Trained tensors into a fresh network of another task, and an account of each. Knows no file and no training.
+"""Trained tensors into a fresh network of another task, and an account of each.
 
 A tensor moves where name and shape agree: stem and cell of the same architecture always do, of a head what the two
 tasks share.

@@ -1,4 +1,4 @@
-"""The three functions a model is at run time: inject, step, predict. Know no stream and no task.
+"""The three functions a model is at run time: inject, step, predict.
 
 They are made from a trained network by folding (weight norm and BatchNorm into plain convolutions), casting and
 laying out in channels-last; the network given is left as it is. Legend: B rows, (h, w) content, (H, W) canvas.

@@ -1,4 +1,4 @@
-"""Which device and number format to run in. Knows the hardware, not the model."""
+"""Which device and number format to run in."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""Weights averaged over the steps, and BatchNorm statistics to go with them. Knows no task."""
+"""Weights averaged over the steps, and BatchNorm statistics to go with them."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager

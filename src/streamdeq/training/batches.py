@@ -1,4 +1,4 @@
-"""The next batches, prepared by one background thread. Knows neither task nor network.
+"""The next batches, prepared by one background thread.
 
 A batch is a pure function of its step, so preparing ahead changes nothing but the time. Decoding and resizing
 release the interpreter, so they run beside the network.

@@ -1,4 +1,4 @@
-"""A training run's state as one safetensors file, whole or not there. Knows no task; never unpickles.
+"""A training run's state as one safetensors file, whole or not there. Nothing is unpickled.
 
 Tensors: `network/NAME`, `average/NAME`, `optimizer/PARAMETER/KEY`. Everything else is JSON in the metadata.
 """

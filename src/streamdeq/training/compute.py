@@ -1,4 +1,4 @@
-"""How the numbers of a step are computed: precision, layout, start. Knows no optimiser and no data."""
+"""How the numbers of a step are computed: precision, layout, start."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext

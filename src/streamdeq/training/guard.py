@@ -1,4 +1,4 @@
-"""Notices a run that diverges. Knows losses and gradient norms, no network.
+"""Notices a run that diverges.
 
 With weight norm and group norm a learning rate far too high seldom ends in NaN: the loss jumps up, or falls back to
 what a guess costs, and stays there. So the smoothed loss is compared with the untrained network's level.

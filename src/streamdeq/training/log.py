@@ -1,4 +1,4 @@
-"""The run's log: JSON lines, the first says what the run is. Knows no network.
+"""The run's log: JSON lines, the first says what the run is.
 
 A line is written whole and flushed. On resume the lines after the checkpoint's step are dropped (with a line cut by
 a kill), so that the log is that of one run.

@@ -1,4 +1,4 @@
-"""The training loop, once for all tasks. Knows neither the task's inside nor how a run is shown.
+"""The training loop, once for all tasks.
 
 A step is a pure function of the state and (seed, step), so a run that was stopped goes on as if it had not been.
 """
@@ -32,7 +32,7 @@ from streamdeq.training.log import RunLog
 from streamdeq.training.optimizers import build_optimizer, learning_rate, set_learning_rate
 from streamdeq.training.parallel import Division, Ranks
 from streamdeq.training.plain import to_plain
-from streamdeq.training.plan import Plan, plan_step, solving, start_of
+from streamdeq.training.plan import StepPlan, plan_step, solving, start_of
 from streamdeq.training.recipe import Recipe
 from streamdeq.training.setup import initial_network, normalised, spec_of, with_before
 from streamdeq.training.validate import single_frame
@@ -75,7 +75,7 @@ class Loss:
     penalty: Tensor | None
     distance: Tensor | None
 
-    def total(self, plan: Plan) -> Tensor:
+    def total(self, plan: StepPlan) -> Tensor:
         """What is minimised."""
         total = self.task
         if self.penalty is not None:
@@ -93,7 +93,7 @@ class Loss:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunSettings:
     """Where and how a recipe runs: nothing in here changes the weights, but that BatchNorm and dropout see the parts
     into which a batch is divided.
 
@@ -130,7 +130,7 @@ class Trainer:
 
     recipe: Recipe
     dataset: Dataset
-    run: Run
+    run: RunSettings
     spec: ModelSpec
     objective: Objective
     network: Network
@@ -138,7 +138,7 @@ class Trainer:
     guard: Guard
 
     @staticmethod
-    def build(recipe: Recipe, dataset: Dataset, run: Run) -> "Trainer":
+    def build(recipe: Recipe, dataset: Dataset, run: RunSettings) -> "Trainer":
         """At step 0."""
         spec = spec_of(recipe, dataset)
         objective = build_task(spec).objective(run.division.recipe(recipe), dataset)
@@ -194,7 +194,7 @@ class Trainer:
         checkpoint.save(self.path, self.state, about)
 
     def train(self, log: RunLog) -> bool:
-        """Run to the recipe's last step; False when stopped before it.
+        """RunSettings to the recipe's last step; False when stopped before it.
 
         Either way the checkpoint is of the last step; at the end the weights are written beside it.
 
@@ -283,7 +283,7 @@ class Trainer:
         )
         return StepRecord(state.step, loss, rate, norm, plan.depth, ms, not usable, plan.start, jacobian, distance)
 
-    def _backward(self, parts: Sequence[Batch], plan: Plan) -> list[float]:
+    def _backward(self, parts: Sequence[Batch], plan: StepPlan) -> list[float]:
         """Add up the gradient over the parts of all ranks; the task's loss, the penalty and the distance."""
         ranks, figures = self.run.ranks, torch.zeros(3, device=self.run.device)
         shares = ranks.shares([len(part.images) if part.weight is None else part.weight for part in parts])
@@ -295,7 +295,7 @@ class Trainer:
         ranks.gather(self.network, figures)
         return figures.tolist()
 
-    def _loss(self, batch: Batch, plan: Plan) -> "Loss":
+    def _loss(self, batch: Batch, plan: StepPlan) -> "Loss":
         batch = batch.to(self.run.device)
         with autocast(self.recipe.precision, self.run.device):
             f, zeros = problem(self.network, normalised(batch.images))

@@ -1,4 +1,4 @@
-"""From a recipe's optimiser and schedule to torch's. Knows no task and no data."""
+"""From a recipe's optimiser and schedule to torch's."""
 
 import torch
 from torch import nn

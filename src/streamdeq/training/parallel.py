@@ -1,4 +1,4 @@
-"""Several processes train one network, each on its part of every batch. Knows no task, no file and no loop.
+"""Several processes train one network, each on its part of every batch.
 
 Gradients are averaged by hand: when backward is over, they go through one all-reduce with the step's figures. The
 cell's weights are used outside any module's forward (`bind`), for applications with and without gradient, and the

@@ -1,6 +1,6 @@
 """What a step of a recipe does between f and the loss: from where, how deep, how differentiated, with which penalty.
 
-A plan is a pure function of (recipe, step). Knows neither network nor data.
+A plan is a pure function of (recipe, step).
 """
 
 from collections.abc import Callable
@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from streamdeq.data.randomness import generator
-from streamdeq.implicit import Differentiation, Implicit, Unroll, gaussian, jacobian_penalty
+from streamdeq.implicit import Differentiation, Implicit, Phantom, Unroll, gaussian, jacobian_penalty
 from streamdeq.latent import Latent
 from streamdeq.solvers import FixedPointMap, make_solver
 from streamdeq.training.recipe import Penalty, Recipe, Streaming
 
 
-class Start(StrEnum):
+class StartKind(StrEnum):
     """What a step's applications begin with."""
 
     ZEROS = "zeros"
@@ -27,7 +27,7 @@ class Start(StrEnum):
 
 
 @dataclass(frozen=True)
-class Plan:
+class StepPlan:
     """One step's choices.
 
     Args:
@@ -44,7 +44,7 @@ class Plan:
     iterations: int
     how: Differentiation
     losses: tuple[float, ...] = (1.0,)
-    start: Start = Start.ZEROS
+    start: StartKind = StartKind.ZEROS
     before: int = 0
     distil: float = 0.0
     settle: int = 0
@@ -58,9 +58,9 @@ class Plan:
 
     def begin(self, zeros: Latent, before: Callable[[], tuple[FixedPointMap, Latent]]) -> Latent:
         """The start of the solve, without gradient; `before` is asked for the other picture's f and zeros."""
-        if self.start is Start.ZEROS:
+        if self.start is StartKind.ZEROS:
             return zeros
-        if self.start is Start.NOISE:
+        if self.start is StartKind.NOISE:
             return gaussian(zeros)
         with torch.no_grad():
             f, z = before()
@@ -95,34 +95,38 @@ class Plan:
         return jacobian_penalty(f, z, [gaussian(z) for _ in range(self.vectors)]).mean()
 
 
-def plan_step(recipe: Recipe, step: int) -> Plan:
+def plan_step(recipe: Recipe, step: int) -> StepPlan:
     """The plan of optimiser step `step` (the first is 0)."""
     weight = penalty_weight(recipe, step)
     vectors = recipe.penalty.vectors if recipe.penalty else 0
     if step < recipe.pretrain.steps:
-        return Plan(recipe.pretrain.stacked, Unroll(), weight=weight, vectors=vectors)
+        return StepPlan(recipe.pretrain.stacked, Unroll(), weight=weight, vectors=vectors)
     if recipe.streaming:
         return replace(_streaming(recipe, recipe.streaming, step), weight=weight, vectors=vectors)
     iterations, how = solving(recipe, step)
-    return Plan(iterations, how, weight=weight, vectors=vectors)
+    return StepPlan(iterations, how, weight=weight, vectors=vectors)
 
 
-def start_of(recipe: Recipe, step: int) -> Start:
+def start_of(recipe: Recipe, step: int) -> StartKind:
     """Where the solve of optimiser step `step` begins."""
     streaming = recipe.streaming
     if streaming is None or step < recipe.pretrain.steps:
-        return Start.ZEROS
+        return StartKind.ZEROS
     place = generator(recipe.seed, "start", step).random()
-    for start, share in ((Start.WARM, streaming.warm), (Start.CUT, streaming.cut), (Start.NOISE, streaming.noise)):
+    for start, share in (
+        (StartKind.WARM, streaming.warm),
+        (StartKind.CUT, streaming.cut),
+        (StartKind.NOISE, streaming.noise),
+    ):
         if place < share:
             return start
         place -= share
-    return Start.ZEROS
+    return StartKind.ZEROS
 
 
-def _streaming(recipe: Recipe, streaming: Streaming, step: int) -> Plan:
+def _streaming(recipe: Recipe, streaming: Streaming, step: int) -> StepPlan:
     start, seed = start_of(recipe, step), recipe.seed
-    if start in (Start.WARM, Start.CUT):
+    if start in (StartKind.WARM, StartKind.CUT):
         depth, before = streaming.after.draw(seed, step, "after"), streaming.before.draw(seed, step, "before")
         graded = depth
     else:
@@ -135,7 +139,7 @@ def _streaming(recipe: Recipe, streaming: Streaming, step: int) -> Plan:
         losses = (1.0,)
     iterations = depth - len(losses) + 1
     how = Unroll(graded - len(losses) + 1)
-    return Plan(iterations, how, losses, start, before, streaming.distil, streaming.settle)
+    return StepPlan(iterations, how, losses, start, before, streaming.distil, streaming.settle)
 
 
 def solving(recipe: Recipe, index: int) -> tuple[int, Differentiation]:
@@ -143,7 +147,10 @@ def solving(recipe: Recipe, index: int) -> tuple[int, Differentiation]:
     iterations, il = recipe.unroll.draw(recipe.seed, index), recipe.implicit
     if il is None:
         return iterations, Unroll(recipe.grad_last)
-    return iterations, Implicit(make_solver(il.solver, iterations), il.backward, il.tolerance)
+    solver = make_solver(il.solver, iterations)
+    if il.phantom:
+        return iterations, Phantom(il.phantom, il.damping, solver)
+    return iterations, Implicit(solver, il.backward, il.tolerance)
 
 
 def penalty_weight(recipe: Recipe, step: int) -> float:

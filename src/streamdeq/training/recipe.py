@@ -1,4 +1,4 @@
-"""A training run as one typed value: what is trained, on what, how long, how. Knows no file and no loop.
+"""A training run as one typed value: what is trained, on what, how long, how.
 
 A recipe holds everything that decides the resulting weights and nothing that does not: threads, folders, and how
 often a checkpoint is written are the run's. Legend: UR/SUR, (stochastically) unrolled training as in the paper, IL,
@@ -53,22 +53,29 @@ class Uniform:
 
 @dataclass(frozen=True)
 class IL:
-    """Implicit training: the fixed point by a solver, its gradient by the implicit function theorem.
+    """Implicit training: the fixed point by a solver, its gradient by the implicit function theorem or, cheaper, the
+    phantom gradient.
 
     Args:
         solver: of the forward solve, its iterations are the recipe's `unroll`; the weights are run with it too.
         backward: Broyden iterations of the backward solve.
         tolerance: relative residual at which a sample's backward solve ends early; 0 takes them all.
+        phantom: instead of a backward solve, the gradient of so many damped applications at the fixed point; 0: none.
+        damping: of those, in (0, 1]; 1 is undamped.
     """
 
     solver: str = "broyden"
     backward: int = 30
     tolerance: float = 0.0
+    phantom: int = 0
+    damping: float = 1.0
 
     def __post_init__(self) -> None:
         _choice(self.solver, "implicit.solver", SOLVERS)
         _require(self.backward >= 1, "implicit.backward", "at least 1", self.backward)
         _require(self.tolerance >= 0, "implicit.tolerance", "at least 0", self.tolerance)
+        _require(self.phantom >= 0, "implicit.phantom", "at least 0", self.phantom)
+        _require(0 < self.damping <= 1, "implicit.damping", "in (0, 1]", self.damping)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How the learning rate goes over a run, from its peak and the step. Knows no optimiser.
+"""How the learning rate goes over a run, from its peak and the step.
 
 Legend: step, of the optimiser, the first is 0; steps, of the whole run; peak, the recipe's rate.
 """

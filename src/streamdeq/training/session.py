@@ -1,4 +1,4 @@
-"""Start a run in a new folder, or take one up again. Knows folders and headers, no step."""
+"""Start a run in a new folder, or take one up again."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

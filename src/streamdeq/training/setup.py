@@ -13,16 +13,16 @@ from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, Provenance
 from streamdeq.tasks import build_network
 from streamdeq.training.plain import to_plain
-from streamdeq.training.plan import Start
+from streamdeq.training.plan import StartKind
 from streamdeq.training.recipe import Recipe
 
 
-def with_before(recipe: Recipe, start: Start, index: int, batch: Batch) -> Batch:
+def with_before(recipe: Recipe, start: StartKind, index: int, batch: Batch) -> Batch:
     """The `index`-th batch with the pictures that a solve begun at `start` comes from: frames before its own, or the
     other ones of the batch (a batch of one has none, and starts from its own latent)."""
-    if recipe.streaming is None or start not in (Start.WARM, Start.CUT):
+    if recipe.streaming is None or start not in (StartKind.WARM, StartKind.CUT):
         return batch
-    if start is Start.CUT:
+    if start is StartKind.CUT:
         return replace(batch, before=batch.images.roll(1, dims=0))
     position, motion = index * recipe.batch, recipe.streaming.motion
     moved = [motion(image, generator(recipe.seed, "motion", position + i)) for i, image in enumerate(batch.images)]

@@ -1,4 +1,4 @@
-"""Single-frame quality while training: from zeros, at several step counts. Knows no task's inside.
+"""Single-frame quality while training: from zeros, at several step counts.
 
 For choosing hyper-parameters on a held-out split. The network runs as it does in use (folded, in the recipe's
 precision, with the solver it is trained for); the streaming protocol and its tables are `evaluation`'s.

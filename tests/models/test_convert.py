@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from models.published_files import LAYOUTS, Wrap, write
+from models.authors_files import LAYOUTS, Wrap, write
 from support.golden_file import GoldenFile, close
 from torch import Tensor
 
@@ -19,8 +19,8 @@ from streamdeq.cli.main import COMMANDS, build, guarded
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.checkpoint import load_tensors, read_weights
+from streamdeq.models.convert import convert_checkpoint
 from streamdeq.models.mdeq import Network
-from streamdeq.models.published import read_published
 from streamdeq.solvers import Broyden, Evaluations, Picard, Solver, solve
 from streamdeq.tasks import build_network
 
@@ -46,7 +46,7 @@ def segmenter() -> GoldenFile:
 
 def imported(path: Path, task: str, groups: int = GROUPS) -> Network:
     """The network in float64, by the same steps as the command's."""
-    published = read_published(path, task, groups)
+    published = convert_checkpoint(path, task, groups)
     network = build_network(published.spec).double()
     load_tensors(network, published.tensors, str(path))
     return network.eval()
@@ -78,7 +78,7 @@ def compare(network: Network, golden: GoldenFile, tolerance: float, counts: tupl
 @pytest.mark.parametrize("layout", list(LAYOUTS))
 def test_every_layout_is_read_to_the_same_tensors(tmp_path, golden, task, layout):
     path = write(tmp_path / "m.pkl", golden, LAYOUTS[layout], legacy=layout.startswith("full"))
-    published = read_published(path, task, GROUPS)
+    published = convert_checkpoint(path, task, GROUPS)
     bare = {name.partition(".")[2]: value for name, value in published.tensors.items()}
     assert bare.keys() == golden.parameters.keys()
     assert all(torch.equal(value, golden.parameters[name]) for name, value in bare.items())
@@ -94,7 +94,7 @@ def test_an_imported_network_gives_the_golden_logits_in_float64(tmp_path, golden
 
 def test_what_the_tensors_show_is_in_the_description(tmp_path, golden, task):
     path = write(tmp_path / "mdeq_net.pkl", golden)
-    spec = read_published(path, task, GROUPS).spec
+    spec = convert_checkpoint(path, task, GROUPS).spec
     assert spec.architecture == Architecture((8, 16, 16, 32), groups=4, expansion=3)
     assert (spec.name, spec.task, spec.solver) == ("mdeq_net", task, "broyden")
     assert len(spec.classes) == len(set(spec.palette)) == golden.config["num_classes"]
@@ -107,7 +107,7 @@ def test_what_the_tensors_show_is_in_the_description(tmp_path, golden, task):
 def test_norms_without_scale_and_shift_after_fusion_are_read_from_the_tensors(tmp_path):
     golden = GoldenFile(FOLDER / "random_f64_no_post_affine.safetensors")
     path = write(tmp_path / "m.pth", golden)
-    assert not read_published(path, "segmentation", GROUPS).spec.architecture.post_affine
+    assert not convert_checkpoint(path, "segmentation", GROUPS).spec.architecture.post_affine
     assert compare(imported(path, "segmentation"), golden, 1e-6) > 0
 
 
@@ -129,7 +129,7 @@ def test_other_norms_without_scale_and_shift_are_the_same_function_with_one_and_
 
 def refusal(path: Path, task: str = "segmentation", groups: int = GROUPS, **options: tuple[str, ...]) -> str:
     def read() -> None:
-        published = read_published(path, task, groups, **options)
+        published = convert_checkpoint(path, task, groups, **options)
         load_tensors(build_network(published.spec), published.tensors, str(path))
 
     with pytest.raises(StreamdeqError) as caught:
@@ -182,7 +182,7 @@ def test_a_file_of_the_other_task_says_which_it_is(tmp_path, golden, task):
     other = next(name for name in FILES if name != task)
     assert f"is of {task} (it has" in refusal(write(tmp_path / "m.pth", golden), other)
     with pytest.raises(StreamdeqError, match="unknown task 'segmentatoin'; did you mean 'segmentation'"):
-        read_published(tmp_path / "m.pth", "segmentatoin")
+        convert_checkpoint(tmp_path / "m.pth", "segmentatoin")
 
 
 def test_groups_that_do_not_divide_the_channels_name_the_option(tmp_path, segmenter):

@@ -1,4 +1,4 @@
-"""Reads the authors' MDEQ checkpoints of all tasks (`.pkl`, `.pth`). Knows their layout; runs nothing they contain.
+"""Reads the authors' MDEQ checkpoints of all tasks (`.pkl`, `.pth`). Nothing in them is run.
 
 What the tensors show is read from their shapes: channels, expansion, classes, the head's widths, which norms have a
 scale and shift. What they cannot show is assumed: groups (8 in every published file), ImageNet's normalisation, no
@@ -36,7 +36,7 @@ BACKBONE = re.compile(r"^(?:downsample|stage0|fullstage)\.")
 
 
 @dataclass(frozen=True)
-class Published:
+class Converted:
     """A checkpoint, read.
 
     Args:
@@ -76,9 +76,9 @@ HEADS: dict[str, _Head] = {
 }
 
 
-def read_published(
+def convert_checkpoint(
     path: str | os.PathLike[str], task: str, groups: int = 8, classes: tuple[str, ...] | None = None
-) -> Published:
+) -> Converted:
     """Read a checkpoint; whether every tensor is there and fits shows when a network loads it.
 
     Args:
@@ -119,7 +119,7 @@ def read_published(
     )
     named = dict(mmdet.renamed(name, value) for name, value in tensors.items())
     ours = {("backbone." if BACKBONE.match(name) else "head.") + name: value for name, value in named.items()}
-    return Published(spec, ours, dropped)
+    return Converted(spec, ours, dropped)
 
 
 def _sha256(path: Path) -> str:
