@@ -85,6 +85,7 @@ class Metric(ABC):
 class Task(ABC):
     """One folder's worth of knowledge: a head, how its outputs become an answer, how that is scored and drawn.
 
+    `locates`: whether a result has `boxes_xyxy`, where another model may look.
     `joins`: whether it answers about windows of a frame, one per instance, and joins the answers.
     `writes` is what a run can write of it: `video`, `jsonl`, `png` where a result has `labels`, a label map, and `mot`
     where it has `to_mot()`, lines of text.
@@ -94,6 +95,7 @@ class Task(ABC):
     frames there are, or leaves it out at every offset.
     """
 
+    locates: ClassVar[bool] = False
     joins: ClassVar[bool] = False
     writes: ClassVar[tuple[str, ...]] = ("video", "jsonl")
     label_maps: ClassVar[bool] = False
