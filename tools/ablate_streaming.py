@@ -1,6 +1,6 @@
 """What each ingredient of training for streaming is worth: small runs on one core, judged where nothing is reported.
 
-Trains on CamVid's `train-fit`, scores on the pictures of `train-holdout` set in motion (`evaluation.films`):
+Trains on CamVid's `train-fit`, scores on the pictures of `train-holdout` set in motion (`evaluation.cuts.clips`):
 
     OMP_NUM_THREADS=1 python tools/ablate_streaming.py --data ../shared/data/camvid --out docs/lab/log/ablation
 
@@ -20,9 +20,9 @@ import torch
 import streamdeq
 from streamdeq.data.cache import cached
 from streamdeq.data.open import open_dataset
-from streamdeq.evaluation.films import wandering_clips
-from streamdeq.evaluation.protocol import Settings, evaluate
-from streamdeq.evaluation.table import make_rows
+from streamdeq.evaluation.cuts.clips import wandering_stills
+from streamdeq.evaluation.protocol.rows import make_rows
+from streamdeq.evaluation.protocol.run import Settings, evaluate
 from streamdeq.files import atomic_path
 from streamdeq.models.architecture import Architecture
 from streamdeq.training import session
@@ -107,7 +107,7 @@ def measure(name: str, recipe: Recipe, data: str) -> dict[str, Any]:
         trainer.train(log)
         log.close()
         model = streamdeq.load(Path(folder) / WEIGHTS)
-    films = wandering_clips(open_dataset(data, "train-holdout"), OFFSET + 1)
+    films = wandering_stills(open_dataset(data, "train-holdout"), OFFSET + 1)
     evaluation = evaluate(model, films, Settings((1, 2, 4), (OFFSET,)))
     rows = make_rows(evaluation, resamples=0)
     return {

@@ -11,9 +11,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from streamdeq.evaluation import compared
-from streamdeq.evaluation.protocol import Mode
-from streamdeq.evaluation.table import Row, best_single
+from streamdeq.evaluation.comparison.report import FORMAT as COMPARISON
+from streamdeq.evaluation.protocol.rows import ScoreRow, best_single
+from streamdeq.evaluation.protocol.run import Mode
 from streamdeq.models.checkpoint import load_tensors, read_weights, save_weights
 from streamdeq.models.spec import ModelSpec, Provenance
 from streamdeq.models.zoo import FOLDER
@@ -22,7 +22,7 @@ from streamdeq.tasks import build_network
 
 def figures(report: dict, name: str) -> dict[str, float]:
     """The best single-frame figure, and streaming at the largest offset, by name."""
-    single, streaming = (_compared if report["format"] == compared.FORMAT else _evaluated)(report, name)
+    single, streaming = (_compared if report["format"] == COMPARISON else _evaluated)(report, name)
     split = report["header"]["split"]
     metric, count, value = single
     told = {f"{metric} {split} single-frame ({count} iterations)": value}
@@ -31,7 +31,7 @@ def figures(report: dict, name: str) -> dict[str, float]:
 
 
 def _evaluated(report: dict, name: str) -> tuple[tuple[str, int, float], dict[int, float]]:
-    rows = [Row(**row | {"mode": Mode(row["mode"])}) for row in report["rows"]]
+    rows = [ScoreRow(**row | {"mode": Mode(row["mode"])}) for row in report["rows"]]
     best, streamed = best_single(rows), [row for row in rows if row.mode is Mode.STREAMING and row.value is not None]
     if best is None or best.value is None:
         raise SystemExit(f"the evaluation has no single-frame figure of {name}; evaluate on frames with labels")

@@ -25,7 +25,7 @@ from streamdeq.data.cache import cached
 from streamdeq.data.open import open_dataset
 from streamdeq.data.randomness import torch_seed
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.peers import kind_of, usual
+from streamdeq.evaluation.peers import peer_class, usual
 from streamdeq.files import atomic_path, ensure_folder
 from streamdeq.tasks import build_task
 from streamdeq.tasks.objective import Objective
@@ -41,7 +41,7 @@ def main() -> None:
     options = _options()
     recipe = replace(RECIPES[options.recipe], seed=options.seed)
     name = options.peer or usual(recipe.task)
-    kind = kind_of(name, recipe.task)
+    kind = peer_class(name, recipe.task)
     ensure_folder(options.out.parent)
     dataset = cached(open_dataset(options.data, recipe.split), 4 << 30)
     spec = spec_of(recipe, dataset)

@@ -18,11 +18,11 @@ from streamdeq.data.open import open_dataset
 from streamdeq.data.synthetic.labels import PALETTE
 from streamdeq.data.synthetic.scene import CLASSES
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.compared import markdown, text
-from streamdeq.evaluation.comparison import Ours, Theirs
-from streamdeq.evaluation.comparison import compare as judge
+from streamdeq.evaluation.comparison.report import render
+from streamdeq.evaluation.comparison.run import compare as judge
 from streamdeq.evaluation.peers import load_peer
-from streamdeq.evaluation.protocol import Cell, Mode, Settings, evaluate
+from streamdeq.evaluation.protocol.run import Condition, Mode, Settings, evaluate
+from streamdeq.evaluation.reporting.table import Markdown, Text
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.checkpoint import save_weights
 from streamdeq.models.spec import ModelSpec, Provenance
@@ -85,7 +85,7 @@ def test_the_command_compares_two_models_and_a_peer(tmp_path, peer, capsys):
     for n, count in enumerate((1, 2)):
         for mode, offset, key in ((Mode.STREAMING, 10, "streaming"), (Mode.SINGLE, None, "scratch")):
             figure = entries[0]["lines"][n][key]
-            assert figure["value"] == expected.scores[Cell(mode, count, offset)].total.compute()["mIoU"]
+            assert figure["value"] == expected.scores[Condition(mode, count, offset)].total.compute()["mIoU"]
             assert figure["interval"]["low"] <= figure["value"] <= figure["interval"]["high"]
     assert all(0 <= line["flicker"] <= 100 and line["ms"] > 0 for entry in entries for line in entry["lines"])
     assert entries[2]["lines"][0]["scratch"]["value"] == entries[2]["single"]["value"]
@@ -95,7 +95,7 @@ def test_the_command_compares_two_models_and_a_peer(tmp_path, peer, capsys):
 def test_a_peer_answers_as_torchvision_does(peer):
     [clip] = open_dataset(VIDEO, "val").clips
     image = clip.image(3)
-    ours, training = load_peer(LRASPP, peer, SPEC, torch.device("cpu"), "fp32")
+    ours = load_peer(LRASPP, peer, SPEC, torch.device("cpu"), "fp32")
     network = lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=len(CLASSES)).eval()
     network.load_state_dict(load_file(peer))
     assert ours.parameters == sum(p.numel() for p in network.parameters())
@@ -106,14 +106,14 @@ def test_a_peer_answers_as_torchvision_does(peer):
     torch.testing.assert_close(ours.network(x[None])["out"], logits, rtol=1e-4, atol=1e-4 * float(logits.abs().max()))
     expected = logits.argmax(1)[0].numpy()
     assert np.mean(ours.answer(image).labels != expected) == 0
-    assert (training.steps, training.seconds) == (7, 60.0)
+    assert (ours.training.steps, ours.training.seconds) == (7, 60.0)
 
 
 def test_a_model_without_a_known_training_shows_a_dash(tmp_path):
     model = streamdeq.load(weights(tmp_path, replace(SPEC, provenance=Provenance())), "cpu", "fp32")
-    comparison = judge([Ours(model, 1000)], [], open_dataset(VIDEO, "val"), Settings((1,), (10,)))
-    assert text(comparison, "a machine").splitlines()[1].split("  ")[0] == "tiny (0.0 M)"
-    shown = markdown(comparison, "a machine")
+    comparison = judge([model], [], open_dataset(VIDEO, "val"), Settings((1,), (10,)))
+    assert render(comparison, "a machine", Text()).splitlines()[1].split("  ")[0] == "tiny (0.0 M)"
+    shown = render(comparison, "a machine", Markdown())
     assert "| tiny (0.0 M) | – |" in shown
     assert "in turns on a machine; fps" in shown
 
@@ -121,8 +121,8 @@ def test_a_model_without_a_known_training_shows_a_dash(tmp_path):
 def test_single_pictures_are_compared_without_streaming(tmp_path, peer):
     dataset = open_dataset("synthetic:clips=2,frames=1,size=32x64", "val")
     model = streamdeq.load(weights(tmp_path), "cpu", "fp32")
-    network, training = load_peer(LRASPP, peer, SPEC, torch.device("cpu"), "fp32")
-    comparison = judge([Ours(model, 1000)], [Theirs(LRASPP, network, training)], dataset, Settings((1,), (10,)))
+    network = load_peer(LRASPP, peer, SPEC, torch.device("cpu"), "fp32")
+    comparison = judge([model], [network], dataset, Settings((1,), (10,)))
     assert comparison.frames == 2
     for entry in comparison.entries:
         [line] = entry.lines
@@ -159,4 +159,4 @@ def test_weights_of_another_network_are_told_from_a_peers(tmp_path, peer):
 def test_models_of_other_classes_are_refused(tmp_path):
     other = streamdeq.load(weights(tmp_path, replace(SPEC, classes=tuple(f"c{i}" for i in range(len(CLASSES))))), "cpu")
     with pytest.raises(StreamdeqError, match="differ in their classes"):
-        judge([Ours(other, 1)], [], open_dataset(VIDEO, "val"), Settings((1,), (10,)))
+        judge([other], [], open_dataset(VIDEO, "val"), Settings((1,), (10,)))

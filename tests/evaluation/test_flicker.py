@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.flicker import Flicker, flicker, still_masks
+from streamdeq.evaluation.flicker import flicker, still_masks
 
 
 def grey(value: int, hw: tuple[int, int] = (20, 30)) -> np.ndarray:
@@ -49,7 +49,8 @@ def test_flips_count_where_the_picture_stands_still():
 
 
 def test_where_nothing_stands_still_there_is_no_share():
-    assert Flicker().share is None
+    moving = np.zeros((1, 2), bool)
+    assert flicker([moving], [labels([0, 1]), labels([1, 1])]) is None
 
 
 def test_answers_without_labels_are_refused():

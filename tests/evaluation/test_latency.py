@@ -1,22 +1,19 @@
 """Latency: the slow part is the one that takes the time, and the start does not count."""
 
 import time
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from support.small_models import Answer, Contraction, tiny_spec
+from support.small_models import Answer, Contraction, StubModel, tiny_spec
 from torch import Tensor
 
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.latency import Latency, measure, some_images
-from streamdeq.evaluation.protocol import Settings
+from streamdeq.evaluation.latency import Latency, measure_latency, some_images
+from streamdeq.evaluation.protocol.run import Settings
 from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
-from streamdeq.solvers import Solver
-from streamdeq.streaming.engine import Engine
 from streamdeq.values.geometry import Geometry
 from streamdeq.values.status import Status
 
@@ -52,20 +49,14 @@ class Pausing(Contraction):
         return Answer(outputs, geometry, status)
 
 
-class PausingModel:
-    spec = tiny_spec(Architecture((8,), groups=2))
-    task = None
-
-    def __init__(self, where: str) -> None:
-        self.functions = Pausing(where)
-
-    def engine(self, solver: Solver, size: Any = None) -> Engine:
-        return Engine(self.functions, solver, self.functions.decode, None, 8)
+def pausing_model(where: str) -> StubModel:
+    functions = Pausing(where)
+    return StubModel(functions, tiny_spec(Architecture((8,), groups=2)), decode=functions.decode)
 
 
 @pytest.mark.parametrize("where", ["inject", "solve", "head", "decode"])
 def test_time_is_charged_to_the_part_that_took_it_and_the_warm_up_to_none(where: str):
-    latency: Latency = measure(PausingModel(where), IMAGES, 2, Settings(), warm_up=1)
+    latency: Latency = measure_latency(pausing_model(where), IMAGES, 2, Settings(), warm_up=1)
     pause = 1000 * PAUSE_S * (2 if where == "solve" else 1)
     for part in ("inject", "solve", "head", "decode", "total"):
         percentiles = getattr(latency, part)
@@ -77,12 +68,12 @@ def test_time_is_charged_to_the_part_that_took_it_and_the_warm_up_to_none(where:
 
 
 def test_broydens_first_evaluation_counts_as_one_application_more():
-    assert measure(PausingModel("none"), IMAGES, 2, Settings(solver="broyden"), warm_up=0).nfe == 3
+    assert measure_latency(pausing_model("none"), IMAGES, 2, Settings(solver="broyden"), warm_up=0).nfe == 3
 
 
 def test_fewer_frames_than_the_warm_up_are_refused():
     with pytest.raises(StreamdeqError, match="expected more than 5 frames to measure latency, got 4"):
-        measure(PausingModel("none"), IMAGES, 1, Settings())
+        measure_latency(pausing_model("none"), IMAGES, 1, Settings())
 
 
 @pytest.mark.parametrize(("spec", "different"), [("clips=2,frames=3", 3), ("clips=2,frames=1", 2)])

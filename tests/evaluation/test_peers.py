@@ -19,7 +19,7 @@ from streamdeq.cli import compare
 from streamdeq.cli.main import build, guarded
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.peers import PEERS, kind_of, load_peer, usual
+from streamdeq.evaluation.peers import PEERS, load_peer, peer_class, usual
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.checkpoint import save_weights
 from streamdeq.models.spec import ModelSpec
@@ -47,7 +47,7 @@ TOOL = Path(__file__).parents[2] / "tools/train_peer.py"
 def untrained(name: str, spec: ModelSpec, path: Path) -> nn.Module:
     """A peer's network whose BatchNorm has seen something, and its file at `path`."""
     torch.manual_seed(0)
-    network = kind_of(name, spec.task).build(spec).eval()
+    network = peer_class(name, spec.task).build(spec).eval()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None and module.running_var is not None:
             nn.init.uniform_(module.weight, 0.5, 1.5)
@@ -63,7 +63,7 @@ def as_float(image: np.ndarray) -> Tensor:
 
 def test_the_detector_learns_all_of_its_backbone_and_its_norms():
     spec = spec_of(BOXES, open_dataset(STREET, "train"))
-    network = kind_of(FASTER, "detection").build(spec)
+    network = peer_class(FASTER, "detection").build(spec)
     assert all(parameter.requires_grad for parameter in network.parameters())
     norms = [module for module in network.modules() if "Norm2d" in type(module).__name__]
     assert norms
@@ -76,7 +76,7 @@ def test_the_detectors_answer_is_that_of_torchvisions_own_network(tmp_path):
     dataset = open_dataset(STREET, "val")
     spec, image = spec_of(BOXES, dataset), dataset.clips[0].image(2)
     untrained(FASTER, spec, tmp_path / "peer.safetensors")
-    peer, training = load_peer(FASTER, tmp_path / "peer.safetensors", spec, CPU, "fp32")
+    peer = load_peer(FASTER, tmp_path / "peer.safetensors", spec, CPU, "fp32")
     found = peer.answer(image)
 
     theirs = fasterrcnn_mobilenet_v3_large_320_fpn(
@@ -92,7 +92,7 @@ def test_the_detectors_answer_is_that_of_torchvisions_own_network(tmp_path):
     torch.testing.assert_close(torch.from_numpy(found.boxes_xyxy), expected["boxes"], rtol=1e-3, atol=1e-2)
     torch.testing.assert_close(torch.from_numpy(found.scores), expected["scores"], rtol=1e-3, atol=1e-4)
     assert found.labels.tolist() == (expected["labels"] - 1).tolist()
-    assert (training.steps, training.seconds, found.frame_hw) == (7, 60.0, (64, 96))
+    assert (peer.training.steps, peer.training.seconds, found.frame_hw) == (7, 60.0, (64, 96))
     assert not any(isinstance(module, nn.BatchNorm2d) for module in peer.network.modules())
 
 
@@ -102,7 +102,7 @@ def test_the_poses_of_the_peer_are_its_heat_maps_decoded_as_ours_are(tmp_path):
     spec = spec_of(POSES, dataset)
     image = dataset.scored(spec.classes).clips[0].image(0)
     network = untrained(SIMPLE, spec, tmp_path / "peer.safetensors")
-    peer, _ = load_peer(SIMPLE, tmp_path / "peer.safetensors", spec, CPU, "fp32")
+    peer = load_peer(SIMPLE, tmp_path / "peer.safetensors", spec, CPU, "fp32")
     assert not any(isinstance(module, nn.BatchNorm2d) for module in peer.network.modules())
     x = torch.randn(1, 3, 64, 64)
     maps = network(x)
@@ -129,7 +129,7 @@ def two_pictures(task: str) -> tuple[ModelSpec, Tensor, list[Target] | Joints]:
 def test_in_bfloat16_the_loss_is_float32_and_goes_down(name):
     torch.manual_seed(0)
     kind = PEERS[name]
-    spec, x, targets = two_pictures(kind.task)
+    spec, x, targets = two_pictures(kind.TASK)
     network = kind.build(spec).train()
     optimizer, losses = torch.optim.AdamW(network.parameters(), 3e-4), []
     for _ in range(8):
@@ -170,8 +170,8 @@ def test_the_tool_trains_the_peer_of_each_task_and_writes_what_is_read(tmp_path,
     runpy.run_path(str(TOOL), run_name="__main__")
     dataset = open_dataset(data, "train")
     assert usual(dataset.task) == peer
-    found, training = load_peer(peer, out, spec_of(RECIPES[recipe], dataset), CPU, "bf16")
-    assert training.steps >= 1
+    found = load_peer(peer, out, spec_of(RECIPES[recipe], dataset), CPU, "bf16")
+    assert found.training.steps >= 1
     assert found.answer(dataset.clips[0].image(0)).status.nfe == 1
 
 
@@ -213,7 +213,7 @@ def test_a_comparison_without_resamples_has_no_brackets(tmp_path, capsys):
 
 def test_a_peer_of_another_task_is_refused_and_told():
     with pytest.raises(StreamdeqError, match=f"'{FASTER}' is for detection, not for pose; take {SIMPLE}"):
-        kind_of(FASTER, "pose")
+        peer_class(FASTER, "pose")
     with pytest.raises(StreamdeqError, match=r"there is no peer for depth \(for detection, pose, segmentation\)"):
         usual("depth")
-    assert sorted({PEERS[name].task for name in PEERS}) == ["detection", "pose", "segmentation"]
+    assert sorted({PEERS[name].TASK for name in PEERS}) == ["detection", "pose", "segmentation"]

@@ -9,8 +9,16 @@ import pytest
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.frame_cache import FrameCache
-from streamdeq.evaluation.plan import USUAL_OFFSETS, Chain, Read, Sample, continuous_chains, make_plan, usual_offsets
+from streamdeq.evaluation.protocol.frames import FrameCache
+from streamdeq.evaluation.protocol.plan import (
+    USUAL_OFFSETS,
+    Chain,
+    Read,
+    Sample,
+    continuous_chains,
+    make_plan,
+    usual_offsets,
+)
 
 
 @dataclass(frozen=True)

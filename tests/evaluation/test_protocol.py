@@ -7,21 +7,27 @@ import numpy as np
 import pytest
 import torch
 from support.history_model import POISON, SPEC, HistoryMetric, HistoryModel
-from support.small_models import Answer
+from support.small_models import StubModel
 
 from streamdeq.api import Model
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.cache import cached
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.plan import Sample
-from streamdeq.evaluation.protocol import SINGLE_FRAME, Cell, Mode, Settings, check_classes, count_steps, evaluate
-from streamdeq.evaluation.report import make_notes
+from streamdeq.evaluation.protocol.plan import Sample
+from streamdeq.evaluation.protocol.report import make_notes
+from streamdeq.evaluation.protocol.run import (
+    SINGLE_FRAME,
+    Condition,
+    Mode,
+    Settings,
+    check_classes,
+    count_steps,
+    evaluate,
+)
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.functions import Functions
-from streamdeq.solvers import Solver
-from streamdeq.streaming.engine import Engine
 from streamdeq.tasks import build_network
 
 
@@ -34,12 +40,8 @@ class EarlyReading(Reading):
     counts_early = True
 
 
-class HistorianModel:
-    spec = SPEC
-    task: Any = Reading()
-
-    def engine(self, solver: Solver, size: Any = None) -> Engine:
-        return Engine(HistoryModel(), solver, Answer, None, 4)
+def history_model(task: Any = Reading()) -> StubModel:  # noqa: B008 (it holds nothing)
+    return StubModel(HistoryModel(), SPEC, task, stride=4)
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,9 @@ SAMPLES = (Sample(0, 3), Sample(0, 5), Sample(1, 3), Sample(1, 4))
 @pytest.mark.parametrize("batch", [1, 2, 3, 8])
 @pytest.mark.parametrize("iterations", [1, 2])
 def test_an_answer_at_offset_t_has_seen_its_frame_and_the_t_before_and_nothing_else(batch, iterations):
-    evaluation = evaluate(HistorianModel(), CLIPS, Settings((iterations,), (0, 1, 3), batch=batch))
+    evaluation = evaluate(history_model(), CLIPS, Settings((iterations,), (0, 1, 3), batch=batch))
     for offset in (0, 1, 3):
-        score = evaluation.scores[Cell(Mode.STREAMING, iterations, offset)]
+        score = evaluation.scores[Condition(Mode.STREAMING, iterations, offset)]
         for sample in SAMPLES:
             clip = CLIPS.clips[sample.clip]
             frames = clip.numbers[sample.t - offset : sample.t + 1]
@@ -93,10 +95,8 @@ def test_an_answer_at_offset_t_has_seen_its_frame_and_the_t_before_and_nothing_e
 
 
 def test_where_early_frames_count_each_has_seen_what_there_is_before_it():
-    model = HistorianModel()
-    model.task = EarlyReading()
-    evaluation = evaluate(model, CLIPS, Settings((1,), (0, 3), batch=3))
-    score = evaluation.scores[Cell(Mode.STREAMING, 1, 3)]
+    evaluation = evaluate(history_model(EarlyReading()), CLIPS, Settings((1,), (0, 3), batch=3))
+    score = evaluation.scores[Condition(Mode.STREAMING, 1, 3)]
     assert [piece.seen[0][1] for piece in score.pieces.values()] == [
         "12",
         "1234",
@@ -112,28 +112,28 @@ def test_where_early_frames_count_each_has_seen_what_there_is_before_it():
 def test_a_continuous_stream_has_seen_its_whole_clip():
     settings = Settings((2,), (0, 1), batch=3, continuous=True)
     steps = []
-    evaluation = evaluate(HistorianModel(), CLIPS, settings, lambda: steps.append(1))
-    score = evaluation.scores[Cell(Mode.CONTINUOUS, 2)]
+    evaluation = evaluate(history_model(), CLIPS, settings, lambda: steps.append(1))
+    score = evaluation.scores[Condition(Mode.CONTINUOUS, 2)]
     seen = {sample: piece.seen[0][1] for sample, piece in score.pieces.items()}
     assert (seen[Sample(0, 5)], seen[Sample(1, 2)]) == ("112233445566", "778899")
     assert list(seen) == list(evaluation.plan.samples)
-    assert len(steps) == count_steps(HistorianModel(), CLIPS, settings)
+    assert len(steps) == count_steps(history_model(), CLIPS, settings)
 
 
 def test_a_single_frame_is_solved_from_zeros_at_every_count():
-    evaluation = evaluate(HistorianModel(), CLIPS, Settings((3,), (0, 3)))
-    counts = [cell.iterations for cell in evaluation.scores if cell.mode is Mode.SINGLE]
+    evaluation = evaluate(history_model(), CLIPS, Settings((3,), (0, 3)))
+    counts = [condition.iterations for condition in evaluation.scores if condition.mode is Mode.SINGLE]
     assert counts == sorted({*SINGLE_FRAME, 3})
     for count in (1, 2, 3, 4, 8, 14):  # float64 holds 15 digits
-        score = evaluation.scores[Cell(Mode.SINGLE, count)]
+        score = evaluation.scores[Condition(Mode.SINGLE, count)]
         assert [piece.seen[0][1] for piece in score.pieces.values()] == [digit * count for digit in "4612"]
         assert score.nfe == count
 
 
 def test_every_figure_is_about_the_same_frames_in_the_same_order():
-    evaluation = evaluate(HistorianModel(), CLIPS, Settings((1, 2), (3, 0, 1), batch=3))
+    evaluation = evaluate(history_model(), CLIPS, Settings((1, 2), (3, 0, 1), batch=3))
     assert evaluation.plan.samples == SAMPLES
-    streamed = [(cell.iterations, cell.offset) for cell in evaluation.scores if cell.mode is Mode.STREAMING]
+    streamed = [(c.iterations, c.offset) for c in evaluation.scores if c.mode is Mode.STREAMING]
     assert streamed == [(1, 3), (1, 0), (1, 1), (2, 3), (2, 0), (2, 1)]
     for score in evaluation.scores.values():
         assert tuple(score.pieces) == SAMPLES
@@ -144,21 +144,21 @@ def test_every_figure_is_about_the_same_frames_in_the_same_order():
 def test_progress_is_told_as_many_steps_as_were_announced():
     steps = []
     settings = Settings((1, 2), (0, 1, 3), batch=3)
-    evaluate(HistorianModel(), CLIPS, settings, lambda: steps.append(1))
-    assert len(steps) == count_steps(HistorianModel(), CLIPS, settings)
+    evaluate(history_model(), CLIPS, settings, lambda: steps.append(1))
+    assert len(steps) == count_steps(history_model(), CLIPS, settings)
 
 
 def test_single_pictures_have_no_streaming_rows_and_a_line_says_why():
     pictures = numbered(NumberedClip("a", (1,), (0,)), NumberedClip("b", (2,), (0,)))
-    evaluation = evaluate(HistorianModel(), pictures, Settings())
-    assert {cell.mode for cell in evaluation.scores} == {Mode.SINGLE}
+    evaluation = evaluate(history_model(), pictures, Settings())
+    assert {condition.mode for condition in evaluation.scores} == {Mode.SINGLE}
     assert make_notes(evaluation) == ("split 'val' of numbers has single pictures only, no video: nothing to stream",)
 
 
 def test_a_solve_that_breaks_down_is_counted_and_its_stream_goes_on():
     clips = numbered(NumberedClip("a", (1, POISON, 3), (2,)), NumberedClip("b", (4, 5, POISON), (2,)))
-    evaluation = evaluate(HistorianModel(), clips, Settings((1,), (0, 2)))
-    score = evaluation.scores[Cell(Mode.STREAMING, 1, 2)]
+    evaluation = evaluate(history_model(), clips, Settings((1,), (0, 2)))
+    score = evaluation.scores[Condition(Mode.STREAMING, 1, 2)]
     # After frame 1 of clip a broke down, frame 2 starts from zeros; in clip b the scored frame itself breaks down.
     assert [piece.seen[0][1] for piece in score.pieces.values()] == ["3", "45"]
     assert score.failed == 1
@@ -186,14 +186,14 @@ def test_batched_equals_one_stream_after_another(solver):
     model, street = double_model()
     evaluation = evaluate(model, street, Settings((1, 2), (0, 1, 3), solver, batch=5))
     assert evaluation.plan.samples == (Sample(0, 3), Sample(0, 4), Sample(1, 3), Sample(1, 4))
-    for cell, score in evaluation.scores.items():
-        if cell.iterations > 2:
+    for condition, score in evaluation.scores.items():
+        if condition.iterations > 2:
             continue  # the long single-frame solves: the same again, only slower
         total = model.task.metric()
         for sample, piece in score.pieces.items():
             clip, alone = street.clips[sample.clip], model.task.metric()
-            with model.stream(cell.iterations, solver=solver) as stream:
-                results = [stream(clip.image(t)) for t in range(sample.t - (cell.offset or 0), sample.t + 1)]
+            with model.stream(condition.iterations, solver=solver) as stream:
+                results = [stream(clip.image(t)) for t in range(sample.t - (condition.offset or 0), sample.t + 1)]
             for metric in (alone, total):
                 metric.update(results[-1], clip.target(sample.t))
             assert torch.equal(piece.matrix.counts, alone.matrix.counts)
@@ -207,7 +207,8 @@ def test_streaming_at_offset_zero_is_the_single_frame(solver):
     evaluation = evaluate(model, street, Settings((1, 4), (0, 2), solver))
     for count in (1, 4):
         single, streaming = (
-            evaluation.scores[cell] for cell in (Cell(Mode.SINGLE, count), Cell(Mode.STREAMING, count, 0))
+            evaluation.scores[condition]
+            for condition in (Condition(Mode.SINGLE, count), Condition(Mode.STREAMING, count, 0))
         )
         assert torch.equal(single.total.matrix.counts, streaming.total.matrix.counts)
         assert single.nfe == streaming.nfe == count + (solver == "broyden")

@@ -1,28 +1,26 @@
 """Recovery from cuts and the detection of cuts, on models that write their own history and films of known cuts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from support.history_model import SPEC, HistoryMetric, HistoryModel
-from support.small_models import Answer, Contraction, frames
+from support.small_models import Answer, Contraction, StubModel, frames
 from torch import Tensor
 
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.chart import Chart, Line, draw, ticks
-from streamdeq.evaluation.detection import Detection, look, margins, score, watch
-from streamdeq.evaluation.films import Film, street_film, wandering_film
-from streamdeq.evaluation.jumps import jumps_between, jumps_in
-from streamdeq.evaluation.recovery import Agreement, Curve, Jump, frames_to_recover, lost, recover
+from streamdeq.evaluation.cuts.cases import CutCase, cases_between, cases_of
+from streamdeq.evaluation.cuts.clips import CutClip, street_clip, wandering_clip
+from streamdeq.evaluation.cuts.detection import CutScore, CutTrace, margins, score_cuts, trace_stream
+from streamdeq.evaluation.cuts.recovery import Agreement, RecoveryCurve, frames_to_recover, lost, recover
 from streamdeq.latent import Latent
-from streamdeq.solvers import Picard, Solver
-from streamdeq.streaming.cut import CutDetector, CutPolicy, Evidence, FromZeros, KeepGoing, ResidualCut, make_cut_policy
-from streamdeq.streaming.engine import Engine
+from streamdeq.streaming.cut import FromZeros, KeepGoing, ResidualCut
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.state import StreamState
+from streamdeq.tasks import Metric
 from streamdeq.values.frame import Frame
 from streamdeq.values.geometry import Geometry
 from streamdeq.values.status import Start, Status
@@ -46,12 +44,8 @@ class Reading:
     metric = staticmethod(Lengths)
 
 
-class HistorianModel:
-    spec = SPEC
-    task: Any = Reading()
-
-    def engine(self, solver: Solver, size: Any = None) -> Engine:
-        return Engine(Forgetful(), solver, Answer, None, 4)  # type: ignore[arg-type]
+def history_model() -> StubModel:
+    return StubModel(Forgetful(), SPEC, Reading(), stride=4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,19 +56,15 @@ class Compared(Answer):
         return float(((self.z.maps[0] - before.z.maps[0]).abs() > 0.01).double().mean())
 
 
-class ContractionModel:
-    spec = SPEC
-    task: Any = Reading()
+class ContractionModel(StubModel):
+    """A model of drifting noise: its residuals at cuts are small."""
 
-    def engine(self, solver: Solver, size: Any = None) -> Engine:
-        return Engine(Contraction(), solver, Compared, None, 8)  # type: ignore[arg-type]
+    def __init__(self) -> None:
+        super().__init__(Contraction(), SPEC, Reading(), Compared)
 
-    def begin(self, options: StreamOptions) -> StreamState:
-        engine, budget = self.engine(Picard()), options.budget(options.iterations or 1)
-        cuts = CutPolicy(ResidualCut(floor=0.1), make_cut_policy("residual", options.on_cut).response)
-        return StreamState(
-            engine, SPEC.architecture, options, budget, engine.open(), budget.init(), cuts, cuts.detector.init()
-        )
+    def begin(self, options: StreamOptions, boxes: Any = None) -> StreamState:
+        state = super().begin(options, boxes)
+        return replace(state, cuts=replace(state.cuts, detector=ResidualCut(floor=0.1)))
 
 
 def numbered(*numbers: int) -> tuple[np.ndarray, ...]:
@@ -113,12 +103,12 @@ def _place(frame: Frame) -> tuple[Geometry, Status]:
     return Geometry.fit(hw, None, 8), Status(0, 0.0, 0, 0, 0.0, Start.COLD)  # type: ignore[arg-type]
 
 
-def seen(curve: Curve) -> list[str]:
-    """The digits of the only jump's answers."""
+def seen(curve: RecoveryCurve) -> list[str]:
+    """The digits of the only cut's answers."""
     return [metric.seen[0][1] for metric in curve.metrics]  # type: ignore[attr-defined]
 
 
-JUMP = Jump(before=numbered(7, 1), lead=numbered(4, 5), after=numbered(2, 3), targets=("two", "three"))
+CASE = CutCase(before=numbered(7, 1), lead=numbered(4, 5), after=numbered(2, 3), targets=("two", "three"))
 
 
 # -- recovery ------------------------------------------------------------------------------------------------
@@ -139,21 +129,23 @@ JUMP = Jump(before=numbered(7, 1), lead=numbered(4, 5), after=numbered(2, 3), ta
 )
 def test_every_response_has_exactly_the_history_it_says(response: Any, iterations: int, nfe: int, digits: list[str]):
     responses = () if response is None else (response,)
-    curve = recover(HistorianModel(), [JUMP], iterations, responses)[-1]
+    curve = recover(history_model(), [CASE], iterations, responses)[-1]
     assert (curve.response, curve.nfe, seen(curve)) == (response, nfe, digits)
 
 
-def test_each_frame_is_scored_against_its_own_target_over_all_jumps():
-    short = Jump(numbered(1), (), numbered(6), ("six",))
-    [reference, _] = recover(HistorianModel(), [JUMP, short], 1, (KeepGoing(),))
+def test_each_frame_is_scored_against_its_own_target_over_all_cuts():
+    short = CutCase(numbered(1), (), numbered(6), ("six",))
+    [reference, _] = recover(history_model(), [CASE, short], 1, (KeepGoing(),))
     targets = [[target for target, _ in metric.seen] for metric in reference.metrics]  # type: ignore[attr-defined]
     assert targets == [["two", "six"], ["three"]]
 
 
 def test_without_labels_answers_are_compared_with_the_converged_ones():
     """A stream without a cut and without frames before it begins converged: it is its own measure."""
-    images = [frame.image for frame in frames(4, seed=0) + frames(4, seed=1)]
-    reference, kept, helped = recover(ContractionModel(), jumps_in(images, [4]), 1, (KeepGoing(), KeepGoing(30)))
+    images = tuple(frame.image for frame in frames(4, seed=0) + frames(4, seed=1))
+    reference, kept, helped = recover(
+        ContractionModel(), cases_of(CutClip("noise", images, (4,))), 1, (KeepGoing(), KeepGoing(30))
+    )
     assert reference.points[0] == helped.points[0] == 100.0
     assert kept.points[0] < 10
     assert reference.points[1] > kept.points[1]
@@ -171,17 +163,17 @@ def test_agreements_of_two_parts_merge_to_that_of_both():
 
 def test_no_cut_is_nothing_to_recover_from():
     with pytest.raises(StreamdeqError, match="at least one cut"):
-        recover(HistorianModel(), [], 1)
+        recover(history_model(), [], 1)
 
 
-def test_the_report_is_called_once_a_jump():
+def test_the_report_is_called_once_a_cut():
     calls: list[int] = []
-    recover(HistorianModel(), [JUMP, JUMP], 1, (), lambda: calls.append(1))
+    recover(history_model(), [CASE, CASE], 1, (), lambda: calls.append(1))
     assert len(calls) == 2
 
 
 @dataclass
-class Given:
+class Given(Metric):
     """A metric of a known figure."""
 
     value: float
@@ -195,8 +187,8 @@ class Given:
         return {self.name: self.value}
 
 
-def given(*values: float) -> Curve:
-    return Curve(None, 1, 1, [Given(value) for value in values])
+def given(*values: float) -> RecoveryCurve:
+    return RecoveryCurve(None, 1, 1, [Given(value) for value in values])
 
 
 @pytest.mark.parametrize(
@@ -217,40 +209,40 @@ def test_the_points_lost_are_the_area_between_the_curves():
     assert lost(given(20, 45, 51), given(50, 50, 50)) == 34
 
 
-# -- jumps ---------------------------------------------------------------------------------------------------
+# -- cases ---------------------------------------------------------------------------------------------------
 
 
 def test_the_cuts_of_a_film_know_their_own_shots_only():
-    jumps = jumps_in(numbered(0, 1, 2, 3, 4, 5, 6, 7), cuts=[3, 6], frames=4, before=2)
-    shown = [[[int(image[0, 0, 0]) for image in part] for part in (j.before, j.lead, j.after)] for j in jumps]
+    cases = cases_of(CutClip("clip", numbered(0, 1, 2, 3, 4, 5, 6, 7), (3, 6)), frames=4, before=2)
+    shown = [[[int(image[0, 0, 0]) for image in part] for part in (j.before, j.lead, j.after)] for j in cases]
     assert shown == [[[1, 2], [], [3, 4, 5]], [[4, 5], [], [6, 7]]]
 
 
 def test_made_cuts_have_their_lead_and_labels_and_come_from_other_pictures():
     clip = NumberedClip("long", tuple(range(10, 20)), tuple(range(1, 10)))
     donors = dataset("test", NumberedClip("x", (1,), ()), NumberedClip("y", (2, 3), ()))
-    jumps = jumps_between(donors, dataset("val", clip), frames=3, lead=2, every=2)
-    assert [int(jump.after[0][0, 0, 0]) for jump in jumps] == [12, 14, 16]
-    assert [jump.targets for jump in jumps] == [("12", "13", "14"), ("14", "15", "16"), ("16", "17", "18")]
-    assert all(len(jump.lead) == 2 for jump in jumps)
-    assert sorted(int(jump.before[0][0, 0, 0]) for jump in jumps) == [1, 2, 3]
+    cases = cases_between(donors, dataset("val", clip), frames=3, lead=2, every=2)
+    assert [int(case.after[0][0, 0, 0]) for case in cases] == [12, 14, 16]
+    assert [case.targets for case in cases] == [("12", "13", "14"), ("14", "15", "16"), ("16", "17", "18")]
+    assert all(len(case.lead) == 2 for case in cases)
+    assert sorted(int(case.before[0][0, 0, 0]) for case in cases) == [1, 2, 3]
 
 
 def test_clips_that_are_too_short_for_a_cut_are_said_to_be_in_one_line():
     clip = NumberedClip("short", (1, 2, 3), (0, 1, 2))
     with pytest.raises(StreamdeqError, match="at least 23 frames") as caught:
-        jumps_between(dataset("test", clip), dataset("val", clip))
+        cases_between(dataset("test", clip), dataset("val", clip))
     assert "\n" not in str(caught.value)
 
 
-# -- films ---------------------------------------------------------------------------------------------------
+# -- clips ---------------------------------------------------------------------------------------------------
 
 
-def test_a_street_film_cuts_where_it_says():
-    film = street_film(3, "train", cuts=1, size="32x48")
+def test_a_street_clip_cuts_where_it_says():
+    film = street_clip(3, "train", cuts=1, size="32x48")
     change = [float(np.abs(a.astype(int) - b).mean()) for a, b in zip(film.images, film.images[1:], strict=False)]
     assert sorted(np.argsort(change)[-1:] + 1) == list(film.cuts)
-    again = street_film(3, "train", cuts=1, size="32x48")
+    again = street_clip(3, "train", cuts=1, size="32x48")
     assert all(np.array_equal(a, b) for a, b in zip(film.images, again.images, strict=True))
 
 
@@ -262,7 +254,7 @@ def test_a_window_wanders_over_one_picture_a_shot():
             return np.stack([np.full_like(ramp, self.numbers[t]), ramp // 256, ramp % 256], axis=2).astype(np.uint8)
 
     stills = dataset("train", *(Still(f"{n}", (n,), (0,)) for n in range(50)))
-    film = wandering_film(stills, seed=1, shots=4)
+    film = wandering_clip(stills, seed=1, shots=4)
     shots = np.split(np.arange(len(film.images)), film.cuts)
     numbers = [{int(film.images[t][0, 0, 0]) for t in shot} for shot in shots]
     assert len(shots) == 4
@@ -276,81 +268,35 @@ def test_a_window_wanders_over_one_picture_a_shot():
 # -- detection -----------------------------------------------------------------------------------------------
 
 
-def film_of(length: int, *cuts: int) -> Film:
-    return Film("film", numbered(*([0] * length)), cuts)
+def clip_of(length: int, *cuts: int) -> CutClip:
+    return CutClip("clip", numbered(*([0] * length)), cuts)
+
+
+def found(*reports: int) -> list[CutTrace]:
+    return [CutTrace(reports, ())]
 
 
 def test_a_report_one_frame_late_counts_and_a_later_one_is_a_miss_and_an_alarm():
-    detection = score([film_of(100, 10, 20, 30, 40)], [(10, 21, 32, 70)])
-    assert detection == Detection(frames=100, cuts=4, delays=(0, 1), alarms=2, missed=2)
+    detection = score_cuts([clip_of(100, 10, 20, 30, 40)], found(10, 21, 32, 70))
+    assert detection == CutScore(frames=100, cuts=4, delays=(0, 1), alarms=2, missed=2)
     assert (detection.precision, detection.recall) == (0.5, 0.5)
 
 
 def test_a_cut_reported_twice_is_a_false_alarm():
-    assert score([film_of(50, 10)], [(10, 11)]).alarms == 1
+    assert score_cuts([clip_of(50, 10)], found(10, 11)).alarms == 1
 
 
 def test_films_without_cuts_have_no_recall_and_quiet_ones_no_precision():
-    detection = score([film_of(50)], [()])
+    detection = score_cuts([clip_of(50)], found())
     assert np.isnan([detection.precision, detection.recall]).all()
     assert (detection.alarms, detection.missed) == (0, 0)
 
 
 def test_a_stream_under_a_policy_finds_the_cuts_of_a_film():
     shots = [frames(8, seed=seed) for seed in range(3)]
-    film = Film("drifting noise", tuple(frame.image for shot in shots for frame in shot), (8, 16))
+    film = CutClip("drifting noise", tuple(frame.image for shot in shots for frame in shot), (8, 16))
     for on_cut in ("continue", "zeros"):
-        watched = watch(ContractionModel(), film, StreamOptions(4, cuts="residual", on_cut=on_cut))
-        assert watched.found == (8, 16)
-    quiet, cuts = margins([film], [watched], floor=0.0)
+        trace = trace_stream(ContractionModel(), film, StreamOptions(4, cuts="residual", on_cut=on_cut))
+        assert trace.found == (8, 16)
+    quiet, cuts = margins([film], [trace], floor=0.0)
     assert quiet < 1.25 < cuts
-
-
-@dataclass(frozen=True)
-class Brighter(CutDetector):
-    """A cut is what is brighter than the frame before."""
-
-    def update(self, value: int | None, evidence: Evidence) -> tuple[int, bool]:
-        now = int(evidence.image[0, 0, 0])
-        return now, value is not None and now > value
-
-
-def test_a_detector_of_pictures_needs_no_model():
-    assert look(Film("film", numbered(3, 3, 5, 4, 6), (2, 4)), Brighter()).found == (2, 4)
-
-
-# -- charts --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [(0, 12, (0, 2, 4, 6, 8, 10, 12)), (24.3, 54.6, (20, 30, 40, 50, 60)), (0.1, 0.1, (0.1, 0.12))],
-)
-def test_ticks_are_round_and_enclose_the_figures(low: float, high: float, expected: tuple[float, ...]):
-    found = ticks(low, high)
-    assert found[0] <= low
-    assert found[-1] >= high
-    assert found[: len(expected)] == pytest.approx(expected)
-
-
-def test_a_line_is_drawn_where_its_figures_are_and_not_where_there_are_none():
-    red = (200, 0, 0)
-    line = Line("half", ((0, 0.5), (4, 0.5), (5, float("nan")), (6, 0.5), (10, 0.5)), red)
-    picture = np.asarray(draw(Chart("title", "x", "y", (line,), y_range=(0, 1)), (400, 200)))
-    assert picture.shape == (200, 400, 3)
-    inked = (picture[:, :290] == red).all(axis=2)
-    rows, columns = np.nonzero(inked)
-    middle = (54 + 152) / 2
-    assert abs(rows.mean() - middle) < 2
-    left, right = 58, 400 * 0.74
-    missing = [round(left + x / 10 * (right - left)) for x in (4.5, 5, 5.5)]
-    assert inked.any(axis=0)[[round(left + x / 10 * (right - left)) for x in (1, 3, 7, 9)]].all()
-    assert not np.isin(missing, columns).any()
-
-
-def test_a_dashed_line_of_many_small_pieces_shows_half_of_itself():
-    red = (200, 0, 0)
-    line = Line("half", tuple((x / 20, 0.5) for x in range(201)), red, dashed=True)
-    picture = np.asarray(draw(Chart("title", "x", "y", (line,), y_range=(0, 1)), (400, 200)))
-    shown = (picture[:, 59:295] == red).all(axis=2).any(axis=0)
-    assert 0.3 < shown.mean() < 0.6

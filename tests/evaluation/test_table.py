@@ -3,24 +3,36 @@
 import json
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.curves import over_the_offset
 from streamdeq.evaluation.latency import Latency, Percentiles
-from streamdeq.evaluation.plan import Plan, Sample
-from streamdeq.evaluation.protocol import Cell, Evaluation, Mode, Score
-from streamdeq.evaluation.report import Header, Report, check_writable, write
-from streamdeq.evaluation.table import Row, aligned, best_single, make_rows, markdown, piped, text, with_interval
+from streamdeq.evaluation.protocol.curves import over_the_offset
+from streamdeq.evaluation.protocol.plan import Sample, ScoringPlan
+from streamdeq.evaluation.protocol.report import EvaluationReport, Header
+from streamdeq.evaluation.protocol.rows import ScoreRow, best_single, make_rows, table_blocks
+from streamdeq.evaluation.protocol.run import Condition, Evaluation, Mode, Score
+from streamdeq.evaluation.reporting.table import Markdown, Style, Text, check_writable, write_json
+from streamdeq.tasks import Metric
 
 
-def single(iterations: int, value: float | None) -> Row:
-    return Row(Mode.SINGLE, "broyden", iterations, None, "mIoU", value, 81, iterations + 1)
+def text(rows: tuple[ScoreRow, ...] | list[ScoreRow], style: Style | None = None, **options: Any) -> str:
+    style = style or Text()
+    return style.page("", table_blocks(rows, style, **options), [])
 
 
-def streaming(iterations: int, offset: int, value: float | None) -> Row:
-    return Row(Mode.STREAMING, "broyden", iterations, offset, "mIoU", value, 81, iterations + 1)
+def markdown(rows: tuple[ScoreRow, ...], ms: dict[int, float] | None = None, intervals: bool = False) -> str:
+    return text(rows, Markdown(), ms=ms, intervals=intervals).rstrip()
+
+
+def single(iterations: int, value: float | None) -> ScoreRow:
+    return ScoreRow(Mode.SINGLE, "broyden", iterations, None, "mIoU", value, 81, iterations + 1)
+
+
+def streaming(iterations: int, offset: int, value: float | None) -> ScoreRow:
+    return ScoreRow(Mode.STREAMING, "broyden", iterations, offset, "mIoU", value, 81, iterations + 1)
 
 
 ROWS = (
@@ -78,16 +90,18 @@ def test_of_equal_single_frames_the_cheapest_is_the_best():
 
 
 def test_of_errors_the_least_is_the_best():
-    errors = [replace(single(count, value), metric="RMSE px") for count, value in ((1, 9.0), (2, 4.0), (4, 4.0))]
+    errors = [
+        replace(single(count, value), metric="RMSE px", error=True) for count, value in ((1, 9.0), (2, 4.0), (4, 4.0))
+    ]
     assert best_single(errors) == errors[1]
-    streamed = replace(streaming(1, 10, 4.0), metric="RMSE px")
+    streamed = replace(streaming(1, 10, 4.0), metric="RMSE px", error=True)
     assert text([*errors, streamed]).splitlines()[1].split()[-1] == "+5.0"  # pixels fewer than the 9 from scratch
 
 
 def test_names_stand_to_the_left_and_numbers_to_the_right():
     lines = [["model", "ms"], ["camvid-s", "9.1"], ["", "12.6"]]
-    assert aligned(lines) == ["model       ms", "camvid-s   9.1", "          12.6"]
-    assert piped(lines)[1] == "| --- | ---: |"
+    assert Text().table(lines) == ["model       ms", "camvid-s   9.1", "          12.6"]
+    assert Markdown().table(lines)[1] == "| --- | ---: |"
 
 
 def test_without_video_there_is_the_single_frame_line_alone():
@@ -95,7 +109,7 @@ def test_without_video_there_is_the_single_frame_line_alone():
 
 
 @dataclass
-class Known:
+class Known(Metric):
     """A metric that has its figure already; of several the largest counts."""
 
     value: float
@@ -110,20 +124,17 @@ class Known:
     def compute(self) -> dict[str, float]:
         return {"mIoU": self.value, "IoU/car": 1.0}
 
-    def figure(self, name: str) -> float:
-        return self.compute()[name]
-
 
 def test_rows_hold_the_tasks_figure_and_none_where_nothing_was_counted():
     pieces = {Sample(0, 1): Known(1.0), Sample(0, 2): Known(2.0)}
     scores = {
-        Cell(Mode.SINGLE, 4): Score(Known(54.0), pieces, nfe=5),
-        Cell(Mode.STREAMING, 1, 10): Score(Known(math.nan), pieces, nfe=2),
+        Condition(Mode.SINGLE, 4): Score(Known(54.0), pieces, nfe=5),
+        Condition(Mode.STREAMING, 1, 10): Score(Known(math.nan), pieces, nfe=2),
     }
-    evaluation = Evaluation("broyden", Plan(tuple(pieces), ()), scores)
+    evaluation = Evaluation("broyden", ScoringPlan(tuple(pieces), ()), scores)
     assert make_rows(evaluation, resamples=0) == (
-        Row(Mode.SINGLE, "broyden", 4, None, "mIoU", 54.0, 2, 5, figures={"mIoU": 54.0, "IoU/car": 1.0}),
-        Row(Mode.STREAMING, "broyden", 1, 10, "mIoU", None, 2, 2, figures={"mIoU": None, "IoU/car": 1.0}),
+        ScoreRow(Mode.SINGLE, "broyden", 4, None, "mIoU", 54.0, 2, 5, figures={"mIoU": 54.0, "IoU/car": 1.0}),
+        ScoreRow(Mode.STREAMING, "broyden", 1, 10, "mIoU", None, 2, 2, figures={"mIoU": None, "IoU/car": 1.0}),
     )
 
 
@@ -132,28 +143,28 @@ def test_intervals_are_those_of_the_pieces_and_the_same_frames_are_drawn_for_eve
     pieces = {sample: Known(float(number)) for number, sample in enumerate(samples)}
     nothing = {sample: Known(math.nan) for sample in samples}
     scores = {
-        Cell(Mode.SINGLE, 4): Score(Known(4.0), pieces, nfe=4),
-        Cell(Mode.STREAMING, 1, 0): Score(Known(4.0), pieces, nfe=1),
-        Cell(Mode.STREAMING, 2, 0): Score(Known(math.nan), nothing, nfe=2),
+        Condition(Mode.SINGLE, 4): Score(Known(4.0), pieces, nfe=4),
+        Condition(Mode.STREAMING, 1, 0): Score(Known(4.0), pieces, nfe=1),
+        Condition(Mode.STREAMING, 2, 0): Score(Known(math.nan), nothing, nfe=2),
     }
-    first, second, empty = make_rows(Evaluation("picard", Plan(tuple(samples), ()), scores))
+    first, second, empty = make_rows(Evaluation("picard", ScoringPlan(tuple(samples), ()), scores))
     assert (first.low, first.high) == (second.low, second.high) == (2.0, 4.0)  # (3/5)⁵ is 8 %, (2/5)⁵ is 1 %
     assert (empty.low, empty.high) == (None, None)
 
 
 def test_an_interval_stands_behind_its_figure_where_there_is_one():
     rows = (replace(ROWS[0], low=37.06, high=41.94), replace(ROWS[5], low=50.0, high=55.55), ROWS[7])
-    assert markdown(rows, show=with_interval).splitlines()[2:] == [
+    assert markdown(rows, intervals=True).splitlines()[2:] == [
         "| 1 | 2 | 39.8 (37.1–41.9) | 53.4 (50.0–55.5) | +13.5 |",
         "| 2 | 3 | – | – | – |",
         "",
         "single frame, by iterations: 1: **39.8 (37.1–41.9)**",
     ]
-    assert "39.8 (37.1–41.9)* " in Report(HEADER, rows).text(with_interval)
+    assert "39.8 (37.1–41.9)* " in EvaluationReport(HEADER, rows).render(Text(), intervals=True)
 
 
 def test_another_figure_of_the_task_can_be_shown():
-    evaluation = Evaluation("broyden", Plan((), ()), {Cell(Mode.SINGLE, 4): Score(Known(54.0))})
+    evaluation = Evaluation("broyden", ScoringPlan((), ()), {Condition(Mode.SINGLE, 4): Score(Known(54.0))})
     [row] = make_rows(evaluation, 0, "IoU/car")
     assert (row.metric, row.value) == ("IoU/car", 1.0)
     with pytest.raises(StreamdeqError, match="unknown figure 'IoU/cat'; did you mean 'IoU/car'"):
@@ -161,7 +172,7 @@ def test_another_figure_of_the_task_can_be_shown():
 
 
 def test_streaming_through_whole_clips_has_a_column_of_its_own():
-    continuous = (Row(Mode.CONTINUOUS, "broyden", 1, None, "mIoU", 52.0, 81, 2),)
+    continuous = (ScoreRow(Mode.CONTINUOUS, "broyden", 1, None, "mIoU", 52.0, 81, 2),)
     assert text(ROWS[:1] + ROWS[4:6] + continuous).splitlines()[:2] == [
         "iterations  NFE  from scratch    +0   +10  gain at +10  continuous",
         "         1    2          39.8  39.8  53.4        +13.5        52.0",
@@ -169,7 +180,7 @@ def test_streaming_through_whole_clips_has_a_column_of_its_own():
 
 
 def test_the_json_file_has_a_header_and_rows_with_the_promised_names(tmp_path):
-    write(Report(HEADER, ROWS, (LATENCY,), ("a note",)), tmp_path / "new" / "table.json")
+    write_json(EvaluationReport(HEADER, ROWS, (LATENCY,), ("a note",)).to_plain(), tmp_path / "new" / "table.json")
     found = json.loads((tmp_path / "new" / "table.json").read_text())
     assert list(found) == ["format", "header", "rows", "latency", "notes", "jitter"]
     assert found["header"] == {
@@ -187,7 +198,7 @@ def test_the_json_file_has_a_header_and_rows_with_the_promised_names(tmp_path):
 
 
 def test_a_report_says_what_was_measured_on_what():
-    shown = Report(HEADER, ROWS, (LATENCY,), ("a note",)).text().splitlines()
+    shown = EvaluationReport(HEADER, ROWS, (LATENCY,), ("a note",)).render(Text()).splitlines()
     assert shown[0] == (
         "mIoU of camvid-s on camvid, val, the same 81 frames in every figure; broyden, 192 px, bf16, cpu, 2 threads"
     )

@@ -56,6 +56,22 @@ class Answer:
         object.__setattr__(self, "z", self.z.clone())  # the engine's own goes on changing
 
 
+class StubModel(Model):
+    """A model around a test's own functions in the place of a network's.
+
+    Args:
+        task: what of a task a test needs.
+        decode: makes the answers of one row's outputs.
+    """
+
+    def __init__(self, functions: Any, spec: ModelSpec, task: Any = None, decode: Any = Answer, stride: int = STRIDE):
+        self.functions, self.spec, self.task = functions, spec, task
+        self._decode, self._stride = decode, stride
+
+    def engine(self, solver: Solver, size: int | str | None = None) -> Engine:
+        return Engine(self.functions, solver, self._decode, None, self._stride)
+
+
 def engine_of(functions: Any, solver: Solver, shorter_side: int | None = None, stride: int = STRIDE) -> Engine:
     return Engine(functions, solver, Answer, shorter_side, stride)
 

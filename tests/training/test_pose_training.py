@@ -12,7 +12,7 @@ from support.pose_trees import NAMES, square_table
 from streamdeq.api import load
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.protocol import Cell, Mode, Settings, evaluate
+from streamdeq.evaluation.protocol.run import Condition, Mode, Settings, evaluate
 from streamdeq.tasks.pose.objective import objective
 from streamdeq.training import session
 from streamdeq.training.loop import WEIGHTS, RunSettings, Trainer
@@ -35,8 +35,8 @@ def test_a_model_learns_where_the_corners_are_and_streams(tmp_path):
     found = evaluate(model, open_dataset(folder, "val"), Settings((2,), (0, 3)))
     scores = {cell: score.total.compute() for cell, score in found.scores.items()}
     assert len(found.plan.samples) == 3  # of the film, frames 3, 4 and 5
-    assert scores[Cell(Mode.STREAMING, 2, 3)]["PCK@0.2"] > 90
-    assert scores[Cell(Mode.STREAMING, 2, 0)] == scores[Cell(Mode.SINGLE, 2)]
+    assert scores[Condition(Mode.STREAMING, 2, 3)]["PCK@0.2"] > 90
+    assert scores[Condition(Mode.STREAMING, 2, 0)] == scores[Condition(Mode.SINGLE, 2)]
 
 
 def test_a_batch_is_a_function_of_seed_and_step(tmp_path):

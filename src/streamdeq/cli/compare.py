@@ -40,24 +40,20 @@ def compare(
     """Compare models as they stream: streamdeq compare camvid-s camvid-s-sur --data DIR."""
     from streamdeq.api import load
     from streamdeq.data.open import open_dataset
-    from streamdeq.evaluation import compared
-    from streamdeq.evaluation.comparison import Ours, Theirs
-    from streamdeq.evaluation.comparison import compare as judge
+    from streamdeq.evaluation.comparison.report import render, to_plain
+    from streamdeq.evaluation.comparison.run import compare as judge
     from streamdeq.evaluation.peers import load_peer
-    from streamdeq.evaluation.protocol import Settings, count_steps
-    from streamdeq.evaluation.report import check_writable
-    from streamdeq.tasks import build_network
+    from streamdeq.evaluation.protocol.run import Settings, count_steps
+    from streamdeq.evaluation.reporting.table import Markdown, Text, check_writable, write_json
 
     if out is not None:
         check_writable(out)
     began = time.monotonic()
     loaded = [load(model, device, precision) for model in models]
     dataset = open_dataset(data, split, loaded[0].spec.task)
-    ours = [Ours(one, sum(p.numel() for p in build_network(one.spec).parameters())) for one in loaded]
-    theirs = []
-    for name, path in map(_named_file, peer or []):
-        network, training = load_peer(name, path, loaded[0].spec, loaded[0].functions.device, precision)
-        theirs.append(Theirs(name, network, training))
+    first = loaded[0]
+    files = map(_named_file, peer or [])
+    peers = [load_peer(name, path, first.spec, first.functions.device, precision) for name, path in files]
 
     def say(what: str) -> None:
         if not quiet:
@@ -66,7 +62,7 @@ def compare(
     settings = Settings(tuple(iterations), (offset,))
     steps = sum(count_steps(one, dataset, settings) for one in loaded)
     with track("compare", steps, unit="steps", quiet=quiet) as advance:
-        comparison = judge(ours, theirs, dataset, settings, say, resamples, advance)
+        comparison = judge(loaded, peers, dataset, settings, say, resamples, advance)
     about = _place(loaded[0])
     if out is not None:
         header = {
@@ -77,9 +73,9 @@ def compare(
             "seconds": round(time.monotonic() - began),
             **about,
         }
-        compared.write(comparison, header, out)
+        write_json(to_plain(comparison, header), out)
     place = "{machine}, {threads} threads, {precision}".format_map(about)
-    typer.echo(compared.markdown(comparison, place) if markdown else compared.text(comparison, place))
+    typer.echo(render(comparison, place, Markdown() if markdown else Text()))
 
 
 def _named_file(text: str) -> tuple[str, Path]:

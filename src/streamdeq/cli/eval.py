@@ -58,13 +58,14 @@ def eval(
     from streamdeq.api import load
     from streamdeq.cli.progress import track
     from streamdeq.data.open import open_dataset
-    from streamdeq.evaluation.curves import draw_curves
-    from streamdeq.evaluation.latency import measure, some_images
-    from streamdeq.evaluation.plan import usual_offsets
-    from streamdeq.evaluation.protocol import Settings, count_steps, evaluate
-    from streamdeq.evaluation.report import Report, check_writable, make_notes, write
-    from streamdeq.evaluation.table import figure_alone, make_rows, with_interval
-    from streamdeq.evaluation.watched import steadiness, watchable
+    from streamdeq.evaluation.jitter.report import jitter_on_clips, long_clips
+    from streamdeq.evaluation.latency import measure_latency, some_images
+    from streamdeq.evaluation.protocol.curves import draw_curves
+    from streamdeq.evaluation.protocol.plan import usual_offsets
+    from streamdeq.evaluation.protocol.report import EvaluationReport, make_notes
+    from streamdeq.evaluation.protocol.rows import make_rows
+    from streamdeq.evaluation.protocol.run import Settings, count_steps, evaluate
+    from streamdeq.evaluation.reporting.table import Markdown, Text, check_writable, write_json
     from streamdeq.streaming.options import StreamOptions
 
     for file in (out, chart):
@@ -75,28 +76,29 @@ def eval(
     dataset = open_dataset(data, split, loaded.spec.task)
     settings = Settings(tuple(iterations), tuple(offsets or usual_offsets(dataset)), solver, size, batch, continuous)
     with track("eval", count_steps(loaded, dataset, settings), unit="steps", quiet=quiet) as advance:
-        clips = watchable(dataset) if jitter else ()  # refused before minutes of work, if at all
+        clips = long_clips(dataset) if jitter else ()  # refused before minutes of work, if at all
         evaluation = evaluate(loaded, dataset, settings, advance)
     times: tuple[Any, ...] = ()
     steady: tuple[Any, ...] = ()
     if jitter:
         with track("jitter", sum(map(len, clips)), quiet=quiet) as advance:
-            steady = steadiness(loaded, clips, settings.iterations, StreamOptions(solver=solver, size=size), advance)
+            steady = jitter_on_clips(
+                loaded, clips, settings.iterations, StreamOptions(solver=solver, size=size), advance
+            )
     if latency:
         images = some_images(dataset)
-        times = tuple(measure(loaded, images, count, settings) for count in settings.iterations)
+        times = tuple(measure_latency(loaded, images, count, settings) for count in settings.iterations)
     header = _header(loaded, model, data, split, size, time.monotonic() - began)
-    report = Report(header, make_rows(evaluation, resamples, figure), times, make_notes(evaluation), steady)
+    report = EvaluationReport(header, make_rows(evaluation, resamples, figure), times, make_notes(evaluation), steady)
     if out is not None:
-        write(report, out)
-    show = with_interval if intervals else figure_alone
-    typer.echo(report.markdown(show) if markdown else report.text(show))
+        write_json(report.to_plain(), out)
+    typer.echo(report.render(Markdown() if markdown else Text(), intervals))
     if chart is not None:
         draw_curves(report, chart)
 
 
 def _header(loaded: Any, model: str, data: str, split: str, size: int | str | None, seconds: float) -> Any:
-    from streamdeq.evaluation.report import Header
+    from streamdeq.evaluation.protocol.report import Header
     from streamdeq.models import zoo
     from streamdeq.models.checkpoint import digest, read_weights
     from streamdeq.runtime.precision import precision_of

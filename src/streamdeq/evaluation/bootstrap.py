@@ -1,4 +1,4 @@
-"""How sure a figure is: percentile bootstrap intervals over the scored frames. Knows frames and merging, no task.
+"""How sure a figure is: percentile bootstrap intervals over the scored frames.
 
 A resample is put together from *blocks* of neighbouring frames (moving blocks, Künsch 1989; taken around the end of a
 clip, so that its first and last frames are drawn as often as the others, Politis & Romano 1992). Neighbours in a video
@@ -25,11 +25,13 @@ from itertools import chain
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.plan import Sample
+from streamdeq.evaluation.protocol.plan import Sample
 from streamdeq.tasks import Metric
 
 RESAMPLES = 1000
 LEVEL = 0.95
+#: What is shown in the place of a figure that does not exist.
+NOTHING = "–"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,23 @@ class Interval:
 
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A value of a metric with its interval; None where nothing was counted, and where none was drawn."""
+
+    value: float | None
+    interval: Interval | None = None
+
+    def text(self, digits: int = 1) -> str:
+        """`58.4`, or `58.4 (55.9–60.6)` where there is an interval, or a dash."""
+        if self.value is None:
+            return NOTHING
+        value = f"{self.value:.{digits}f}"
+        if self.interval is None:
+            return value
+        return f"{value} ({self.interval.low:.{digits}f}–{self.interval.high:.{digits}f})"
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,21 +1,23 @@
-"""How long a frame takes, and where the time goes: one row, streaming, wall clock. Knows no metric.
+"""Latency: how long a frame takes and where the time goes, for one row that streams, by wall clock.
 
 The time of a frame is that of the three verbs and the task's decoding, from the uint8 picture to the answer in the
 frame's own pixels. Reading the picture from a file or a camera and drawing are not in it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 import torch
 
+from streamdeq.api import Model
 from streamdeq.data.base import Dataset
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.protocol import Evaluated, Settings
+from streamdeq.evaluation.protocol.run import Settings
 from streamdeq.solvers import make_solver
 from streamdeq.streaming.engine import Engine, Row
+from streamdeq.streaming.loop import run_frames
 from streamdeq.values.frame import Frame
 
 #: Frames at the start that are not counted: memory is allocated and kernels are chosen there.
@@ -56,22 +58,8 @@ class Latency:
     decode: Percentiles
 
 
-@dataclass(frozen=True)
-class _Times:
-    """Seconds of one frame."""
-
-    inject: float
-    solve: float
-    head: float
-    decode: float
-
-    @property
-    def total(self) -> float:
-        return self.inject + self.solve + self.head + self.decode
-
-
-def measure(
-    model: Evaluated, images: Sequence[np.ndarray], iterations: int, settings: Settings, warm_up: int = WARM_UP
+def measure_latency(
+    model: Model, images: Sequence[np.ndarray], iterations: int, settings: Settings, warm_up: int = WARM_UP
 ) -> Latency:
     """Stream `images`, (H, W, 3) uint8 RGB, and time every frame after the first `warm_up`.
 
@@ -83,13 +71,15 @@ def measure(
     solver = make_solver(settings.solver or model.spec.solver, iterations)
     engine, evaluations = model.engine(solver, settings.size), solver.evaluations(iterations)
     row = engine.open()
-    times = [_time(engine, row, Frame(image, n, 0.0), evaluations) for n, image in enumerate(images)][warm_up:]
-    parts = {part: _percentiles([getattr(t, part) for t in times]) for part in ("total", *_parts())}
-    return Latency(iterations, evaluations, len(times), torch.get_num_threads(), **parts)
+    seconds = np.array([_time(engine, row, Frame(image, n, 0.0), evaluations) for n, image in enumerate(images)])
+    parts = seconds[warm_up:]
+    columns = np.column_stack([parts.sum(axis=1), parts])
+    percentiles = (Percentiles(*column) for column in (1000 * np.percentile(columns, (50, 95, 99), axis=0)).T.tolist())
+    return Latency(iterations, evaluations, len(parts), torch.get_num_threads(), *percentiles)
 
 
 def some_images(dataset: Dataset, frames: int = FRAMES + WARM_UP) -> list[np.ndarray]:
-    """Pictures for `measure`: those of the longest clip, as often as it takes; of all clips if they are pictures."""
+    """Pictures to measure with: those of the longest clip, as often as it takes; of all clips if they are pictures."""
     longest = max(dataset.clips, key=len)
     if len(longest) > 1:
         pictures = [longest.image(t) for t in range(min(frames, len(longest)))]
@@ -98,28 +88,21 @@ def some_images(dataset: Dataset, frames: int = FRAMES + WARM_UP) -> list[np.nda
     return [pictures[n % len(pictures)] for n in range(frames)]
 
 
-def _time(engine: Engine, row: Row, frame: Frame, evaluations: int) -> _Times:
-    clock = [_now(engine)]
-    engine.observe([row], [frame])
-    clock.append(_now(engine))
-    for _ in range(evaluations):
-        engine.iterate([row])
-    clock.append(_now(engine))
-    engine.read([row])
-    inject, solve, read = (after - before for before, after in zip(clock, [*clock[1:], _now(engine)], strict=True))
-    assert row.status is not None  # observed
-    return _Times(inject, solve, read - row.status.decode_s, row.status.decode_s)
+def _time(engine: Engine, row: Row, frame: Frame, evaluations: int) -> tuple[float, float, float, float]:
+    """Seconds of a frame: inject, solve, head, decode."""
+    times = [_now(engine)]
+
+    def note(step: int) -> None:
+        if step in (0, evaluations):
+            times.append(_now(engine))
+
+    [answer] = run_frames(engine, [row], [frame], evaluations, on_step=note)
+    begun, injected, solved, read = *times, _now(engine)
+    decode_s = answer.status.decode_s
+    return injected - begun, solved - injected, read - solved - decode_s, decode_s
 
 
 def _now(engine: Engine) -> float:
     """The clock once the device has done all it was given: otherwise `read` would be charged for the solve."""
     engine.functions.wait()
     return perf_counter()
-
-
-def _parts() -> tuple[str, ...]:
-    return tuple(part.name for part in fields(_Times))
-
-
-def _percentiles(seconds: Sequence[float]) -> Percentiles:
-    return Percentiles(*(1000 * float(q) for q in np.percentile(seconds, (50, 95, 99))))

@@ -1,9 +1,9 @@
-"""What a user would pick instead, one file per task; each puts itself into `PEERS`."""
+"""Networks of torchvision's to compare with, one file per task; each registers itself in `PEERS`."""
 
 from streamdeq.evaluation.peers import detection as detection
 from streamdeq.evaluation.peers import pose as pose
 from streamdeq.evaluation.peers import segmentation as segmentation
-from streamdeq.evaluation.peers.base import PEERS, Kind, Peer, Training, kind_of, usual
+from streamdeq.evaluation.peers.base import PEERS, Peer, Training, peer_class, usual
 from streamdeq.evaluation.peers.load import load_peer
 
-__all__ = ["PEERS", "Kind", "Peer", "Training", "kind_of", "load_peer", "usual"]
+__all__ = ["PEERS", "Peer", "Training", "load_peer", "peer_class", "usual"]

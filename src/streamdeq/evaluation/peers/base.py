@@ -1,14 +1,13 @@
-"""What a user would pick instead: a network of torchvision's, judged frame by frame as ours are. Knows no stream.
+"""A peer is what a user would pick instead: a network of torchvision's, which answers frame by frame.
 
 Classes, colours, working size, normalisation and thresholds are those of the model it is compared with, which was
 trained on the same data.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -34,19 +33,44 @@ class Training:
 
 
 class Peer(ABC):
-    """A network that answers every frame alone. Canvas sides are multiples of `STRIDE`."""
+    """A network that answers every frame alone. Canvas sides are multiples of `STRIDE`.
 
-    STRIDE = 32
+    Args:
+        network: as trained; it is folded in place.
+        spec: of the model it is compared with.
+    """
 
-    def __init__(self, network: nn.Module, spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> None:
-        self.spec = spec
+    #: Of the task it is for.
+    TASK: ClassVar[str]
+    STRIDE: ClassVar[int] = 32
+
+    def __init__(
+        self,
+        name: str,
+        network: nn.Module,
+        spec: ModelSpec,
+        device: torch.device,
+        dtype: torch.dtype,
+        training: Training,
+    ) -> None:
+        self.name, self.spec, self.training = name, spec, training
         self.task: Task = build_task(spec)
         self.device, self.dtype = device, dtype
         self.parameters = sum(p.numel() for p in network.parameters())  # as trained
-        _fold(network.eval().requires_grad_(False))  # as ours are: or its milliseconds would be too many
+        _fold(network.eval().requires_grad_(False))  # as the models are: or its milliseconds would be too many
         self.network = network.to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._mean = torch.tensor(spec.mean).view(3, 1, 1).to(device)
         self._std = torch.tensor(spec.std).view(3, 1, 1).to(device)
+
+    @staticmethod
+    @abstractmethod
+    def build(spec: ModelSpec) -> nn.Module:
+        """From the description of a model for the same data to the network without weights."""
+
+    @staticmethod
+    @abstractmethod
+    def loss(network: Any, x: Tensor, targets: Any) -> Tensor:
+        """Of the network for normalised pictures (B, 3, h, w) and the task's targets, float32."""
 
     @torch.no_grad()
     def answer(self, image: np.ndarray) -> Result:
@@ -66,31 +90,14 @@ class Peer(ABC):
         """Normalised canvas (1, 3, H, W), the picture at its top left → the answer in the picture's pixels."""
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A peer's network: how it is built, trained and read.
-
-    Args:
-        task: that it is for.
-        build: from a description (of a model of ours for the same data) to the network without weights.
-        loss: of the network for normalised pictures (B, 3, h, w) and the task's targets, float32.
-        read: makes answers of its outputs.
-    """
-
-    task: str
-    build: Callable[[ModelSpec], nn.Module]
-    loss: Callable[[Any, Tensor, Any], Tensor]
-    read: type[Peer]
+PEERS: Registry[type[Peer]] = Registry("peer")
 
 
-PEERS: Registry[Kind] = Registry("peer")
-
-
-def kind_of(name: str, task: str) -> Kind:
+def peer_class(name: str, task: str) -> type[Peer]:
     """Raises StreamdeqError if there is no such peer, or for another task."""
     kind = PEERS[name]
-    if kind.task != task:
-        raise StreamdeqError(f"peer '{name}' is for {kind.task}, not for {task}; take {usual(task)}")
+    if task != kind.TASK:
+        raise StreamdeqError(f"peer '{name}' is for {kind.TASK}, not for {task}; take {usual(task)}")
     return kind
 
 
@@ -100,9 +107,9 @@ def usual(task: str) -> str:
     Raises:
         StreamdeqError: there is none.
     """
-    names = [name for name in PEERS if PEERS[name].task == task]
+    names = [name for name in PEERS if task == PEERS[name].TASK]
     if not names:
-        raise StreamdeqError(f"there is no peer for {task} (for {', '.join(sorted({PEERS[n].task for n in PEERS}))})")
+        raise StreamdeqError(f"there is no peer for {task} (for {', '.join(sorted({PEERS[n].TASK for n in PEERS}))})")
     return names[0]
 
 

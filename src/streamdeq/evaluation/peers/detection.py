@@ -1,4 +1,4 @@
-"""Detection: torchvision's Faster R-CNN on MobileNetV3 for small pictures, its low-resolution one. Knows no data.
+"""Detection: torchvision's Faster R-CNN on MobileNetV3 for small pictures, its low-resolution one.
 
 Its network and losses are torchvision's. What a user adapts is: anchors have the sides and ratios of our head's, all of
 them on each of its three levels (32, 32 and 64 pixels apart), as it has its own; samples, proposals and thresholds are
@@ -16,7 +16,7 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import MultiScaleRoIAlign
 
-from streamdeq.evaluation.peers.base import PEERS, Kind, Peer
+from streamdeq.evaluation.peers.base import PEERS, Peer
 from streamdeq.models.spec import ModelSpec
 from streamdeq.tasks import Result
 from streamdeq.tasks.detection import DetectorSettings
@@ -61,13 +61,6 @@ class PrecisePooling(MultiScaleRoIAlign):
         return super().forward({name: precise(level) for name, level in x.items()}, boxes, image_shapes).to(given)
 
 
-class DetectionPeer(Peer):
-    """Boxes, of which ours is the choice: the least score, the overlap and how many are the model's."""
-
-    def result(self, x: Tensor, geometry: Geometry, status: Status) -> Result:
-        return self.task.decode(x, geometry, status, _Detector(self.network))
-
-
 class _Detector(nn.Module):
     """The network as our task asks a head."""
 
@@ -110,9 +103,18 @@ def _build(spec: ModelSpec) -> FasterRCNN:
     return network
 
 
-def _loss(network: FasterRCNN, x: Tensor, targets: Sequence[Target]) -> Tensor:
-    views = [image[:, : t.content_hw[0], : t.content_hw[1]] for image, t in zip(x, targets, strict=True)]
-    return torch.stack(list(network(views, as_torchvision(targets)).values())).sum()
+@PEERS.register("fasterrcnn_mobilenet_v3_large_320_fpn")
+class DetectionPeer(Peer):
+    """Boxes; the least score, the overlap and how many are those of the model it is compared with."""
 
+    TASK = "detection"
 
-PEERS.register("fasterrcnn_mobilenet_v3_large_320_fpn")(Kind("detection", _build, _loss, DetectionPeer))
+    build = staticmethod(_build)
+
+    @staticmethod
+    def loss(network: FasterRCNN, x: Tensor, targets: Sequence[Target]) -> Tensor:
+        views = [image[:, : t.content_hw[0], : t.content_hw[1]] for image, t in zip(x, targets, strict=True)]
+        return torch.stack(list(network(views, as_torchvision(targets)).values())).sum()
+
+    def result(self, x: Tensor, geometry: Geometry, status: Status) -> Result:
+        return self.task.decode(x, geometry, status, _Detector(self.network))

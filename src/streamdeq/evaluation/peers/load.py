@@ -1,4 +1,4 @@
-"""A peer from its file: the plain state dict that `tools/train_peer.py` writes. Knows no task."""
+"""A peer from its file: the plain state dict that `tools/train_peer.py` writes."""
 
 from pathlib import Path
 
@@ -6,20 +6,18 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.peers.base import Peer, Training, kind_of
+from streamdeq.evaluation.peers.base import Peer, Training, peer_class
 from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.precision import pick_dtype
 
 
-def load_peer(
-    name: str, path: Path, spec: ModelSpec, device: torch.device, precision: str = "auto"
-) -> tuple[Peer, Training]:
+def load_peer(name: str, path: Path, spec: ModelSpec, device: torch.device, precision: str = "auto") -> Peer:
     """The peer of that name with the weights in `path`, for the data that `spec` was trained on.
 
     Raises:
         StreamdeqError: no such peer or file, or weights of another network or number of classes.
     """
-    kind = kind_of(name, spec.task)
+    kind = peer_class(name, spec.task)
     network = kind.build(spec)
     try:
         with safe_open(path, "pt") as file:
@@ -33,7 +31,7 @@ def load_peer(
     except RuntimeError as error:
         raise StreamdeqError(f"{path} does not fit {name} with {len(spec.classes)} classes: {_first(error)}") from error
     training = Training(int(about.get("steps", 0)), float(about.get("seconds", 0)))
-    return kind.read(network, spec, device, pick_dtype(precision, device)), training
+    return kind(name, network, spec, device, pick_dtype(precision, device), training)
 
 
 def _first(error: RuntimeError) -> str:

@@ -1,13 +1,13 @@
-"""Poses: the Simple Baseline (Xiao et al. 2018) on torchvision's small MobileNetV3. Knows no data.
+"""Poses: the Simple Baseline (Xiao et al. 2018) on torchvision's small MobileNetV3.
 
 Three deconvolutions of 256 channels on its coarsest features, a 32nd of the canvas, give maps of a quarter of it, the
-size that ours have. Targets, loss and decoding are ours.
+size that this package's heads have. Targets, loss and decoding are those of this package's heads.
 """
 
 from torch import Tensor, nn
 from torchvision.models import mobilenet_v3_small
 
-from streamdeq.evaluation.peers.base import PEERS, Kind, Peer
+from streamdeq.evaluation.peers.base import PEERS, Peer
 from streamdeq.latent import Latent
 from streamdeq.models.spec import ModelSpec
 from streamdeq.tasks import Result
@@ -33,19 +33,20 @@ class SimpleBaseline(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.head(Latent((self.features(x),)))
 
-    def loss(self, x: Tensor, targets: Joints) -> Tensor:
-        return self.head.losses(Latent((self.features(x),)), targets)["heatmaps"]
 
-
+@PEERS.register("simple_baseline_mobilenet_v3_small")
 class PosePeer(Peer):
     """Heat maps of the window that it is given."""
 
+    TASK = "pose"
+
+    @staticmethod
+    def build(spec: ModelSpec) -> SimpleBaseline:
+        return SimpleBaseline(len(spec.classes), PoseSettings.read(spec.head).sigma)
+
+    @staticmethod
+    def loss(network: SimpleBaseline, x: Tensor, targets: Joints) -> Tensor:
+        return network.head.losses(Latent((network.features(x),)), targets)["heatmaps"]
+
     def result(self, x: Tensor, geometry: Geometry, status: Status) -> Result:
         return self.task.decode(self.network(x), geometry, status, self.network)
-
-
-def _build(spec: ModelSpec) -> SimpleBaseline:
-    return SimpleBaseline(len(spec.classes), PoseSettings.read(spec.head).sigma)
-
-
-PEERS.register("simple_baseline_mobilenet_v3_small")(Kind("pose", _build, SimpleBaseline.loss, PosePeer))

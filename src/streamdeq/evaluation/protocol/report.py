@@ -1,23 +1,19 @@
-"""An evaluation as it is shown and kept: what was measured on what, the rows, the latency. Knows no network.
+"""An evaluation as it is shown and kept: what was measured on what, the figures, latency, jitter.
 
-The JSON file: `format`, `header`, `rows` (see `table.Row`), `latency` (see `latency.Latency`), `notes` and
-`jitter` (see `steadiness.Steadiness`).
+The JSON file: `format`, `header`, `rows` (see `rows.ScoreRow`), `latency` (see `latency.Latency`), `notes` and
+`jitter` (see `jitter.measure.JitterRow`).
 """
 
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation import table, watched
+from streamdeq.evaluation.jitter import report as jitter_report
+from streamdeq.evaluation.jitter.measure import JitterRow
 from streamdeq.evaluation.latency import Latency
-from streamdeq.evaluation.protocol import Evaluation
-from streamdeq.evaluation.steadiness import Steadiness
-from streamdeq.evaluation.table import Row, Show, figure_alone
-from streamdeq.files import atomic_path, ensure_folder
+from streamdeq.evaluation.protocol.rows import ScoreRow, table_blocks
+from streamdeq.evaluation.protocol.run import Evaluation
+from streamdeq.evaluation.reporting.table import Style
 
 FORMAT = "streamdeq-eval-1"
 
@@ -52,38 +48,35 @@ class Header:
 
 
 @dataclass(frozen=True)
-class Report:
+class EvaluationReport:
     """All of it, as values."""
 
     header: Header
-    rows: tuple[Row, ...]
+    rows: tuple[ScoreRow, ...]
     latency: tuple[Latency, ...] = ()
     notes: tuple[str, ...] = ()
-    jitter: tuple[Steadiness, ...] = ()
+    jitter: tuple[JitterRow, ...] = ()
 
-    def to_json(self) -> str:
-        parts = {
+    def to_plain(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
             "format": FORMAT,
             "header": self.header.values(),
             "rows": [asdict(row) for row in self.rows],
             "latency": [asdict(one) for one in self.latency],
             "notes": list(self.notes),
-            "jitter": [one.to_plain() for one in self.jitter],
+            "jitter": [row.to_plain() for row in self.jitter],
         }
-        return json.dumps(parts, indent=1, allow_nan=False) + "\n"
 
-    def text(self, show: Show = figure_alone) -> str:
-        """For a terminal. `show`: how a figure is written."""
-        below = self._below()
-        shown = table.text(self.rows, self._ms(), show)
-        steady = ["", *table.aligned(watched.cells(self.jitter))] if self.jitter else []
-        return "\n".join([self._title(), "", shown, *steady, *([""] if below else []), *below])
-
-    def markdown(self, show: Show = figure_alone) -> str:
-        """For a README. `show`: how a figure is written."""
-        below = [line for note in self._below() for line in ("", note)]
-        steady = ["", *table.piped(watched.cells(self.jitter))] if self.jitter else []
-        return "\n".join([table.markdown(self.rows, self._ms(), show), *steady, "", self._title(), *below])
+    def render(self, style: Style, intervals: bool = False) -> str:
+        """To be read. `intervals`: each figure's stands behind it."""
+        ms = {one.iterations: one.total.p50 for one in self.latency} or None
+        blocks = table_blocks(self.rows, style, ms, intervals)
+        notes = [*map(_split, self.latency), *self.notes]
+        if self.jitter:
+            blocks.append(style.table(jitter_report.cells(self.jitter)))
+            notes.insert(len(self.latency), jitter_report.note(self.jitter))
+        return style.page(self._title(), blocks, notes)
 
     def _title(self) -> str:
         head, row = self.header, self.rows[0]
@@ -95,13 +88,6 @@ class Report:
             f"{row.solver}, {size}, {head.precision}, {where}"
         )
 
-    def _ms(self) -> dict[int, float] | None:
-        return {one.iterations: one.total.p50 for one in self.latency} or None
-
-    def _below(self) -> list[str]:
-        steady = [watched.note(self.jitter)] if self.jitter else []
-        return [*(_split(one) for one in self.latency), *steady, *self.notes]
-
 
 def make_notes(evaluation: Evaluation) -> tuple[str, ...]:
     """What a reader has to know besides the figures, a line each."""
@@ -110,19 +96,6 @@ def make_notes(evaluation: Evaluation) -> tuple[str, ...]:
     if failed:
         notes.append(f"{failed} of the scored answers come from solves that met a non-finite value")
     return tuple(notes)
-
-
-def check_writable(path: str | os.PathLike[str]) -> None:
-    """Raises StreamdeqError if `path` cannot be written: to be asked before minutes of work, not after."""
-    if Path(path).is_dir():
-        raise StreamdeqError(f"cannot write {path}: it is a folder; give the name of a file")
-    ensure_folder(Path(path).parent)
-
-
-def write(report: Report, path: str | os.PathLike[str]) -> None:
-    """The JSON file, whole or not at all."""
-    with atomic_path(path) as part:
-        part.write_text(report.to_json(), encoding="utf-8")
 
 
 def _split(one: Latency) -> str:

@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 from support.pose_models import FILM, NAMES, pose_model
 
-from streamdeq.evaluation.steadiness import TIMES, Answers, Way, measure, watch
-from streamdeq.streaming.options import StartFrom
+from streamdeq.evaluation.jitter.measure import CONVERGED, TIMES, Answers, SolveSetting, measure_jitter, stream_all
 from streamdeq.streaming.regions import Located
 from streamdeq.tasks.pose import Poses
 from streamdeq.values.status import Start, Status
 
-CONVERGED, STREAMED = Way(20, StartFrom.ZEROS), Way(1)
+STREAMED = SolveSetting(1)
 
 
 def at(x: float, side: float = 200) -> Poses:
@@ -35,7 +34,7 @@ def video(streamed: list[float], converged: list[float]) -> Answers:
 
 def test_figures_are_accelerations_and_distances_in_pixels_and_of_the_crop():
     shaking, twice = [0, 2, 0, 2, 0, 2], [1, 5, 1, 5, 1, 5]
-    [row, reference] = measure([video(shaking, twice)], CONVERGED, skip=0)
+    [row, reference] = measure_jitter([video(shaking, twice)], CONVERGED, skip=0)
     assert row.figures == pytest.approx(
         {"jitter px": 4, "jitter %": 2, TIMES: 0.5, "distance px": 2, "distance %": 1}, abs=1e-9
     )
@@ -50,12 +49,12 @@ def test_points_that_converged_answers_are_not_sure_of_do_not_count_whatever_the
     both = video([0, 2, 0, 2, 0, 2], [1, 5, 1, 5, 1, 5])
     both[CONVERGED][4] = replace(both[CONVERGED][4], scores=np.full((1, 1), 0.19, np.float32))
     both[STREAMED][1] = replace(both[STREAMED][1], scores=np.zeros((1, 1), np.float32))
-    [row, _] = measure([both], CONVERGED, skip=0)
+    [row, _] = measure_jitter([both], CONVERGED, skip=0)
     assert (row.triples, row.figures["jitter px"]) == (2, pytest.approx(4))
 
 
 def test_a_constant_answer_is_steady_and_far():
-    [row, _] = measure([video([7] * 6, [0, 3, 9, 18, 30, 45])], CONVERGED, skip=0)
+    [row, _] = measure_jitter([video([7] * 6, [0, 3, 9, 18, 30, 45])], CONVERGED, skip=0)
     assert row.figures["jitter px"] == row.figures[TIMES] == 0
     assert row.figures["distance px"] == pytest.approx(np.mean([4, 2, 11, 23]))
 
@@ -63,16 +62,16 @@ def test_a_constant_answer_is_steady_and_far():
 def test_the_first_frames_of_every_video_do_not_count_and_videos_are_pooled():
     settled = video([50, 0, 0, 0, 0, 0], [0] * 6)
     shaking = video([90, 0, 2, 0, 2, 0], [0] * 6)
-    [row, _] = measure([settled, shaking], CONVERGED, skip=1)
+    [row, _] = measure_jitter([settled, shaking], CONVERGED, skip=1)
     assert row.triples == 6
     assert row.figures["jitter px"] == pytest.approx((0 + 4) / 2)
     assert math.isnan(row.figures[TIMES])  # converged stands still
 
 
 def test_too_short_a_video_has_no_figures():
-    [row, _] = measure([video([0] * 7, [0] * 7)], CONVERGED)
+    [row, _] = measure_jitter([video([0] * 7, [0] * 7)], CONVERGED)
     assert (row.triples, row.times, row.to_plain()["figures"]["jitter px"]) == (0, None, None)
-    assert measure([video([0] * 8, [0] * 8)], CONVERGED)[0].triples == 1
+    assert measure_jitter([video([0] * 8, [0] * 8)], CONVERGED)[0].triples == 1
 
 
 def test_all_ways_see_the_same_boxes_and_each_is_a_stream_of_its_own():
@@ -83,7 +82,7 @@ def test_all_ways_see_the_same_boxes_and_each_is_a_stream_of_its_own():
         t = frame.index
         return Located(np.array([(5 + t, 5, 35 + t, 45), (60, 20 + t, 90, 60 + t)]))
 
-    found = watch(model, FILM, [STREAMED, CONVERGED], where)
+    found = stream_all(model, FILM, [STREAMED, CONVERGED], where)
     assert asked == list(range(len(FILM)))
     with model.stream(1, boxes=lambda image: where_again[len(seen)]) as stream:
         seen: list[Poses] = []
@@ -98,5 +97,5 @@ def test_all_ways_see_the_same_boxes_and_each_is_a_stream_of_its_own():
 
 
 def test_without_boxes_the_whole_frame_is_looked_at():
-    found = watch(pose_model(), FILM[:3], [STREAMED])
+    found = stream_all(pose_model(), FILM[:3], [STREAMED])
     assert [answer.crops_xyxy.tolist() for answer in found[STREAMED]] == [[[0, 0, 128, 96]]] * 3

@@ -1,4 +1,4 @@
-"""The pictures and targets of an evaluation, decoded once as long as memory allows. Knows no model."""
+"""The pictures and targets of an evaluation, decoded once as long as memory allows."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 
 from streamdeq.data.base import Clip
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.plan import Sample
+from streamdeq.evaluation.protocol.plan import Sample
 from streamdeq.values.frame import Frame
 
 LIMIT_BYTES = 1 << 30

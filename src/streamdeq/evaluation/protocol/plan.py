@@ -1,4 +1,4 @@
-"""Which frames are scored, and which streams have to run for that. Knows clips; no model, no metric.
+"""Which frames are scored, and which streams have to run for that.
 
 The labelled frame n is scored at offset t when streaming started at frame n − t from zeros. One stream that starts at
 frame s serves every offset: on its way it is the answer for frame s at offset 0, for s + 1 at offset 1, and so on.
@@ -44,7 +44,7 @@ class Chain:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScoringPlan:
     """Every row of the table is about the same `samples`. `note` says why there are no chains, where there are none;
     `films` has, for each clip, a number that clips with the same frames share."""
 
@@ -67,7 +67,7 @@ def usual_offsets(dataset: Dataset) -> tuple[int, ...]:
     return (*(offset for offset in USUAL_OFFSETS if offset < most), most)
 
 
-def make_plan(dataset: Dataset, offsets: Sequence[int], *, early: bool = False) -> Plan:
+def make_plan(dataset: Dataset, offsets: Sequence[int], *, early: bool = False) -> ScoringPlan:
     """The labelled frames with at least max(offsets) predecessors, and the fewest streams that reach all offsets.
 
     Args:
@@ -84,7 +84,7 @@ def make_plan(dataset: Dataset, offsets: Sequence[int], *, early: bool = False) 
     films = tuple(known.setdefault(id(clip.film), len(known)) for clip in dataset.clips)
     if all(len(clip) == 1 for clip in dataset.clips):
         note = f"split '{dataset.split}' of {dataset.name} has single pictures only, no video: nothing to stream"
-        return Plan(tuple(labelled), (), note, films)
+        return ScoringPlan(tuple(labelled), (), note, films)
     samples = tuple(sample for sample in labelled if early or sample.t >= max(offsets))
     if not samples:
         longest = max(len(clip) for clip in dataset.clips)
@@ -94,7 +94,7 @@ def make_plan(dataset: Dataset, offsets: Sequence[int], *, early: bool = False) 
             f"'{dataset.split}' of {dataset.name}; the longest clip has {longest} frames and the most before a "
             f"labelled one is {most}; use smaller --offsets"
         )
-    return Plan(samples, _chains(samples, offsets), films=films)
+    return ScoringPlan(samples, _chains(samples, offsets), films=films)
 
 
 def _chains(samples: Sequence[Sample], offsets: Sequence[int]) -> tuple[Chain, ...]:

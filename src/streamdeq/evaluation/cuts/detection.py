@@ -1,15 +1,16 @@
-"""How well a detector finds cuts: precision, recall, latency, over films whose cuts are known. Knows no task."""
+"""How well a detector finds cuts: precision, recall, latency, over clips whose cuts are known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from streamdeq.evaluation.films import Film
+from streamdeq.api import Model
+from streamdeq.evaluation.cuts.clips import CutClip
 from streamdeq.streaming.cut import CutDetector, Evidence
 from streamdeq.streaming.options import StreamOptions
-from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.stream import advance
 from streamdeq.values.frame import Frame
 from streamdeq.values.status import Start
@@ -18,26 +19,20 @@ from streamdeq.values.status import Start
 LATEST = 1
 
 
-class Streaming(Protocol):
-    """What watching needs of a model; `streamdeq.api.Model` is one."""
-
-    def begin(self, options: StreamOptions) -> StreamState: ...
-
-
 @dataclass(frozen=True)
-class Watched:
-    """One film: the frames that were called cuts, and the detector's value after every frame."""
+class CutTrace:
+    """Of one clip: the frames that were called cuts, and the detector's value after every frame."""
 
     found: tuple[int, ...]
     values: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Detection:
-    """What was found in some films.
+class CutScore:
+    """What was found in some clips.
 
     Args:
-        frames: of all films.
+        frames: of all clips.
         cuts: that there are.
         delays: frames between a cut and its report, for every cut that was found.
         alarms: reports where there was no cut.
@@ -62,47 +57,47 @@ class Detection:
         return len(self.delays) / self.cuts if self.cuts else float("nan")
 
 
-def watch(model: Streaming, film: Film, options: StreamOptions) -> Watched:
-    """Stream a film and write down which frames were called cuts."""
+def trace_stream(model: Model, clip: CutClip, options: StreamOptions) -> CutTrace:
+    """Stream a clip and write down which frames were called cuts."""
     state = model.begin(options)
     found, values = [], []
-    for t, image in enumerate(film.images):
+    for t, image in enumerate(clip.images):
         result, state = advance(Frame(image, t, 0.0), state)
         values.append(state.seen)
         if result.status.cut:
             found.append(t)
     state.engine.close(state.row)
-    return Watched(tuple(found), tuple(values))
+    return CutTrace(tuple(found), tuple(values))
 
 
-def look(film: Film, detector: CutDetector) -> Watched:
+def trace_pictures(clip: CutClip, detector: CutDetector) -> CutTrace:
     """The same for a detector that looks at pictures only: no model is run."""
     value, found, values = detector.init(), [], []
-    for t, image in enumerate(film.images):
+    for t, image in enumerate(clip.images):
         evidence = Evidence(image, Start.WARM if t else Start.COLD, lambda: float("nan"))
         value, is_cut = detector.update(value, evidence)
         values.append(value)
         if is_cut:
             found.append(t)
-    return Watched(tuple(found), tuple(values))
+    return CutTrace(tuple(found), tuple(values))
 
 
-def score(films: Sequence[Film], found: Sequence[Sequence[int]]) -> Detection:
+def score_cuts(clips: Sequence[CutClip], traces: Sequence[CutTrace]) -> CutScore:
     """Each cut takes the first report from it on, up to `LATEST` frames later; what is left over are false alarms."""
     delays, alarms = [], 0
-    for film, reports in zip(films, found, strict=True):
-        left = list(reports)
-        for cut in film.cuts:
+    for clip, trace in zip(clips, traces, strict=True):
+        left = list(trace.found)
+        for cut in clip.cuts:
             taken = next((t for t in left if cut <= t <= cut + LATEST), None)
             if taken is not None:
                 left.remove(taken)
                 delays.append(taken - cut)
         alarms += len(left)
-    cuts = sum(len(film.cuts) for film in films)
-    return Detection(sum(len(film.images) for film in films), cuts, tuple(delays), alarms, cuts - len(delays))
+    cuts = sum(len(clip.cuts) for clip in clips)
+    return CutScore(sum(len(clip.images) for clip in clips), cuts, tuple(delays), alarms, cuts - len(delays))
 
 
-def margins(films: Sequence[Film], watched: Sequence[Watched], floor: float) -> tuple[float, float]:
+def margins(clips: Sequence[CutClip], traces: Sequence[CutTrace], floor: float) -> tuple[float, float]:
     """How far apart cuts and the rest are for a residual detector: what a threshold can be set between.
 
     Returns:
@@ -110,10 +105,10 @@ def margins(films: Sequence[Film], watched: Sequence[Watched], floor: float) -> 
         the smallest among cuts; NaN where there is none.
     """
     quiet, cuts = [], []
-    for film, seen in zip(films, watched, strict=True):
-        for t, (before, after) in enumerate(zip(seen.values, seen.values[1:], strict=False), start=1):
+    for clip, trace in zip(clips, traces, strict=True):
+        for t, (before, after) in enumerate(pairwise(trace.values), start=1):
             residual = after[-1]
-            if t in film.cuts:
+            if t in clip.cuts:
                 cuts.append(residual / max(before))
             elif residual >= floor:
                 quiet.append(residual / max(before))

@@ -1,11 +1,14 @@
-"""A line chart as a picture, drawn with Pillow alone. Knows numbers and colours, nothing of what they mean."""
+"""A line chart as a picture, drawn with Pillow alone."""
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from PIL import Image, ImageDraw, ImageFont
+
+from streamdeq.files import atomic_path
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
@@ -41,6 +44,12 @@ class Chart:
     lines: tuple[Line, ...]
     marks: tuple[float, ...] = ()
     y_range: tuple[float, float] | None = None
+
+
+def save(chart: Chart, path: str | os.PathLike[str]) -> None:
+    """The chart as a PNG, whole or not at all."""
+    with atomic_path(path) as part:
+        draw(chart).save(part, "PNG")
 
 
 def draw(chart: Chart, size_wh: tuple[int, int] = (760, 400)) -> Image.Image:

@@ -1,39 +1,33 @@
-"""How steady a pose model's answers are over videos without labels, and how far from its converged ones.
+"""Jitter: how steady a pose model's answers are over videos without labels, and how far from its converged ones.
 
-A constant answer would be the steadiest of all: the two belong together. Knows no file format and no model.
+A constant answer would be the steadiest of all: the two belong together.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from streamdeq.api import Model
 from streamdeq.evaluation.bootstrap import Interval, interval, resample
-from streamdeq.evaluation.plan import Sample
+from streamdeq.evaluation.protocol.plan import Sample
 from streamdeq.streaming.locate import NONE
 from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.streaming.regions import Locate
-from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.stream import advance
 from streamdeq.tasks.pose import Poses
 from streamdeq.tasks.pose.draw import SHOWN
 from streamdeq.tasks.pose.jitter import accelerations, distances, sure
 from streamdeq.values.frame import Frame
 
-#: What divides the jitter of a way by that of the converged answers.
+#: The jitter divided by that of the converged answers.
 TIMES = "times converged"
 
 
-class Streaming(Protocol):
-    """What watching needs of a model; `streamdeq.api.Model` is one."""
-
-    def begin(self, options: StreamOptions, boxes: Callable[[np.ndarray], Any] | None = None) -> StreamState: ...
-
-
 @dataclass(frozen=True)
-class Way:
+class SolveSetting:
     """How a frame is solved: so many iterations, from the frame before or from zeros."""
 
     iterations: int
@@ -44,11 +38,13 @@ class Way:
         return "from scratch" if self.start == StartFrom.ZEROS else "streaming"
 
 
-#: What streams run with besides their way, where nothing else is said.
-USUAL = StreamOptions()
+#: Iterations from zeros that stand for the converged answer.
+CONVERGED = SolveSetting(20, StartFrom.ZEROS)
+#: Frames at the beginning of a video that do not count: streams have to settle.
+SKIP = 5
 
-#: The answers of every way for the frames of one video, in order.
-Answers = dict[Way, list[Poses]]
+#: The answers under every setting for the frames of one video, in order.
+Answers = dict[SolveSetting, list[Poses]]
 
 
 class KeypointJitter:
@@ -62,26 +58,24 @@ class KeypointJitter:
     name = TIMES
 
     def __init__(self) -> None:
-        self._jitter, self._converged, self._distance = np.zeros(2), np.zeros(2), np.zeros(2)
+        self._sums = np.zeros((3, 2))  # jitter, that of the converged answers, distance
         self.points = 0
 
     def update(self, result: Sequence[Poses], target: Sequence[Poses]) -> None:
         counted = sure(target, SHOWN)
         moved = accelerations(result[0], result[1], result[2], counted)
+        settled = accelerations(target[0], target[1], target[2], counted)
+        apart = distances(result[1], target[1], counted)
+        self._sums = self._sums + [lengths.sum(axis=0) for lengths in (moved, settled, apart)]
         self.points += len(moved)
-        self._jitter += moved.sum(axis=0)
-        self._converged += accelerations(target[0], target[1], target[2], counted).sum(axis=0)
-        self._distance += distances(result[1], target[1], counted).sum(axis=0)
 
     def merge(self, other: "KeypointJitter") -> None:
-        self._jitter = self._jitter + other._jitter
-        self._converged = self._converged + other._converged
-        self._distance = self._distance + other._distance
+        self._sums = self._sums + other._sums
         self.points += other.points
 
     def compute(self) -> dict[str, float]:
-        jitter, distance = (total / (self.points or math.nan) for total in (self._jitter, self._distance))
-        times = self._jitter[0] / self._converged[0] if self._converged[0] else math.nan
+        jitter, converged, distance = self._sums / (self.points or math.nan)
+        times = jitter[0] / converged[0] if converged[0] else math.nan
         named = {"jitter px": jitter[0], "jitter %": 100 * jitter[1], TIMES: times}
         named |= {"distance px": distance[0], "distance %": 100 * distance[1]}
         return {name: float(value) for name, value in named.items()}
@@ -91,10 +85,10 @@ class KeypointJitter:
 
 
 @dataclass(frozen=True)
-class Steadiness:
-    """A way's figures, as `KeypointJitter` has them; `TIMES` with its 95 % interval; triples of frames counted."""
+class JitterRow:
+    """The figures of a setting, as `KeypointJitter` has them; `TIMES` with its 95 % interval; triples of frames."""
 
-    way: Way
+    setting: SolveSetting
     figures: dict[str, float]
     times: Interval | None
     triples: int
@@ -102,60 +96,58 @@ class Steadiness:
     def to_plain(self) -> dict[str, Any]:
         """For JSON: a figure that does not exist is None."""
         known = {name: None if math.isnan(value) else value for name, value in self.figures.items()}
-        return asdict(self) | {"figures": known}
+        times = self.times and asdict(self.times)
+        return {"way": asdict(self.setting), "figures": known, "times": times, "triples": self.triples}
 
 
-def watch(
-    model: Streaming,
+def stream_all(
+    model: Model,
     images: Iterable[np.ndarray],
-    ways: Sequence[Way],
+    settings: Sequence[SolveSetting],
     where: Locate | None = None,
-    options: StreamOptions = USUAL,
+    options: StreamOptions | None = None,
 ) -> Answers:
-    """A stream per way, all of them fed with the same frames and the same boxes.
+    """A stream per setting, all of them fed with the same frames and the same boxes.
 
     Args:
         where: says where the instances are, once a frame; None to look at the whole frame.
         options: of every stream, besides its iterations and where it starts.
     """
-    located = NONE
+    located, options = NONE, options or StreamOptions()
     boxes = None if where is None else lambda image: located
-    states = {way: model.begin(replace(options, iterations=way.iterations, start=way.start), boxes) for way in ways}
-    answers: Answers = {way: [] for way in ways}
+    states = {one: model.begin(replace(options, iterations=one.iterations, start=one.start), boxes) for one in settings}
+    answers: Answers = {setting: [] for setting in settings}
     for t, image in enumerate(images):
         frame = Frame(image, t, 0.0)
         if where is not None:
             located = where(frame)
-        for way in ways:
-            result, states[way] = advance(frame, states[way])
-            answers[way].append(result)
+        for setting in settings:
+            result, states[setting] = advance(frame, states[setting])
+            answers[setting].append(result)
     for state in states.values():
         for row in state.rows:
             state.engine.close(row)
     return answers
 
 
-def measure(videos: Sequence[Answers], converged: Way, skip: int = 5) -> list[Steadiness]:
-    """A row for every way, over all videos.
+def measure_jitter(videos: Sequence[Answers], converged: SolveSetting = CONVERGED, skip: int = SKIP) -> list[JitterRow]:
+    """A row for every setting, over all videos. Where no point is seen in three frames on end figures are NaN.
 
     Args:
-        converged: the way whose answers stand for the converged ones.
-        skip: frames at the beginning of each video that do not count: streams have to settle.
-
-    Where no point is seen in three frames on end there are no figures: NaN.
+        converged: the setting whose answers stand for the converged ones.
+        skip: frames at the beginning of each video that do not count.
     """
     rows = []
-    for way in videos[0] if videos else ():
+    for setting in videos[0] if videos else ():
         pieces: dict[Sample, KeypointJitter] = {}
+        total = KeypointJitter()
         for number, video in enumerate(videos):
-            for t in range(skip + 1, len(video[way]) - 1):
+            for t in range(skip + 1, len(video[setting]) - 1):
                 piece = KeypointJitter()
-                piece.update(video[way][t - 1 : t + 2], video[converged][t - 1 : t + 2])
+                piece.update(video[setting][t - 1 : t + 2], video[converged][t - 1 : t + 2])
                 if piece.points:
                     pieces[Sample(number, t)] = piece
-        total = KeypointJitter()
-        for piece in pieces.values():
-            total.merge(piece)
+                    total.merge(piece)
         times = interval(resample(list(pieces)).figures(pieces)) if pieces else None
-        rows.append(Steadiness(way, total.compute(), times, len(pieces)))
+        rows.append(JitterRow(setting, total.compute(), times, len(pieces)))
     return rows

@@ -1,4 +1,4 @@
-"""The streaming protocol of the paper: how good is an answer t frames after a start from zeros? Knows no task.
+"""The streaming protocol of the paper: how good an answer is t frames after a start from zeros.
 
 `streaming`: labelled frame n, streaming since frame n − t with M iterations per frame, each frame started from the
 answer for the last one. `single`: frame n alone, M iterations from zeros. `continuous`: frame n, streaming since the
@@ -7,33 +7,26 @@ first frame of its clip. All scores are about the same frames.
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Protocol
+from typing import Any
 
+import numpy as np
+
+from streamdeq.api import Model
 from streamdeq.data.base import Dataset
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.frame_cache import FrameCache
-from streamdeq.evaluation.plan import USUAL_OFFSETS, Chain, Plan, Sample, continuous_chains, make_plan
+from streamdeq.evaluation.bootstrap import Figure, Resamples, interval
+from streamdeq.evaluation.protocol.frames import FrameCache
+from streamdeq.evaluation.protocol.plan import USUAL_OFFSETS, Chain, Sample, ScoringPlan, continuous_chains, make_plan
 from streamdeq.models.spec import ModelSpec
-from streamdeq.solvers import Solver, make_solver
+from streamdeq.solvers import make_solver
 from streamdeq.streaming.engine import Engine, Row
-from streamdeq.tasks import Metric, Result, Task
+from streamdeq.streaming.loop import OnStep, run_frames, run_steps
+from streamdeq.tasks import Metric, Result
 
 #: Iteration counts of the single-frame baseline. Those that are streamed are added: they are what streaming gains on.
 SINGLE_FRAME = (1, 2, 4, 8, 14, 20, 27)
-
-
-class Evaluated(Protocol):
-    """What an evaluation needs of a model; `streamdeq.api.Model` is one."""
-
-    @property
-    def spec(self) -> ModelSpec: ...
-
-    @property
-    def task(self) -> Task: ...
-
-    def engine(self, solver: Solver, size: int | str | None = None) -> Engine: ...
 
 
 class Mode(StrEnum):
@@ -69,10 +62,15 @@ class Settings:
         if self.batch < 1:
             raise StreamdeqError(f"batch: expected at least 1 row, got {self.batch}")
 
+    @property
+    def single_counts(self) -> tuple[int, ...]:
+        """The iteration counts of the single-frame rows, ascending."""
+        return tuple(sorted({*SINGLE_FRAME, *self.iterations}))
+
 
 @dataclass(frozen=True)
-class Cell:
-    """One figure of the table; `offset` is that of streaming, else None."""
+class Condition:
+    """Under which answers are scored; `offset` is that of streaming, else None."""
 
     mode: Mode
     iterations: int
@@ -81,12 +79,11 @@ class Cell:
 
 @dataclass(eq=False)
 class Score:
-    """What was measured for a cell.
+    """What was measured under a condition.
 
     Args:
         total: the metric over all frames.
-        pieces: the same metric of each frame alone, in the order of the plan's samples: what to draw bootstrap
-            intervals from.
+        pieces: the same metric of each frame alone: what to draw bootstrap intervals from.
         nfe: applications of `f` spent on the scored frame.
         failed: answers whose solve met a non-finite value.
     """
@@ -96,23 +93,37 @@ class Score:
     nfe: int = 0
     failed: int = 0
 
+    def add(self, sample: Sample, piece: Metric, result: Result, target: Any) -> None:
+        """Score one answer. `piece` is a fresh metric."""
+        piece.update(result, target)
+        self.pieces[sample] = piece
+        self.total.merge(piece)
+        self.nfe = result.status.nfe
+        self.failed += result.status.failed
+
+    def figure(self, draws: Resamples | None) -> Figure:
+        """The figure that stands for the task."""
+        value, name = self.total.figure(self.total.name), self.total.name
+        within = interval(draws.figures(self.pieces, name)) if draws else None
+        return Figure(None if np.isnan(value) else value, within)
+
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores by cell, single frames first, then streaming, then continuous; all over `plan.samples`."""
+    """Scores by condition, single frames first, then streaming, then continuous; all over `plan.samples`."""
 
     solver: str
-    plan: Plan
-    scores: dict[Cell, Score]
+    plan: ScoringPlan
+    scores: dict[Condition, Score]
 
 
 def evaluate(
-    model: Evaluated, dataset: Dataset, settings: Settings, report: Callable[[], None] = lambda: None
+    model: Model, dataset: Dataset, settings: Settings, on_step: Callable[[], None] = lambda: None
 ) -> Evaluation:
     """Run the protocol on a split.
 
     Args:
-        report: called after every application of `f` to one row; `count_steps` says how often.
+        on_step: called after every application of `f` to one row; `count_steps` says how often.
 
     Raises:
         StreamdeqError: the model answers other classes than the data asks for, or no frame can be scored.
@@ -121,30 +132,20 @@ def evaluate(
     check_classes(model.spec, dataset)
     plan = _plan(model, dataset, settings)
     frames = FrameCache(dataset.clips)
-    scores = {cell: Score(model.task.metric()) for cell in _cells(plan, settings)}
-    for cell, sample, result in _answers(model, plan, frames, settings, report):
-        score = scores[cell]
-        piece = score.pieces[sample] = model.task.metric()
-        piece.update(result, frames.target(sample))
-        score.total.merge(piece)
-        score.nfe = result.status.nfe
-        score.failed += result.status.failed
+    scores = {condition: Score(model.task.metric()) for condition in _conditions(plan, settings)}
+    for condition, sample, result in _answers(model, plan, frames, settings, on_step):
+        scores[condition].add(sample, model.task.metric(), result, frames.target(sample))
     for score in scores.values():
         score.pieces = {sample: score.pieces[sample] for sample in plan.samples}
     return Evaluation(settings.solver or model.spec.solver, plan, scores)
 
 
-def single_counts(settings: Settings) -> tuple[int, ...]:
-    """The iteration counts of the single-frame rows, ascending."""
-    return tuple(sorted({*SINGLE_FRAME, *settings.iterations}))
-
-
-def count_steps(model: Evaluated, dataset: Dataset, settings: Settings) -> int:
+def count_steps(model: Model, dataset: Dataset, settings: Settings) -> int:
     """Applications of `f` to one row that `evaluate` will make."""
     plan = _plan(model, dataset.scored(model.spec.classes), settings)
-    name, counts = settings.solver or model.spec.solver, single_counts(settings)
-    single = make_solver(name, counts[-1]).evaluations(counts[-1]) * len(plan.samples)
-    frames = sum(chain.frames for chain in (*plan.chains, *_continuous(plan, settings)))
+    name, most = settings.solver or model.spec.solver, settings.single_counts[-1]
+    single = make_solver(name, most).evaluations(most) * len(plan.samples)
+    frames = sum(chain.frames for chain in _chains(plan, settings))
     return single + frames * sum(make_solver(name, count).evaluations(count) for count in settings.iterations)
 
 
@@ -152,11 +153,11 @@ def check_classes(spec: ModelSpec, dataset: Dataset) -> None:
     """Raises StreamdeqError unless model and data mean the same by every class index."""
     if spec.task != dataset.task:
         raise StreamdeqError(f"expected data for {spec.task}, got {dataset.name}, which is for {dataset.task}")
-    for number, (ours, theirs) in enumerate(zip(spec.classes, dataset.classes, strict=False)):
-        if ours != theirs:
+    for number, (known, asked) in enumerate(zip(spec.classes, dataset.classes, strict=False)):
+        if known != asked:
             raise StreamdeqError(
-                f"model '{spec.name}' and {dataset.name} differ in their classes: number {number} is '{ours}' in the "
-                f"model and '{theirs}' in the data; evaluate a model trained for these classes"
+                f"model '{spec.name}' and {dataset.name} differ in their classes: number {number} is '{known}' in the "
+                f"model and '{asked}' in the data; evaluate a model trained for these classes"
             )
     if len(spec.classes) != len(dataset.classes):
         raise StreamdeqError(
@@ -165,38 +166,41 @@ def check_classes(spec: ModelSpec, dataset: Dataset) -> None:
         )
 
 
-def _plan(model: Evaluated, dataset: Dataset, settings: Settings) -> Plan:
+def _plan(model: Model, dataset: Dataset, settings: Settings) -> ScoringPlan:
     return make_plan(dataset, settings.offsets, early=model.task.counts_early)
 
 
-def _continuous(plan: Plan, settings: Settings) -> tuple[Chain, ...]:
-    return continuous_chains(plan.samples) if settings.continuous and plan.chains else ()
+def _chains(plan: ScoringPlan, settings: Settings) -> tuple[Chain, ...]:
+    """Everything that is streamed."""
+    through = continuous_chains(plan.samples) if settings.continuous and plan.chains else ()
+    return (*plan.chains, *through)
 
 
-def _cells(plan: Plan, settings: Settings) -> list[Cell]:
+def _conditions(plan: ScoringPlan, settings: Settings) -> list[Condition]:
+    single = [Condition(Mode.SINGLE, count) for count in settings.single_counts]
+    if not plan.chains:
+        return single
     counts = settings.iterations
-    cells = [Cell(Mode.SINGLE, count) for count in single_counts(settings)]
-    if plan.chains:
-        cells += [Cell(Mode.STREAMING, count, offset) for count in counts for offset in settings.offsets]
-    if _continuous(plan, settings):
-        cells += [Cell(Mode.CONTINUOUS, count) for count in counts]
-    return cells
+    streaming = [Condition(Mode.STREAMING, count, offset) for count in counts for offset in settings.offsets]
+    through = [Condition(Mode.CONTINUOUS, count) for count in counts] if settings.continuous else []
+    return [*single, *streaming, *through]
 
 
 def _answers(
-    model: Evaluated, plan: Plan, frames: FrameCache, settings: Settings, report: Callable[[], None]
-) -> Iterator[tuple[Cell, Sample, Result]]:
+    model: Model, plan: ScoringPlan, frames: FrameCache, settings: Settings, on_step: Callable[[], None]
+) -> Iterator[tuple[Condition, Sample, Result]]:
     """Every answer that is scored, as it comes."""
-    solver = settings.solver or model.spec.solver
-    counts = single_counts(settings)
-    batch = _Batch(model.engine(make_solver(solver, counts[-1]), settings.size), settings.batch, frames, report)
-    for count, sample, result in batch.single(plan.samples, counts):
-        yield Cell(Mode.SINGLE, count), sample, result
+
+    def batch(capacity: int) -> _Batch:
+        solver = make_solver(settings.solver or model.spec.solver, capacity)
+        return _Batch(model.engine(solver, settings.size), settings.batch, frames, on_step)
+
+    counts = settings.single_counts
+    for count, sample, result in batch(counts[-1]).single(plan.samples, counts):
+        yield Condition(Mode.SINGLE, count), sample, result
     for count in settings.iterations:
-        batch = _Batch(model.engine(make_solver(solver, count), settings.size), settings.batch, frames, report)
-        for offset, sample, result in batch.stream((*plan.chains, *_continuous(plan, settings)), count):
-            mode = Mode.CONTINUOUS if offset is None else Mode.STREAMING
-            yield Cell(mode, count, offset), sample, result
+        for offset, sample, result in batch(count).stream(_chains(plan, settings), count):
+            yield Condition(Mode.CONTINUOUS if offset is None else Mode.STREAMING, count, offset), sample, result
 
 
 @dataclass(frozen=True)
@@ -224,7 +228,7 @@ class _Batch:
     engine: Engine
     size: int
     frames: FrameCache
-    report: Callable[[], None]
+    on_step: Callable[[], None]
 
     def single(self, samples: Sequence[Sample], counts: Sequence[int]) -> Iterator[tuple[int, Sample, Result]]:
         """(count, sample, answer): one solve from zeros per frame, read at every count (ascending) on its way."""
@@ -235,22 +239,23 @@ class _Batch:
             self.engine.observe(active, [self.frames.frame(sample) for sample in some], keep=False)
             for count in counts:
                 evaluations = self.engine.solver.evaluations(count)
-                self._iterate(active, evaluations - done)
+                results = run_steps(self.engine, active, evaluations - done, on_step=self._tell(active))
                 done = evaluations
-                for sample, result in zip(some, self.engine.read(active), strict=True):
+                for sample, result in zip(some, results, strict=True):
                     yield count, sample, result
 
     def stream(self, chains: Sequence[Chain], iterations: int) -> Iterator[tuple[int | None, Sample, Result]]:
         """(offset, sample, answer) of all chains. A row whose chain has ended takes up the next one at once."""
+        evaluations = self.engine.solver.evaluations(iterations)
         waiting = deque(chains)
         lanes = [_Lane(self.engine.open(), waiting.popleft()) for _ in range(min(self.size, len(chains)))]
         while lanes:
-            rows = [lane.row for lane in lanes]
-            self.engine.observe(rows, [self.frames.frame(lane.sample) for lane in lanes])
-            self._iterate(rows, self.engine.solver.evaluations(iterations))
-            due = [(lane, offsets) for lane in lanes if (offsets := lane.due)]
-            for (lane, offsets), result in zip(due, self.engine.read([lane.row for lane, _ in due]), strict=True):
-                for offset in offsets:
+            rows, due = [lane.row for lane in lanes], [lane for lane in lanes if lane.due]
+            frames = [self.frames.frame(lane.sample) for lane in lanes]
+            read = [lane.row for lane in due]
+            results = run_frames(self.engine, rows, frames, evaluations, read=read, on_step=self._tell(rows))
+            for lane, result in zip(due, results, strict=True):
+                for offset in lane.due:
                     yield offset, lane.sample, result
             # Lanes keep their order, so that rows stay behind one another in memory and are not copied.
             lanes = [after for lane in lanes if (after := self._after(lane, waiting)) is not None]
@@ -258,14 +263,15 @@ class _Batch:
     def _after(self, lane: _Lane, waiting: deque[Chain]) -> _Lane | None:
         """The lane at its next frame, at the first frame of the next chain, or None when there is no more to do."""
         if lane.had + 1 < lane.chain.frames:
-            return _Lane(lane.row, lane.chain, lane.had + 1)
+            return replace(lane, had=lane.had + 1)
         if not waiting:
             return None
         self.engine.reset(lane.row)
         return _Lane(lane.row, waiting.popleft())
 
-    def _iterate(self, rows: Sequence[Row], evaluations: int) -> None:
-        for _ in range(evaluations):
-            self.engine.iterate(rows)
-            for _ in rows:
-                self.report()
+    def _tell(self, rows: Sequence[Row]) -> OnStep:
+        def told(step: int) -> None:
+            for _ in rows if step else ():
+                self.on_step()
+
+        return told

@@ -9,9 +9,18 @@ from support.pose_trees import NAMES, square_table
 
 from streamdeq.data.open import open_dataset
 from streamdeq.evaluation.bootstrap import Interval
-from streamdeq.evaluation.moving import REACH, Case, against, measure, slide, windows_of, zoom
-from streamdeq.evaluation.protocol import Settings, evaluate
-from streamdeq.streaming.carry import MOVED
+from streamdeq.evaluation.moving_crop import (
+    REACH,
+    CropMotion,
+    cells,
+    difference,
+    measure_motions,
+    slide,
+    to_plain,
+    windows_of,
+    zoom,
+)
+from streamdeq.evaluation.protocol.run import Settings, evaluate
 from streamdeq.values.geometry import Window
 
 
@@ -24,26 +33,28 @@ def test_a_crop_slides_by_a_share_of_its_side_and_zooms_around_its_middle():
 
 def test_the_crop_goes_to_and_fro_at_its_speed_and_ends_where_it_is_scored():
     last = Window(100, 50, 200, 150)
-    lefts = [window.left for window in windows_of(last, Case(1, 0.08), frames=6, angle=0.0)]
+    lefts = [window.left for window in windows_of(last, CropMotion(1, speed=0.08), frames=6, angle=0.0)]
     assert lefts == [108, 100, 108, 116, 108, 100]
     for speed in (0.02, 0.04, 0.08, 0.16):
-        windows = windows_of(last, Case(1, speed), frames=11, angle=0.0)
+        windows = windows_of(last, CropMotion(1, speed=speed), frames=11, angle=0.0)
         assert windows[-1] == last
         assert {abs(b.left - a.left) for a, b in pairwise(windows)} == {round(100 * speed)}
         assert max(window.left for window in windows) <= 100 + 100 * REACH
-    assert windows_of(last, Case(1), frames=3, angle=1.0) == [last] * 3
+    assert windows_of(last, CropMotion(1), frames=3, angle=1.0) == [last] * 3
 
 
 def test_a_crop_that_stands_still_scores_as_the_protocol_does(tmp_path):
     model = pose_model(names=NAMES)
     dataset = open_dataset(str(square_table(tmp_path / "squares")), "val")
     clips = [clip for clip in dataset.scored(NAMES).clips if clip.last == 3]
-    still, moving = Case(2), Case(2, 0.08, MOVED)
-    costs = measure(model, clips, [still, moving])
+    still, moving = CropMotion(2), CropMotion(2, speed=0.08, carried=True)
+    costs = measure_motions(model, clips, [still, moving])
     scores = evaluate(model, dataset, Settings(iterations=(2,), offsets=(3,))).scores
-    [score] = [score for cell, score in scores.items() if cell.offset == 3]
+    [score] = [score for condition, score in scores.items() if condition.offset == 3]
     [theirs] = [piece for sample, piece in score.pieces.items() if sample.t == 3]
     [ours] = costs[still].pieces.values()
     assert ours.figure("RMSE px") == pytest.approx(theirs.figure("RMSE px"), rel=1e-4)
     assert costs[moving].total.figure("RMSE px") != ours.figure("RMSE px")
-    assert against(costs[still], costs[still]) == Interval(0, 0)
+    assert difference(costs[still], costs[still]) == Interval(0, 0)
+    lines = cells(to_plain(costs))
+    assert [line[:3] for line in lines[1:]] == [["2", "stands still", "stays"], ["2", "slides 8 %", "moved"]]

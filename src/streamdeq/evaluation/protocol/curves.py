@@ -1,17 +1,16 @@
-"""Curves of a streaming evaluation over the offset, as in the paper's figures. Knows rows, no model and no data set."""
+"""Curves of a streaming evaluation over the offset, as in the paper's figures."""
 
 import os
 from collections.abc import Sequence
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.chart import COLOURS, Chart, Line, draw
-from streamdeq.evaluation.protocol import Mode
-from streamdeq.evaluation.report import Report
-from streamdeq.evaluation.table import Row, best_single
-from streamdeq.files import atomic_path
+from streamdeq.evaluation.protocol.report import EvaluationReport
+from streamdeq.evaluation.protocol.rows import ScoreRow, best_single
+from streamdeq.evaluation.protocol.run import Mode
+from streamdeq.evaluation.reporting.chart import COLOURS, Chart, Line, save
 
 
-def draw_curves(report: Report, path: str | os.PathLike[str]) -> None:
+def draw_curves(report: EvaluationReport, path: str | os.PathLike[str]) -> None:
     """The report's figure over the offset as a PNG, whole or not at all.
 
     Raises:
@@ -20,11 +19,10 @@ def draw_curves(report: Report, path: str | os.PathLike[str]) -> None:
     chart = over_the_offset(report.rows, f"{report.header.model} on {report.header.split}")
     if chart is None:
         raise StreamdeqError(f"no curve for {path}: only single pictures were scored")
-    with atomic_path(path) as part:
-        draw(chart).save(part, "PNG")
+    save(chart, path)
 
 
-def over_the_offset(rows: Sequence[Row], title: str) -> Chart | None:
+def over_the_offset(rows: Sequence[ScoreRow], title: str) -> Chart | None:
     """Per iteration count a solid line (streaming, by frames since the start from zeros) and a dashed one of the same
     colour (each frame from zeros); dashed black is the single frame at its best count. None where nothing streamed."""
     streaming = [row for row in rows if row.mode is Mode.STREAMING and row.offset is not None and row.value is not None]

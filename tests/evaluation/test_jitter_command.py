@@ -12,8 +12,8 @@ from streamdeq.cli.main import build, guarded
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.bootstrap import Interval
-from streamdeq.evaluation.steadiness import Steadiness, Way
-from streamdeq.evaluation.watched import CONVERGED, SKIP, cells, watchable, ways
+from streamdeq.evaluation.jitter.measure import CONVERGED, SKIP, JitterRow, SolveSetting
+from streamdeq.evaluation.jitter.report import cells, long_clips, usual_settings
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.checkpoint import save_weights
 from streamdeq.models.spec import ModelSpec
@@ -67,18 +67,23 @@ def test_what_is_no_film_of_key_points_is_refused_before_any_work(tmp_path, caps
         assert said in error
         assert len(error.splitlines()) == 1
     with pytest.raises(StreamdeqError, match="the longest has 7; take another split"):
-        watchable(open_dataset(short, "val"))
+        long_clips(open_dataset(short, "val"))
 
 
 def test_a_count_that_stands_for_converged_is_not_measured_twice():
-    assert ways((1, 20)) == (Way(1), Way(20), Way(1, StartFrom.ZEROS), CONVERGED)
+    assert usual_settings((1, 20)) == (
+        SolveSetting(1),
+        SolveSetting(20),
+        SolveSetting(1, StartFrom.ZEROS),
+        CONVERGED,
+    )
 
 
 def test_the_table_of_known_figures():
     figures = {"jitter px": 1.234, "jitter %": 0.5, "times converged": 0.9, "distance px": 2.0, "distance %": 1.0}
     rows = [
-        Steadiness(Way(1), figures, Interval(0.8, 1.1), 30),
-        Steadiness(CONVERGED, figures | {"times converged": float("nan")}, None, 30),
+        JitterRow(SolveSetting(1), figures, Interval(0.8, 1.1), 30),
+        JitterRow(CONVERGED, figures | {"times converged": float("nan")}, None, 30),
     ]
     assert cells(rows)[1:] == [
         ["streaming", "1", "1.23", "0.50", "0.90 (0.80–1.10)", "2.00", "1.00"],

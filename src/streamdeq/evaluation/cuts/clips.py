@@ -1,4 +1,4 @@
-"""Films whose cuts are known: rendered streets, and windows that wander over still pictures. Know no model."""
+"""Clips whose cuts are known: rendered streets, and windows that wander over still pictures."""
 
 from dataclasses import dataclass, replace
 
@@ -9,12 +9,12 @@ from streamdeq.data.open import open_dataset
 
 #: Frames of a shot, from and below.
 SHOT = (8, 31)
-#: Share of a wandering film's frames that are jolted, and by how much at the most, in heights of the picture.
+#: Share of a wandering clip's frames that are jolted, and by how much at the most, in heights of the picture.
 JOLTED, JOLT = 0.1, 0.03
 
 
 @dataclass(frozen=True, eq=False)
-class Film:
+class CutClip:
     """Pictures, (H, W, 3) uint8 RGB, and the first frames of the second and later shots, ascending."""
 
     name: str
@@ -22,18 +22,18 @@ class Film:
     cuts: tuple[int, ...]
 
 
-def street_film(seed: int, split: str, cuts: int = 5, size: str = "192x256") -> Film:
+def street_clip(seed: int, split: str, cuts: int = 5, size: str = "192x256") -> CutClip:
     """Rendered streets at 15 frames a second, shots of 8 to 30 frames."""
     begins = np.cumsum(np.random.default_rng(seed).integers(*SHOT, cuts))
     return _street(f"street {seed}", seed, split, int(begins[-1]) + 15, f"size={size},cuts={_joined(begins)}")
 
 
-def fast_street(seed: int, split: str, frames: int = 40, size: str = "192x256") -> Film:
+def fast_street_clip(seed: int, split: str, frames: int = 40, size: str = "192x256") -> CutClip:
     """One street at 6 frames a second, as from a live source that drops frames: much motion, no cut."""
     return _street(f"fast street {seed}", seed, split, frames, f"size={size},fps=6")
 
 
-def wandering_film(dataset: Dataset, seed: int, shots: int = 6) -> Film:
+def wandering_clip(dataset: Dataset, seed: int, shots: int = 6) -> CutClip:
     """Real pictures set in motion: a window of 3/4 of the sides wanders over a picture, ½ to 10 pixels a frame.
 
     Where it meets the border it turns back and may rest for a frame; now and then a frame is jolted up or down, as
@@ -47,11 +47,11 @@ def wandering_film(dataset: Dataset, seed: int, shots: int = 6) -> Film:
         cuts.append(len(images))
         image = clip.image(t)
         images += [np.ascontiguousarray(image[window]) for window in _wander(image, int(rng.integers(*SHOT)), rng)]
-    return Film(f"stills {seed}", tuple(images), tuple(cuts[1:]))
+    return CutClip(f"stills {seed}", tuple(images), tuple(cuts[1:]))
 
 
-class WanderingClip(Clip):
-    """A labelled picture set in motion as in `wandering_film`; the labels move with it. Its fps is made up."""
+class WanderingStill(Clip):
+    """A labelled picture set in motion as in `wandering_clip`; the labels move with it. Its fps is made up."""
 
     fps = 15.0
 
@@ -74,11 +74,11 @@ class WanderingClip(Clip):
         return tuple(range(len(self)))
 
 
-def wandering_clips(dataset: Dataset, frames: int, seed: int = 0) -> Dataset:
+def wandering_stills(dataset: Dataset, frames: int, seed: int = 0) -> Dataset:
     """Every labelled picture of a segmentation data set as a clip of `frames` frames: video with labels where there
     is none, to choose hyper-parameters on."""
     clips = [
-        WanderingClip(clip, t, frames, np.random.default_rng((seed, number)))
+        WanderingStill(clip, t, frames, np.random.default_rng((seed, number)))
         for number, (clip, t) in enumerate(dataset.samples)
     ]
     return replace(dataset, name=f"{dataset.name}, wandering", clips=tuple(clips))
@@ -103,9 +103,9 @@ def _wander(image: np.ndarray, frames: int, rng: np.random.Generator) -> list[tu
     return shown
 
 
-def _street(name: str, seed: int, split: str, frames: int, settings: str) -> Film:
+def _street(name: str, seed: int, split: str, frames: int, settings: str) -> CutClip:
     [clip] = open_dataset(f"synthetic:seed={seed},clips=1,frames={frames},{settings}", split).clips
-    return Film(name, tuple(clip.image(t) for t in range(frames)), tuple(getattr(clip, "cuts", ())))
+    return CutClip(name, tuple(clip.image(t) for t in range(frames)), tuple(getattr(clip, "cuts", ())))
 
 
 def _joined(numbers: np.ndarray) -> str:
