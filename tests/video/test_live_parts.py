@@ -13,8 +13,7 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.values.frame import Failure, Frame, Gap
 from streamdeq.video import LivePolicy, LiveSource, Patience, open_source, prefetch
 from streamdeq.video.live.address import parse_address
-from streamdeq.video.live.clock import LiveClock
-from streamdeq.video.live.connection import EMPTY
+from streamdeq.video.live.connection import EMPTY, Timeline
 from streamdeq.video.live.inbox import End, Inbox, SharedFrame
 from streamdeq.video.live.policy import Backoff
 from streamdeq.video.live.reader import Pacer
@@ -57,7 +56,7 @@ def test_options_are_never_shown():
 
 
 def test_stamps_tell_the_time_within_a_connection_whatever_jitter_they_arrive_with():
-    clock = LiveClock()
+    clock = Timeline()
     clock.connected(recorded=False)
     arrivals = [100.0, 100.09, 100.1, 100.11, 100.25]
     times_s = [clock.time_s(7.0 + n / 25, arrival) for n, arrival in enumerate(arrivals)]
@@ -65,7 +64,7 @@ def test_stamps_tell_the_time_within_a_connection_whatever_jitter_they_arrive_wi
 
 
 def test_our_own_clock_tells_the_time_between_connections_and_where_there_are_no_stamps():
-    clock = LiveClock()
+    clock = Timeline()
     clock.connected(recorded=False)
     assert clock.time_s(500.0, 10.0) == 0
     clock.connected(recorded=False)
@@ -75,7 +74,7 @@ def test_our_own_clock_tells_the_time_between_connections_and_where_there_are_no
 
 
 def test_time_never_runs_backwards_after_a_burst():
-    clock = LiveClock()
+    clock = Timeline()
     clock.connected(recorded=False)
     # Five seconds of pictures arrive at once, and then the connection is lost.
     times_s = [clock.time_s(n / 25, 1.0) for n in range(125)]
@@ -87,14 +86,14 @@ def test_time_never_runs_backwards_after_a_burst():
 
 @pytest.mark.parametrize("jump_s", [-3600.0, 7200.0, -5.0, 30.0])
 def test_stamps_that_jump_begin_anew_at_our_time(jump_s):
-    clock = LiveClock()
+    clock = Timeline()
     clock.connected(recorded=False)
     assert [clock.time_s(50 + n, 10.0 + n) for n in range(3)] == pytest.approx([0, 1, 2])
     assert [clock.time_s(50 + n + jump_s, 10.0 + n) for n in range(3, 6)] == pytest.approx([3, 4, 5])
 
 
 def test_a_recordings_stamps_are_right_however_fast_it_is_read():
-    clock = LiveClock()
+    clock = Timeline()
     clock.connected(recorded=True)
     assert [clock.time_s(20.0 * n, 5.0 + n / 1000) for n in range(4)] == [0, 20, 40, 60]
 

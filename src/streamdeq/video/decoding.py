@@ -8,8 +8,8 @@ known as soon as a later one appears, and takes its place in the order.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import Literal
 
 from av.codec.context import ThreadType
@@ -20,8 +20,8 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from streamdeq.values.frame import Failure, Frame
+from streamdeq.video.clock import Clock
 from streamdeq.video.pixels import upright_rgb
-from streamdeq.video.source import FALLBACK_FPS
 
 # No decoder holds back more: 16 reference pictures plus as many threads.
 LONGEST_DELAY = 64
@@ -31,33 +31,16 @@ ONE_THREAD_PIXELS = 1920 * 1088
 
 
 @dataclass(frozen=True)
-class Clock:
-    """From time stamps to seconds since the start; by index where a frame has no stamp.
-
-    Attributes:
-        origin: time stamp of the start, in units of `time_base`.
-        fps: frames per second for frames without a stamp.
-    """
-
-    time_base: Fraction | None
-    origin: int = 0
-    fps: float = FALLBACK_FPS
-
-    def time_s(self, pts: int | None, index: int) -> float:
-        if pts is None or self.time_base is None:
-            return index / self.fps
-        return float((pts - self.origin) * self.time_base)
-
-
-@dataclass(frozen=True)
 class PendingPacket:
     """A packet whose picture has not come out yet.
 
     Attributes:
+        number: of the packet, from 0.
         position: (number of times the stamps began anew, time stamp), by which pictures are shown; None if unknown.
         incomplete: bytes of the packet are missing, and the decoder will not notice.
     """
 
+    number: int
     position: tuple[int, int] | None
     incomplete: bool
 
@@ -66,11 +49,20 @@ class Decoder:
     """The pictures of one video stream, counted.
 
     `feed` takes the packets of the stream in the order of the file, `finish` ends it. Both give what came out,
-    in the order it is shown. `seen` is the number of packets fed so far. `stamps` is "pts", or "dts" for a
-    container that keeps no presentation times: pictures then take the decoding times in the order they come out.
+    in the order it is shown.
+
+    Args:
+        clock: makes times of stamps.
+        fps: frames per second where stamps tell nothing.
+        stamps: "pts", or "dts" for a container that keeps no presentation times: pictures then take the decoding
+            times in the order they come out.
+
+    Attributes:
+        seen: packets fed so far.
+        end_s: when the last frame so far ends.
     """
 
-    def __init__(self, stream: VideoStream, clock: Clock, stamps: Literal["pts", "dts"] = "pts") -> None:
+    def __init__(self, stream: VideoStream, clock: Clock, fps: float, stamps: Literal["pts", "dts"] = "pts") -> None:
         context = stream.codec_context
         many = context.width * context.height > ONE_THREAD_PIXELS
         # Frame threads only: slice threads switch off the marking of damaged pictures in H.264.
@@ -79,7 +71,10 @@ class Decoder:
         context.copy_opaque = True
         self._context = context
         self._clock = clock
-        self._stamps = stamps
+        self._fps = fps
+        self._time_base = stream.time_base
+        self._decoding_times: list[int] | None = [] if stamps == "dts" else None
+        self._last_stamped = (0, 0.0)  # index and time of the last frame with a stamp
         self._in_show_order = True
         self._restarts = 0
         self._last_dts = 0
@@ -88,13 +83,14 @@ class Decoder:
         self._errors: list[str] = []
         self._index = 0
         self.seen = 0
+        self.end_s = 0.0
 
     def feed(self, packet: Packet) -> Iterator[Frame | Failure]:
         if not packet.size:
             return
         if not (packet.is_discard or hidden(packet, self._context.name)):
-            self._pending[self.seen] = self._expect(packet)
-            packet.opaque = self.seen
+            # PyAV finds it again by its identity: a number would be the same object in every decoder.
+            packet.opaque = self._pending[self.seen] = self._expect(packet)
         self.seen += 1
         for picture in self._decode(packet):
             yield from self._emit(picture)
@@ -110,14 +106,16 @@ class Decoder:
             yield self._failure("missing: the file ends early")
 
     def _expect(self, packet: Packet) -> PendingPacket:
-        if self._stamps == "dts":
+        if self._decoding_times is not None:
             packet.pts = None
+            if packet.dts is not None:
+                heappush(self._decoding_times, packet.dts)
         if packet.dts is not None:
             self._restarts += packet.dts < self._last_dts
             self._last_dts = packet.dts
         position = None if packet.pts is None else (self._restarts, packet.pts)
         # Decoders that predict mark what damage does to the picture; those of single pictures fill up in silence.
-        return PendingPacket(position, packet.is_corrupt and self._context.codec.intra_only)
+        return PendingPacket(self.seen, position, packet.is_corrupt and self._context.codec.intra_only)
 
     def _decode(self, packet: Packet | None) -> list[VideoFrame]:
         try:
@@ -128,10 +126,6 @@ class Decoder:
             return []
 
     def _emit(self, picture: VideoFrame) -> Iterator[Frame | Failure]:
-        if self._stamps == "dts":
-            picture.pts = picture.dts
-            if not self._index and picture.pts is not None:
-                self._clock = replace(self._clock, origin=picture.pts)
         source = self._packet_of(picture)
         if source is not None and source.position is not None:
             yield from self._fail(self._overtaken(source.position, picture.interlaced_frame))
@@ -143,11 +137,10 @@ class Decoder:
             yield self._frame(picture)
 
     def _packet_of(self, picture: VideoFrame) -> PendingPacket | None:
-        number = picture.opaque
-        if isinstance(number, int):
+        if isinstance(picture.opaque, PendingPacket):
             # Given up and here after all: the time stamps of this stream do not tell the order.
-            self._in_show_order &= number in self._pending
-            return self._pending.pop(number, None)
+            self._in_show_order &= picture.opaque.number in self._pending
+            return self._pending.pop(picture.opaque.number, None)
         # A decoder that does not hand numbers on: by time stamp.
         same = [n for n, packet in self._pending.items() if packet.position == (self._restarts, picture.pts)]
         return self._pending.pop(same[0]) if same else None
@@ -177,13 +170,23 @@ class Decoder:
 
     def _frame(self, picture: VideoFrame) -> Frame:
         image = upright_rgb(picture, self._reformatter)
-        index, self._index = self._index, self._index + 1
-        time_base = None if picture.pts is None else self._clock.time_base
-        return Frame(image, index, self._clock.time_s(picture.pts, index), picture.pts, time_base)
+        index, pts = self._next(picture.pts)
+        since, time_s = self._last_stamped
+        stamp = None if pts is None or self._time_base is None else pts * self._time_base
+        time_s = self._clock.at(stamp, time_s + (index - since) / self._fps)
+        if stamp is not None:
+            self._last_stamped = (index, time_s)
+        lasts_s = float(picture.duration * self._time_base) if picture.duration and self._time_base else 0.0
+        self.end_s = time_s + max(lasts_s, 1 / self._fps)
+        return Frame(image, index, time_s, pts, None if pts is None else self._time_base)
 
     def _failure(self, reason: str) -> Failure:
+        return Failure(self._next(None)[0], reason)
+
+    def _next(self, pts: int | None) -> tuple[int, int | None]:
+        """Number and time stamp of the next frame or failure."""
         index, self._index = self._index, self._index + 1
-        return Failure(index, reason)
+        return index, heappop(self._decoding_times) if self._decoding_times else pts
 
 
 def hidden(packet: Packet, codec: str) -> bool:

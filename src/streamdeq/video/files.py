@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain
@@ -12,18 +13,24 @@ from typing import Literal
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.format import Flags
 from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.frame import Failure, Frame, Item
-from streamdeq.video.decoding import Clock, Decoder
+from streamdeq.video.clock import Clock
+from streamdeq.video.decoding import Decoder
 from streamdeq.video.source import FALLBACK_FPS, SourceInfo, StoredSource, timed
 
 # A damaged file may give errors for ever; a sound one gives none.
 READ_ERRORS_IN_A_ROW = 100
-HIGHEST_FPS = 1000.0
+# What a container may claim of its frame rate and length.
+LOWEST_FPS, HIGHEST_FPS = 0.01, 1000.0
+LONGEST_S = 1e7
+# Stamps that run ahead of the frame rate by more are a jump: in what was joined or cut from broadcasts, elsewhere.
+BROADCAST_JUMP_S, LONGEST_JUMP_S = 10.0, 108_000.0
 
 
 class VideoFileSource(StoredSource):
@@ -42,26 +49,31 @@ class VideoFileSource(StoredSource):
         self._container = open_container(self._path)
         try:
             stream = video_stream(self._container, self._path)
-            rate = average_fps(stream)
+            kind = self._container.format
+            rate = average_fps(stream, kind.name)
             time_base = stream.time_base
-            self._clock = Clock(time_base, stream.start_time or 0, fps or rate or FALLBACK_FPS)
-            self._decoder = Decoder(stream, self._clock, stamps(stream, self._container.format.name))
+            step_fps = fps or rate or FALLBACK_FPS
+            longest_s = BROADCAST_JUMP_S if kind.flags & Flags.ts_discont.value else LONGEST_JUMP_S
+            # Pictures come in the order shown: a step back of some frames is no jitter.
+            self._clock = Clock(origin(stream), longest_s, longest_step_back_s=min(1.0, 3 / step_fps))
+            self._decoder = Decoder(stream, self._clock, step_fps, stamps(stream, kind.name))
             self._stream = stream
-            self._announced = announced_frames(stream, self._container.format.name)
-            self._note = ""
+            self._announced = announced_frames(stream, kind.name)
+            self._damage = ""
             rest = timed(self._decoded())
             head = self._head(rest)
         except BaseException:
             self._container.close()
             raise
         size_hw = next(item.image.shape[:2] for item in head if isinstance(item, Frame))
-        frames = self._announced or stream.frames or frames_by_duration(stream, self._container, rate)
+        counted = 0 if kind.name == "avi" else stream.frames  # AVI counts empty packets too
+        frames = self._announced or counted or frames_by_duration(stream, self._container, rate)
         info = SourceInfo(self._path.name, "video", False, rate, frames, size_hw, time_base)
         super().__init__(info, chain(head, rest), self._container.close)
 
     def _items(self) -> Iterator[Item]:
         yield from super()._items()
-        self.stats.note = self._note
+        self.stats.note = "; ".join(filter(None, (self._damage or self._early_end(), self._jumps())))
 
     def _head(self, items: Iterator[Frame | Failure]) -> list[Frame | Failure]:
         """Everything up to the first frame: only then is a file known to be of use."""
@@ -76,17 +88,14 @@ class VideoFileSource(StoredSource):
             )
         raise StreamdeqError(f"{self._path} has a video stream without frames: record or copy it again")
 
+    @property
+    def _missing(self) -> int:
+        return max(0, (self._announced or 0) - self._decoder.seen)
+
     def _decoded(self) -> Iterator[Frame | Failure]:
-        end_s = 0.0
         for packet in self._packets():
-            for item in self._decoder.feed(packet):
-                end_s = item.time_s if isinstance(item, Frame) else end_s
-                yield item
-        missing = max(0, (self._announced or 0) - self._decoder.seen)
-        for item in self._decoder.finish(missing):
-            end_s = item.time_s if isinstance(item, Frame) else end_s
-            yield item
-        self._note = self._note or self._early_end(end_s, missing)
+            yield from self._decoder.feed(packet)
+        yield from self._decoder.finish(self._missing)
 
     def _packets(self) -> Iterator[Packet]:
         packets = self._container.demux(self._stream)
@@ -96,22 +105,30 @@ class VideoFileSource(StoredSource):
                 packet = next(packets, None)
             except FFmpegError as error:
                 # The generator is spent, the container is not: it goes on behind the damage.
-                self._note = f"{self._path.name} is damaged: {error.strerror}"
+                self._damage = f"{self._path.name} is damaged: {error.strerror}"
                 packets = self._container.demux(self._stream)
                 errors += 1
                 continue
-            if packet is None or not packet.size:
+            if packet is None:
                 return
             errors = 0
             yield packet
 
-    def _early_end(self, end_s: float, missing: int) -> str:
+    def _jumps(self) -> str:
+        times = self._clock.jumps
+        what = f"begin anew or jump {times} times" if times > 1 else "begin anew or jump once"
+        return f"the time stamps of {self._path.name} {what}: bridged by the frame rate" if times else ""
+
+    def _early_end(self) -> str:
         """What to say of a file that holds less than it announces; empty when all is there."""
-        if missing:
-            return f"{self._path.name} ends early: {missing} of its {self._announced} frames are missing"
+        if self._missing:
+            return f"{self._path.name} ends early: {self._missing} of its {self._announced} frames are missing"
         announced_s = announced_seconds(self._stream, self._container)
-        # Durations are rounded, and the last frame lasts a while itself.
-        if announced_s is None or end_s + max(0.5, 0.02 * announced_s) >= announced_s:
+        end_s = self._decoder.end_s
+        if announced_s is None or self._clock.jumps:
+            return ""
+        # Durations are rounded, and some containers count them from their own zero.
+        if end_s + max(0.0, float(origin(self._stream) or 0)) + max(0.5, 0.02 * announced_s) >= announced_s:
             return ""
         return f"{self._path.name} ends early: at {end_s:.2f} of {announced_s:.2f} seconds"
 
@@ -163,11 +180,20 @@ def video_stream(container: InputContainer, path: Path | str) -> VideoStream:
     return stream
 
 
-def average_fps(stream: VideoStream) -> float | None:
-    for rate in (stream.average_rate, stream.guessed_rate):
-        if rate and 0 < rate <= HIGHEST_FPS:
+def average_fps(stream: VideoStream, container: str) -> float | None:
+    rates = (stream.average_rate, stream.guessed_rate)
+    # AVI's average counts the empty packets between pictures.
+    for rate in reversed(rates) if container == "avi" else rates:
+        if rate and LOWEST_FPS <= rate <= HIGHEST_FPS:
             return float(rate)
     return None
+
+
+def origin(stream: VideoStream) -> Fraction | None:
+    """The time stamp of the start in seconds, where the container says it."""
+    if stream.start_time is None or stream.time_base is None:
+        return None
+    return stream.start_time * stream.time_base
 
 
 def stamps(stream: VideoStream, container: str) -> Literal["pts", "dts"]:
@@ -186,18 +212,18 @@ def announced_frames(stream: VideoStream, container: str) -> int | None:
 
 def announced_seconds(stream: VideoStream, container: InputContainer) -> float | None:
     """How long the video stream says it is; the container's word counts only when it speaks of nothing else."""
+    claims: list[float] = []
     if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    if tag := stream.metadata.get("DURATION"):
-        hours, minutes, seconds = tag.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        claims.append(float(stream.duration * stream.time_base))
+    if match := re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d*)?)", stream.metadata.get("DURATION", "").strip()):
+        claims.append(int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3]))
     if container.duration is not None and len(container.streams) == 1:
-        return float(Fraction(container.duration, av.time_base))
-    return None
+        claims.append(container.duration / av.time_base)
+    return next((seconds for seconds in claims if 0 <= seconds <= LONGEST_S), None)
 
 
 def frames_by_duration(stream: VideoStream, container: InputContainer, fps: float | None) -> int | None:
     seconds = announced_seconds(stream, container)
     if seconds is None and container.duration is not None:
         seconds = container.duration / av.time_base
-    return round(seconds * fps) if seconds and fps else None
+    return round(seconds * fps) if seconds and seconds <= LONGEST_S and fps else None

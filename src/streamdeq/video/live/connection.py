@@ -7,14 +7,14 @@ import math
 import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 
 from streamdeq.values.frame import Failure, Frame, Gap
+from streamdeq.video.clock import Clock
 from streamdeq.video.live.address import Address
-from streamdeq.video.live.clock import LiveClock
 from streamdeq.video.live.inbox import Inbox, SharedFrame
 from streamdeq.video.live.messages import Decoded, Ended, Job, Memory, Message, Opened
 from streamdeq.video.live.policy import LivePolicy
@@ -36,6 +36,8 @@ LISTENING_S = 60.0
 READ_TIMEOUT_S, WEB_READ_TIMEOUT_S = 5.0, 20.0
 # With "latest": one in the consumer's hand, one waiting, the others on their way.
 SLOTS_LATEST = 6
+# Stamps may run ahead of what arrives by so much: a burst after a jam.
+LONGEST_JUMP_S = 10.0
 EMPTY = np.empty((0, 0, 3), np.uint8)
 
 
@@ -45,18 +47,30 @@ class Timeline:
 
     Attributes:
         decoded: frames so far, failed ones too; the next one's index.
-        last_s: when the last of them arrived (`time.monotonic`); None before the first.
+        first_s, last_s: when the first and the last of them arrived (`time.monotonic`); None before the first.
         lost: why the last connection ended.
         reconnects: how often frames came again after a connection was lost.
         opened: what the last source that was there said of itself.
     """
 
-    clock: LiveClock
+    clock: Clock = field(default_factory=Clock)
     decoded: int = 0
+    first_s: float | None = None
     last_s: float | None = None
     lost: str = ""
     reconnects: int = 0
     opened: Opened | None = None
+
+    def connected(self, *, recorded: bool) -> None:
+        """Stamps begin anew. Those of a recording are right even where they do not pass as our time does."""
+        self.clock.restart()
+        self.clock.longest_jump_s = math.inf if recorded else LONGEST_JUMP_S
+
+    def time_s(self, stamp_s: float | None, captured_s: float) -> float:
+        """A frame's time by its own stamp within a connection, by its arrival from one connection to the next."""
+        if self.first_s is None:
+            self.first_s = captured_s
+        return self.clock.at(stamp_s, captured_s - self.first_s)
 
 
 class Connection:
@@ -138,7 +152,7 @@ class Connection:
 
     def _open(self, message: Opened) -> None:
         self._opened = self._timeline.opened = message
-        self._timeline.clock.connected(recorded=message.recorded)
+        self._timeline.connected(recorded=message.recorded)
         if message.recorded:
             self._inbox.keep_all()
 
@@ -155,15 +169,14 @@ class Connection:
         timeline.last_s = captured_s
 
     def _hand_over(self, message: Decoded, index: int) -> None:
-        clock = self._timeline.clock
         if message.error:
-            self._inbox.put(Failure(index, message.error, clock.time_s(None, message.captured_s)))
+            self._inbox.put(Failure(index, message.error, self._timeline.time_s(None, message.captured_s)))
         elif message.slot is None or self._opened is None or self._ring is None:
             self._inbox.count_dropped()
         else:
             time_base = None if self._opened.time_base is None else Fraction(*self._opened.time_base)
             stamp_s = None if message.pts is None or time_base is None else float(message.pts * time_base)
-            time_s = clock.time_s(stamp_s, message.captured_s)
+            time_s = self._timeline.time_s(stamp_s, message.captured_s)
             frame = Frame(EMPTY, index, time_s, message.pts, time_base, message.decode_s, 0, message.captured_s)
             self._inbox.put(SharedFrame(frame, self._ring, message.slot, (message.height, message.width, 3)))
 

@@ -25,10 +25,12 @@ from av.video.stream import VideoStream
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.frame import Failure, Frame
-from streamdeq.video.decoding import Clock, Decoder
+from streamdeq.video.clock import Clock
+from streamdeq.video.decoding import Decoder
 from streamdeq.video.files import HIGHEST_FPS, stamps, video_stream
 from streamdeq.video.live.messages import Channel, Decoded, Ended, Job, Memory, Opened
 from streamdeq.video.live.ring import Ring, new_memory
+from streamdeq.video.source import FALLBACK_FPS
 
 # A damaged stream may give errors for ever; a sound one gives none.
 READ_ERRORS_IN_A_ROW = 100
@@ -72,7 +74,7 @@ def read(job: Job, channel: Channel) -> Ended:
             stream = video_stream(container, "the source")
             recorded = job.url.startswith("http") and has_an_end(container)
             time_base = stream.time_base
-            decoder = Decoder(stream, Clock(time_base), stamps(stream, container.format.name))
+            decoder = Decoder(stream, Clock(), FALLBACK_FPS, stamps(stream, container.format.name))
             fraction = None if time_base is None else [time_base.numerator, time_base.denominator]
             channel.send(Opened(announced_fps(stream), fraction, recorded))
             sender = FrameSender(channel, job.slots, patient=recorded)

@@ -8,7 +8,6 @@ import time
 from random import Random
 
 from streamdeq.video.live.address import Address
-from streamdeq.video.live.clock import LiveClock
 from streamdeq.video.live.connection import Connection, Timeline
 from streamdeq.video.live.inbox import Inbox
 from streamdeq.video.live.messages import Ended
@@ -32,7 +31,7 @@ class Supervisor:
     """
 
     def __init__(self, address: Address, policy: LivePolicy, inbox: Inbox) -> None:
-        self.timeline = Timeline(LiveClock())
+        self.timeline = Timeline()
         self._address = address
         self._policy = policy
         self._inbox = inbox

@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.frame import Frame
+from streamdeq.video.clock import Clock
 from streamdeq.video.sinks.base import PendingFile, Sink, unwritable
 from streamdeq.video.source import FALLBACK_FPS
 
@@ -156,21 +157,14 @@ class Ticks:
     def __init__(self, time_base: Fraction, fps: float) -> None:
         self.time_base = time_base
         self.step = max(1, round(1 / (fps * time_base)))
-        self._offset = 0
-        self._last: int | None = None
+        self._clock = Clock(0.0)
+        self._last = -1
 
     def at(self, time_s: float) -> int:
-        tick = round(time_s / self.time_base) + self._offset
-        if self._last is None:
-            tick = max(0, tick)
-        elif tick <= self._last - round(1 / self.time_base):
-            # A second back is no jitter: the source's clock began anew. Go on from here with the new one.
-            self._offset += self._last + self.step - tick
-            tick = self._last + self.step
-        else:
-            tick = max(tick, self._last + 1)
-        self._last = tick
-        return tick
+        step_s = float(self.step * self.time_base) if self._last >= 0 else 0.0
+        tick = round(self._clock.at(time_s, max(0.0, self._clock.time_s + step_s)) / self.time_base)
+        self._last = max(tick, self._last + 1)
+        return self._last
 
 
 def fine_time_base(source: Fraction | None) -> Fraction:
