@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.bootstrap import NOTHING, RESAMPLES, Figure, Interval, interval, resample
@@ -42,6 +43,10 @@ class ScoreRow:
     @property
     def sign(self) -> int:
         return -1 if self.error else 1
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON values; `error` is left out where it is not true."""
+        return {name: value for name, value in asdict(self).items() if name != "error" or value}
 
     def text(self, intervals: bool = False) -> str:
         """The figure, with its interval where that is wanted and was drawn."""
