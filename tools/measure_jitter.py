@@ -15,7 +15,6 @@ import torch
 
 import streamdeq
 from streamdeq.api import Model
-from streamdeq.data.labelboxes import label_boxes
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.jitter.measure import CONVERGED, SKIP, Answers, SolveSetting, measure_jitter, stream_all
 from streamdeq.evaluation.jitter.report import cells, jitter_chart, usual_settings
@@ -49,8 +48,7 @@ def _streamed(
     model: Model, settings: tuple[SolveSetting, ...], asked: argparse.Namespace
 ) -> Iterator[tuple[str, Answers]]:
     for source in asked.sources:
-        boxes = label_boxes(source) if asked.boxes == "labels" else asked.boxes
-        where = model.locator(boxes)  # anew for each: a detector's stream is of one video
+        where = model.locator(asked.boxes, source=source)  # anew for each: a detector's stream is of one video
         with open_source(source) as items:
             images = (item.image for item in items if isinstance(item, Frame))
             yield source, stream_all(model, islice(images, asked.frames), settings, where)

@@ -1,4 +1,4 @@
-"""The façade: load a model, stream a video through it, solve a picture. Knows how the rooms are put together.
+"""The façade: load a model, stream a video through it, solve a picture.
 
 model = streamdeq.load("camvid-s")
 with model.stream(iterations=2) as stream:
@@ -7,10 +7,11 @@ with model.stream(iterations=2) as stream:
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, Union, Unpack
 
 import numpy as np
 
@@ -22,17 +23,21 @@ from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.functions import Functions
 from streamdeq.runtime.precision import pick_device, pick_dtype, precision_of
 from streamdeq.solvers import Solver, make_solver
+from streamdeq.streaming.advance import OnUpdate, advance
 from streamdeq.streaming.cut import make_cut_policy
 from streamdeq.streaming.engine import Engine
-from streamdeq.streaming.locate import FromDetector, Locator, given_locator, read_boxes
+from streamdeq.streaming.locate import FromFunction, Locator, given_locator, read_boxes
 from streamdeq.streaming.options import DEFAULT_CAP, StreamOptions
 from streamdeq.streaming.regions import Follow, Regions
 from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.statefile import read_state
-from streamdeq.streaming.stream import OnUpdate, Stream, advance, check_image
+from streamdeq.streaming.stream import Stream, check_image
 from streamdeq.tasks import Choice, build_network, build_task
 from streamdeq.values.frame import Frame
 from streamdeq.video import open_source
+
+#: What a user may say about where to look, as `Model.locator` explains.
+Boxes = Union["Model", Locator, Callable[[np.ndarray], Any], str, os.PathLike[str], None]
 
 
 class Options(TypedDict, total=False):
@@ -79,7 +84,7 @@ class Model:
         self,
         iterations: int | None = None,
         *,
-        boxes: Any = None,
+        boxes: Boxes = None,
         choice: Choice | None = None,
         **options: Unpack[Options],
     ) -> Stream:
@@ -97,23 +102,28 @@ class Model:
         """What a frame gets; where a budget decides, at the most."""
         return options.iterations or (DEFAULT_CAP if options.dynamic else self.spec.iterations)
 
-    def locator(self, boxes: Any, choice: Choice | None = None) -> Locator | None:
-        """What says where to look in the frames of one video.
+    def locator(self, boxes: Boxes, choice: Choice | None = None, source: Any = None) -> Locator | None:
+        """What says where to look in the frames of one video; None for the whole of them.
 
         Args:
-            boxes: a file (see `streaming.locate`), the name or file of a detection model, such a model, or a function
-                of the picture that gives an array (N, 4) or an answer with `boxes_xyxy`; None or "frame" to look at
-                the whole frame.
+            boxes: a file (see `streaming.locate`), the name or file of a detection model, such a model, a function of
+                the picture that gives an array (N, 4) or an answer with `boxes_xyxy`, "labels" for those of the data
+                set that the files of `source` belong to; None or "frame" to look at the whole frame.
             choice: which of a detection model's boxes are looked at; as it shows them if None.
 
         Raises:
             StreamdeqError: none of these, or this model looks at whole frames.
         """
         wanted = choice or Choice()
-        whole = boxes is None or (isinstance(boxes, str) and boxes == "frame")
+        said = boxes if isinstance(boxes, str) else None
+        whole = boxes is None or said == "frame"
         if not whole and not self.task.joins:
             raise StreamdeqError(f"{self.spec.task} looks at whole frames; boxes are for poses and their like")
-        if isinstance(boxes, str | os.PathLike) and not whole:
+        if said == "labels":
+            from streamdeq.data.labelboxes import label_boxes  # a whole room for one word
+
+            boxes = label_boxes(source)
+        elif isinstance(boxes, str | os.PathLike) and not whole:
             if Path(boxes).suffix in (".json", ".jsonl"):
                 boxes = read_boxes(boxes)
             else:
@@ -129,15 +139,11 @@ class Model:
         if not self.task.locates:
             name, task = self.spec.name, self.spec.task
             raise StreamdeqError(f"boxes: expected a detection model, got '{name}', which is for {task}")
-        return FromDetector(self.stream().step, self.task.chooser(choice))
+        stream, choose = self.stream(), self.task.chooser(choice)
+        return FromFunction(lambda image: choose(stream(image)))
 
-    def begin(self, options: StreamOptions, boxes: Any = None) -> StreamState:
-        """The state of a video that has not begun, for `step` or a `Stream`.
-
-        Args:
-            boxes: see `locator`.
-        """
-        locate = self.locator(boxes)
+    def begin(self, options: StreamOptions, locate: Locator | None = None) -> StreamState:
+        """The state of a video that has not begun, for `step` or a `Stream`; `locate` says where to look in it."""
         if locate is None and options.patience:
             raise StreamdeqError("--patience is for instances that may lose their box; give --boxes")
         regions = None if locate is None else Regions(locate, self.task.join, Follow(patience=options.patience))
@@ -159,14 +165,14 @@ class Model:
         check_image(frame.image)
         return advance(frame, state, on_update)
 
-    def restore(self, saved: str | os.PathLike[str], boxes: Any = None) -> StreamState:
+    def restore(self, saved: str | os.PathLike[str], boxes: Boxes = None) -> StreamState:
         """A state written by `state.save`, on this model's device, to go on with as if nothing had happened.
 
         Args:
             boxes: see `locator`; for a stream that followed some. What a detector remembers is not in the file.
         """
         read = read_state(saved, self.spec.architecture, self.functions.device)
-        state = self.begin(read.options, boxes)
+        state = self.begin(read.options, self.locator(boxes))
         if (state.regions is None) != (read.followed is None):
             what = "whole frames; give no boxes" if read.followed is None else "boxes; say which with boxes="
             raise StreamdeqError(f"{saved} is the state of a stream that looks at {what}")

@@ -1,6 +1,6 @@
 """The multiscale state z: a tuple of (B, C, H, W) maps that behaves as one vector per row.
 
-Knows torch and nothing else. A *row* is one entry of the batch axis: one video, one person's crop. Everything
+A *row* is one entry of the batch axis: one video, one person's crop. Everything
 here is row-wise, so that no row's numbers depend on its batch mates. Legend: B rows, n scales, D entries per row.
 """
 
@@ -91,10 +91,6 @@ class Latent:
     def __getitem__(self, index: slice | Tensor) -> Latent:
         """Select rows: a slice gives views, an index tensor a copy."""
         return Latent(tuple(m[index] for m in self.maps))
-
-    @staticmethod
-    def cat(parts: Sequence[Latent]) -> Latent:
-        return Latent(tuple(torch.cat(maps) for maps in zip(*(p.maps for p in parts), strict=True)))
 
     # -- form --------------------------------------------------------------------------------------------
 

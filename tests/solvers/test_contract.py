@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils import _pytree as pytree
 
-from streamdeq.solvers import BestSoFar, Broyden, FreeLastStep, Picard, Status
+from streamdeq.solvers import BestSoFar, Broyden, FreeLastStep, Picard, SolverStatus
 
 from .problems import (
     Counted,
@@ -56,7 +56,7 @@ def test_every_solver_converges_to_the_known_solution(solver, make):
     problem = make.contraction(RATES)
     state = steps(solver, problem, solver.init(zeros(3)), 80)
     assert error(state.answer, problem).max() < 1e-10
-    assert state.status.tolist() == [Status.RUNNING] * 3
+    assert state.status.tolist() == [SolverStatus.RUNNING] * 3
 
 
 def test_a_step_is_one_evaluation_of_f_whoever_is_active(solver, problem):
@@ -211,7 +211,7 @@ def test_a_clone_is_a_fork(solver, problem):
 def test_a_row_whose_f_is_not_finite_is_marked_stays_finite_and_harms_nobody(solver, problem, poison, calls):
     clean = steps(solver, problem, solver.init(zeros(3)), 7)
     state = steps(solver, Spoilt(problem, 1, calls, float(poison)), solver.init(zeros(3)), 7)
-    assert state.status.tolist() == [Status.RUNNING, Status.NONFINITE, Status.RUNNING]
+    assert state.status.tolist() == [SolverStatus.RUNNING, SolverStatus.NONFINITE, SolverStatus.RUNNING]
     assert state.z.isfinite().all()
     assert state.answer.isfinite().all()
     for i in (0, 2):
@@ -230,13 +230,13 @@ def test_a_marked_row_keeps_its_last_good_answer_when_f_never_recovers(solver, p
 def test_a_row_that_was_spoilt_for_one_evaluation_still_converges(solver, problem):
     state = steps(solver, Spoilt(problem, 1, (1, 4)), solver.init(zeros(3)), 80)
     assert error(state.answer, problem).max() < 1e-10
-    assert state.status.tolist() == [Status.RUNNING, Status.NONFINITE, Status.RUNNING]
+    assert state.status.tolist() == [SolverStatus.RUNNING, SolverStatus.NONFINITE, SolverStatus.RUNNING]
 
 
 def test_renewal_clears_the_mark(solver, problem):
     state = steps(solver, Spoilt(problem, 1, (2,)), solver.init(zeros(3)), 4)
     state = solver.renew(state, torch.tensor([False, True, False]), zeros(3))
-    assert state.status.tolist() == [Status.RUNNING] * 3
+    assert state.status.tolist() == [SolverStatus.RUNNING] * 3
     state = steps(solver, problem, state, 60)
     assert error(state.answer, problem)[1] < 1e-10
 
@@ -264,7 +264,7 @@ def test_float32_rows_equal_themselves_alone_to_float32(solver, problem):
 def test_float32_overflow_is_caught_like_any_infinity(solver, problem):
     spoilt = Spoilt(single(problem), row=1, calls=(2, 3), poison=3e38)
     state = steps(solver, spoilt, solver.init(zeros(3, dtype=torch.float32)), 40)
-    assert state.status.tolist() == [Status.RUNNING, Status.NONFINITE, Status.RUNNING]
+    assert state.status.tolist() == [SolverStatus.RUNNING, SolverStatus.NONFINITE, SolverStatus.RUNNING]
     assert error(state.answer, single(problem)).max() < 1e-5
 
 

@@ -10,8 +10,9 @@ from streamdeq.solvers import (
     BestSoFar,
     Broyden,
     Evaluations,
+    FreeLastStep,
     Picard,
-    Status,
+    SolverStatus,
     Tolerance,
     make_solver,
     resume,
@@ -27,7 +28,7 @@ def test_a_fixed_budget_is_spent_to_the_last_evaluation(solver):
     solution = solve(f, solver, zeros(2), Evaluations(9))
     assert f.calls == 9
     assert solution.state.count.tolist() == [9, 9]
-    assert solution.status.tolist() == [Status.EXHAUSTED] * 2
+    assert solution.status.tolist() == [SolverStatus.EXHAUSTED] * 2
 
 
 def test_the_trace_sees_every_step_in_order():
@@ -44,7 +45,7 @@ def test_the_trace_sees_every_step_in_order():
 def test_a_tolerance_stops_every_row_by_itself(solver, tolerance):
     f = Tanh.contraction([0.1, 0.5, 0.9])
     solution = solve(f, solver, zeros(3), tolerance)
-    assert solution.status.tolist() == [Status.CONVERGED] * 3
+    assert solution.status.tolist() == [SolverStatus.CONVERGED] * 3
     counts = solution.state.count.tolist()
     assert counts == sorted(counts)
     assert counts[0] < counts[1] < counts[2]
@@ -65,7 +66,7 @@ def test_a_tolerance_stops_at_the_first_residual_that_is_small_enough():
 def test_rows_that_do_not_make_it_are_exhausted():
     f = Counted(Tanh.contraction([0.1, 0.95]))
     solution = solve(f, Picard(), zeros(2), Tolerance(12, relative=1e-8))
-    assert solution.status.tolist() == [Status.CONVERGED, Status.EXHAUSTED]
+    assert solution.status.tolist() == [SolverStatus.CONVERGED, SolverStatus.EXHAUSTED]
     assert solution.state.count[1] == 12
     assert f.calls == 12
 
@@ -79,7 +80,7 @@ def test_the_loop_ends_with_the_last_row_that_is_left():
 def test_a_row_that_is_not_finite_is_given_up_and_the_others_converge():
     f = Spoilt(Tanh.contraction([0.5, 0.5, 0.5]), row=1, calls=(3,))
     solution = solve(f, Broyden(20), zeros(3), Tolerance(100, absolute=1e-9))
-    assert solution.status.tolist() == [Status.CONVERGED, Status.NONFINITE, Status.CONVERGED]
+    assert solution.status.tolist() == [SolverStatus.CONVERGED, SolverStatus.NONFINITE, SolverStatus.CONVERGED]
     assert solution.state.count[1] == 3
     assert solution.answer.isfinite().all()
 
@@ -87,7 +88,7 @@ def test_a_row_that_is_not_finite_is_given_up_and_the_others_converge():
 def test_a_row_that_overflows_is_caught_before_its_answer_is_infinite():
     f = Linear.contraction([0.5, 40.0])
     solution = solve(f, Picard(), zeros(2), Evaluations(300))
-    assert solution.status.tolist() == [Status.EXHAUSTED, Status.NONFINITE]
+    assert solution.status.tolist() == [SolverStatus.EXHAUSTED, SolverStatus.NONFINITE]
     assert solution.answer.isfinite().all()
     assert error(solution.answer, f)[0] < 1e-12
 
@@ -107,7 +108,7 @@ def test_resuming_what_has_converged_evaluates_nothing():
     f.calls = 0
     again = resume(f, Picard(), done.state, tolerance)
     assert f.calls == 0
-    assert again.status.tolist() == [Status.CONVERGED] * 2
+    assert again.status.tolist() == [SolverStatus.CONVERGED] * 2
     assert identical(public(again.state), public(done.state))
 
 
@@ -139,6 +140,19 @@ def test_solvers_are_found_by_name():
     assert make_solver("broyden", 4) == Broyden(capacity=4)
 
 
+def test_what_stands_behind_a_plus_changes_the_answer():
+    assert make_solver("picard+best", 4) == BestSoFar(Picard())
+    assert make_solver("broyden+free", 4) == FreeLastStep(Broyden(capacity=4))
+    assert make_solver("broyden+best+free", 4) == FreeLastStep(BestSoFar(Broyden(capacity=4)))
+
+
+@pytest.mark.parametrize("name", ["broyden+fre", "broyden+", "picard+picard"])
+def test_an_answer_nobody_knows_lists_the_choices(name):
+    with pytest.raises(StreamdeqError, match=r"unknown answer of a solver .*\(choices: best, free\)") as caught:
+        make_solver(name, 4)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_solver_nobody_knows_is_answered_with_the_nearest_name():
     with pytest.raises(StreamdeqError, match=r"unknown solver 'broiden'; did you mean 'broyden'\?"):
         make_solver("broiden", 4)
@@ -147,4 +161,4 @@ def test_a_solver_nobody_knows_is_answered_with_the_nearest_name():
 def test_statuses_fit_the_tensor_they_are_kept_in():
     f = Linear.contraction([0.5])
     assert solve(f, Picard(), zeros(1), Evaluations(1)).status.dtype == torch.uint8
-    assert [s.value for s in Status] == [0, 1, 2, 3]
+    assert [s.value for s in SolverStatus] == [0, 1, 2, 3]

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from support.small_models import Contraction, engine_of, frames, tiny_model
@@ -9,11 +10,11 @@ from support.small_models import Contraction, engine_of, frames, tiny_model
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
 from streamdeq.solvers import Picard
-from streamdeq.streaming.budget import AnswerTolerance, Budget, Fixed, Progress, ResidualTolerance
+from streamdeq.streaming.advance import advance
+from streamdeq.streaming.budget import AnswerTolerance, Budget, FixedBudget, Progress, ResidualTolerance
 from streamdeq.streaming.cut import make_cut_policy
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.state import StreamState
-from streamdeq.streaming.stream import advance
 from streamdeq.streaming.timing import Deadline, TargetFps
 from streamdeq.values.status import Stop
 
@@ -27,7 +28,7 @@ class Machine:
     head_s: float = 0.005
     now_s: float = field(default=0.0)
 
-    def frame(self, budget: Budget, value: tuple) -> tuple[int, float, Stop, tuple]:
+    def frame(self, budget: Budget, value: Any) -> tuple[int, float, Stop, Any]:
         """One frame under a budget: (steps, seconds until the answer, why it stopped, new value)."""
         elapsed, steps, stopped = self.inject_s, 0, None
         while stopped is None:
@@ -37,10 +38,10 @@ class Machine:
         return steps, elapsed, stopped, budget.update(value, self._progress(steps, elapsed, self.head_s))
 
     def _progress(self, steps: int, elapsed: float, head_s: float) -> Progress:
-        return Progress(steps, elapsed, self.inject_s, self.step_s, head_s, lambda: 0.5, lambda: 0.5)
+        return Progress(steps, elapsed, self.step_s, head_s, lambda: 0.5, lambda: 0.5)
 
 
-def run(budget: Budget, machines: list[Machine], value: tuple | None = None) -> list[tuple[int, float, Stop]]:
+def run(budget: Budget, machines: list[Machine], value: Any = None) -> list[tuple[int, float, Stop]]:
     value = budget.init() if value is None else value
     told = []
     for machine in machines:
@@ -50,7 +51,7 @@ def run(budget: Budget, machines: list[Machine], value: tuple | None = None) -> 
 
 
 def test_fixed_takes_its_number_and_says_so():
-    assert run(Fixed(3), [Machine()] * 2) == [(3, pytest.approx(0.045), Stop.ITERATIONS)] * 2
+    assert run(FixedBudget(3), [Machine()] * 2) == [(3, pytest.approx(0.045), Stop.ITERATIONS)] * 2
 
 
 def test_a_deadline_takes_one_step_first_and_then_fills_the_time():
@@ -136,7 +137,7 @@ def test_an_answer_tolerance_stops_when_a_step_changes_no_label():
 
 def test_answers_handed_out_early_end_with_the_final_one():
     early = []
-    result, _ = advance(frames(1)[0], state_with(Fixed(4)), on_update=early.append)
+    result, _ = advance(frames(1)[0], state_with(FixedBudget(4)), on_update=early.append)
     assert [answer.status.nfe for answer in early] == [1, 2, 3, 4]
     assert result.status.nfe == 4
     assert result.status.stopped is Stop.ITERATIONS

@@ -6,12 +6,12 @@ from support.small_models import frames, tiny_model
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.streaming.budget import Progress
-from streamdeq.streaming.timing import TargetFps
+from streamdeq.streaming.timing import Pace, RunningCost, TargetFps
 from streamdeq.values.status import Stop
 
 
 def spent(nfe: int, elapsed_s: float) -> Progress:
-    return Progress(nfe, elapsed_s, 0.0, elapsed_s / nfe, 0.0, lambda: 1.0, lambda: 1.0)
+    return Progress(nfe, elapsed_s, elapsed_s / nfe, 0.0, lambda: 1.0, lambda: 1.0)
 
 
 def test_more_iterations_take_effect_with_the_next_frame_and_the_state_is_kept():
@@ -61,11 +61,11 @@ def test_with_a_budget_it_is_the_cap_that_moves():
 
 
 def test_a_lowered_cap_holds_at_once_for_a_frame_rate_that_had_settled_higher():
-    settled = (9, 0, 1e-3, 0.0, 1e-3, 0.0)
+    settled = Pace(9, 0, RunningCost(1e-3), RunningCost(1e-3))
     lowered = TargetFps(fps=10, cap=4)
     assert lowered.stop(settled, spent(3, 3e-3)) is None
     assert lowered.stop(settled, spent(4, 4e-3)) is Stop.ITERATIONS
-    assert lowered.update(settled, spent(4, 4e-3))[0] == 4
+    assert lowered.update(settled, spent(4, 4e-3)).steps == 4
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A stream's state is a value: forked, saved, taken up in another process, with the same results."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from support.small_models import frames, tiny_model
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.statefile import digest
+from streamdeq.streaming.timing import FrameCosts, Pace, RunningCost
 
 OPTIONS = [
     StreamOptions(iterations=2),
@@ -127,6 +130,37 @@ def test_a_state_of_another_architecture_or_another_file_is_refused(tmp_path):
         model.restore(tmp_path / "text")
     with pytest.raises(StreamdeqError, match="cannot be read"):
         model.restore(tmp_path / "missing")
+
+
+#: Written on 2026-11-28 at commit 1dbfb9c, when a budget remembered a tuple of numbers and a picture was text.
+OLD = Path(__file__).parent / "states"
+
+
+def test_states_of_before_are_taken_up_and_written_as_they_were(tmp_path):
+    model, clip = tiny_model(), frames(3)
+    by_picture = model.restore(OLD / "state-2-fps-picture.safetensors")
+    assert by_picture.value == Pace(
+        1, 0, RunningCost(1.737245655406305, 0.6634949931562204), RunningCost(5.910969085687356, 5.093901662031108)
+    )
+    assert np.array_equal(by_picture.seen, clip[2].image[:, :, ::-1])
+    by_residual = model.restore(OLD / "state-2-deadline-residual.safetensors")
+    assert by_residual.value == FrameCosts(
+        RunningCost(2.1062784182187357, 0.6428260494687663), RunningCost(0.0018963264062392682, 0.000612139874995421)
+    )
+    assert by_residual.seen == (1.0, 1.2006186246871948, 1.0314786434173584)
+    for old, state in zip(("fps-picture", "deadline-residual"), (by_picture, by_residual), strict=True):
+        state.save(tmp_path / "again")
+        before, after = described(OLD / f"state-2-{old}.safetensors"), described(tmp_path / "again")
+        assert (after["value"], after["seen"]) == (before["value"], before["seen"])
+    result, _ = model.step(clip[2].image, by_residual)
+    assert result.status.frame_index == 3
+    assert str(result.status.start) == "warm"
+    assert not result.status.cut
+
+
+def described(path):
+    with safe_open(path, "pt") as file:
+        return json.loads(file.metadata()["state"])
 
 
 @pytest.mark.gpu

@@ -1,10 +1,14 @@
 """A stream from outside: frames in, answers out, every frame accounted for."""
 
+from typing import get_type_hints
+
 import numpy as np
 import pytest
 from support.small_models import frames, tiny_model
 
+from streamdeq.api import Options
 from streamdeq.errors import StreamdeqError
+from streamdeq.streaming.options import StreamOptions
 
 
 def test_a_stream_gives_labels_in_the_frames_own_pixels():
@@ -39,6 +43,15 @@ def test_start_reference_solves_the_first_frame_longer_and_then_streams():
         nfe = [result.status.nfe for result in stream.run([f.image for f in frames(3)])]
     assert nfe[0] > 1
     assert nfe[1:] == [1, 1]
+
+
+@pytest.mark.parametrize("solver", ["picard+best", "broyden+free"])
+def test_a_solvers_name_may_say_what_it_answers(solver):
+    model = tiny_model()
+    with model.stream(iterations=3, solver=solver) as stream:
+        results = list(stream.run([f.image for f in frames(3)]))
+    assert [(r.status.iterations, r.status.nfe) for r in results] == [(3, 4)] * 3
+    assert not any(r.status.failed for r in results)
 
 
 def test_reset_makes_the_next_frame_cold():
@@ -87,6 +100,12 @@ def test_a_closed_stream_says_so():
     stream.close()
     with pytest.raises(StreamdeqError, match="closed"):
         stream(frames(1)[0].image)
+
+
+def test_every_option_of_a_stream_is_a_keyword_of_its_own_type():
+    options = get_type_hints(StreamOptions)
+    assert options.pop("iterations") == int | None
+    assert get_type_hints(Options) == options
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from support.small_models import Contraction, engine_of, tiny_model
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
 from streamdeq.solvers import Picard
+from streamdeq.streaming.advance import advance
 from streamdeq.streaming.cut import make_cut_policy
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.state import StreamState
-from streamdeq.streaming.stream import advance
 from streamdeq.values.frame import Frame
 
 DARK, LIGHT = np.full((32, 48, 3), 10, np.uint8), np.full((32, 48, 3), 250, np.uint8)

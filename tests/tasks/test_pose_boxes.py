@@ -125,7 +125,7 @@ def test_the_functional_core_counts_frames_for_boxes_by_number(tmp_path):
     path = tmp_path / "boxes.json"
     path.write_text(json.dumps({str(t): [[20 + 9 * t, 20, 60 + 9 * t, 70]] for t in (0, 2, 3)}))
     model = pose_model()
-    state, found = model.begin(StreamOptions(1), str(path)), []
+    state, found = model.begin(StreamOptions(1), model.locator(str(path))), []
     for frame in FILM[:4]:
         answer, state = model.step(frame.image, state)
         found.append((answer.status.frame_index, len(answer)))
@@ -164,7 +164,7 @@ def test_a_saved_stream_with_regions_goes_on_to_the_same_answers(tmp_path, optio
     boxes = tmp_path / "boxes.json"
     boxes.write_text(json.dumps(COMING_AND_GOING))
     model, path = pose_model(), tmp_path / "state.safetensors"
-    state, expected = model.begin(options, boxes), []
+    state, expected = model.begin(options, model.locator(boxes)), []
     for t, frame in enumerate(FILM):
         if t == cut:
             state.save(path)
@@ -184,7 +184,7 @@ def test_a_saved_stream_with_regions_goes_on_to_the_same_answers(tmp_path, optio
 def test_a_stream_that_follows_nobody_at_the_moment_is_saved_too(tmp_path):
     model, path = pose_model(), tmp_path / "state.safetensors"
     shown = iter([[(5, 5, 45, 65)], [], [(5, 5, 45, 65)]])
-    state = model.begin(StreamOptions(1), lambda image: next(shown))
+    state = model.begin(StreamOptions(1), model.locator(lambda image: next(shown)))
     for frame in FILM[:2]:
         _, state = model.step(frame, state)
     state.save(path)
@@ -195,7 +195,7 @@ def test_a_stream_that_follows_nobody_at_the_moment_is_saved_too(tmp_path):
 
 def test_a_state_and_boxes_that_do_not_belong_together_are_refused(tmp_path):
     model, path = pose_model(), tmp_path / "state.safetensors"
-    state = model.begin(StreamOptions(1), lambda image: [])
+    state = model.begin(StreamOptions(1), model.locator(lambda image: []))
     with pytest.raises(StreamdeqError, match="not seen a frame"):
         state.save(path)
     model.step(FILM[0], state)[1].save(path)

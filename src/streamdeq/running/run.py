@@ -8,8 +8,7 @@ from threading import Thread
 from time import monotonic, perf_counter
 from typing import Any
 
-from streamdeq.api import Model
-from streamdeq.data.labelboxes import label_boxes
+from streamdeq.api import Boxes, Model
 from streamdeq.errors import StreamdeqError
 from streamdeq.running.naming import check_not_source, output_name
 from streamdeq.running.observer import Observer
@@ -38,8 +37,7 @@ class RunOptions:
         compare: beside the stream, solve every frame from scratch with the same number of iterations.
         live: which frames of a live source are taken, and how long it is waited for.
         choice: what of a detector's answers is shown and written, or looked at where a detector gives the boxes.
-        boxes: where the instances are, for a task that looks at each of them: as for `Model.locator`, or "labels" for
-            those of the data set that the source's files belong to.
+        boxes: where the instances are, for a task that looks at each of them: as for `Model.locator`.
     """
 
     stream: StreamOptions = field(default_factory=StreamOptions)
@@ -49,7 +47,7 @@ class RunOptions:
     compare: bool = False
     live: LivePolicy = field(default_factory=LivePolicy)
     choice: Choice = field(default_factory=Choice)
-    boxes: Any = None
+    boxes: Boxes = None
 
 
 class Run:
@@ -117,10 +115,7 @@ class Run:
     def _boxes(self) -> Locator | None:
         """What says where to look, once per frame for both streams."""
         choice = self._options.choice if self._model.task.joins else None
-        boxes = self._options.boxes
-        if isinstance(boxes, str) and boxes == "labels":
-            boxes = label_boxes(self._spec)
-        found = self._model.locator(boxes, choice)
+        found = self._model.locator(self._options.boxes, choice, self._spec)
         return None if found is None else Shared(found)
 
     def _process(self, stream: Stream, scratch: Stream, recorder: ThreadedSink[ProcessedItem]) -> Iterator[Any]:

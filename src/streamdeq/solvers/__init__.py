@@ -1,14 +1,14 @@
-"""Find z = f(z), row by row, on explicit state. Knows latents; no image, no network, no video."""
+"""Find z = f(z), row by row, on explicit state."""
 
-from streamdeq.solvers.base import FixedPointMap, Solver, SolverState, Status
-from streamdeq.solvers.best import BestSoFar
+from streamdeq.solvers.answers import BestSoFar, FreeLastStep
+from streamdeq.solvers.base import FixedPointMap, Solver, SolverState, SolverStatus
 from streamdeq.solvers.broyden import Broyden
-from streamdeq.solvers.free import FreeLastStep
 from streamdeq.solvers.loop import Evaluations, Solution, Tolerance, Trace, resume, solve
-from streamdeq.solvers.named import SOLVERS, make_solver
+from streamdeq.solvers.named import ANSWERS, SOLVERS, make_solver
 from streamdeq.solvers.picard import Picard
 
 __all__ = [
+    "ANSWERS",
     "SOLVERS",
     "BestSoFar",
     "Broyden",
@@ -19,7 +19,7 @@ __all__ = [
     "Solution",
     "Solver",
     "SolverState",
-    "Status",
+    "SolverStatus",
     "Tolerance",
     "Trace",
     "make_solver",

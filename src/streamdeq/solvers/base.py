@@ -1,7 +1,7 @@
 """What a solver is: explicit per-row state and a step of exactly one evaluation of f.
 
-Knows latents and nothing of images, frames or networks. Nothing in this room reads the device, except the
-tolerance loop in `loop.py`: a step can be captured in a CUDA graph. Legend: B rows, D entries per row.
+Nothing here reads the device, except a tolerance in `loop.py`: a step can be captured in a CUDA graph. Legend: B rows,
+D entries per row.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FixedPointMap = Callable[[Latent], Latent]
 """f: the problem is to find z = f(z). Row i of f(z) depends on row i of z alone."""
 
 
-class Status(IntEnum):
+class SolverStatus(IntEnum):
     """How a row stands. A solver knows RUNNING and NONFINITE; the loop's verdict adds the other two."""
 
     RUNNING = 0
@@ -55,7 +55,7 @@ class SolverState:
     count: Tensor
     """`(B,)` int32, evaluations of f since the row was renewed."""
     status: Tensor
-    """`(B,)` uint8, a `Status`."""
+    """`(B,)` uint8, a `SolverStatus`."""
     memory: Any = None
     """The solver's own pytree of tensors, row axis first; None until it is used. A row of zeros is an empty one."""
 
@@ -142,7 +142,7 @@ def observe(state: SolverState, value: Latent, active: Tensor | None) -> tuple[S
         relative=relative,
         best=torch.fmin(state.best, residual),
         count=count,
-        status=state.status.masked_fill(bad, int(Status.NONFINITE)),
+        status=state.status.masked_fill(bad, int(SolverStatus.NONFINITE)),
     )
     return seen, moving
 

@@ -1,4 +1,4 @@
-"""Broyden: the quasi-Newton solver of the published models. Knows the solver contract and no f in particular."""
+"""Broyden: the quasi-Newton solver of the published models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.solvers.base import FixedPointMap, Solver, SolverState, Status, blend, bounded, observe
+from streamdeq.solvers.base import FixedPointMap, Solver, SolverState, SolverStatus, blend, bounded, observe
 from streamdeq.solvers.pairs import Pairs
 
 
@@ -57,6 +57,6 @@ class Broyden(Solver):
             z=z,
             answer=answer,
             best=torch.where(lower, seen.residual, state.best),
-            status=seen.status.masked_fill(moving & ~sound, int(Status.NONFINITE)),
+            status=seen.status.masked_fill(moving & ~sound, int(SolverStatus.NONFINITE)),
             memory=memory,
         )

@@ -1,4 +1,4 @@
-"""The only loop: step a solver until a budget is spent. Knows no f, no solver and no frame in particular."""
+"""The only loop: step a solver until a budget is spent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
-from streamdeq.solvers.base import FixedPointMap, Solver, SolverState, Status
+from streamdeq.solvers.base import FixedPointMap, Solver, SolverState, SolverStatus
 
 Trace = Callable[[int, SolverState], None]
 """Called after every step with its number, from 1, and the new state."""
@@ -20,11 +20,18 @@ Trace = Callable[[int, SolverState], None]
 class Evaluations:
     """A fixed number of evaluations for every row. Reads nothing from the device."""
 
-    number: int
+    limit: int
     """NFE; `solver.evaluations(M)` for M iterations in the paper's sense."""
 
     def __post_init__(self) -> None:
-        _at_least_one(self.number)
+        _at_least_one(self.limit)
+
+    def met(self, state: SolverState) -> Tensor:
+        """`(B,)` bool: nothing is good enough to stop."""
+        return torch.zeros_like(state.status, dtype=torch.bool)
+
+    def active(self, state: SolverState) -> None:
+        """All rows, always."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +41,15 @@ class Tolerance:
     Asks the device once per step whether any row is left.
     """
 
-    max_evaluations: int
-    """No row gets more than this."""
+    limit: int
+    """No row gets more evaluations than this."""
     relative: float = 0.0
     """Stop at ‖f(z) − z‖ ≤ relative · (‖f(z)‖ + 1e-9)."""
     absolute: float = 0.0
     """Stop at ‖f(z) − z‖ ≤ absolute."""
 
     def __post_init__(self) -> None:
-        _at_least_one(self.max_evaluations)
+        _at_least_one(self.limit)
         if min(self.relative, self.absolute) < 0 or max(self.relative, self.absolute) == 0:
             raise StreamdeqError(
                 "a tolerance needs relative or absolute above 0 and neither below, "
@@ -53,6 +60,10 @@ class Tolerance:
         """`(B,)` bool: the last evaluated point is good enough."""
         return (state.relative <= self.relative) | (state.residual <= self.absolute)
 
+    def active(self, state: SolverState) -> Tensor:
+        """`(B,)` bool: the rows that get another evaluation."""
+        return ~self.met(state) & (state.status != SolverStatus.NONFINITE)
+
 
 @dataclass(frozen=True, eq=False)
 class Solution:
@@ -60,7 +71,7 @@ class Solution:
 
     answer: Latent
     status: Tensor
-    """`(B,)` uint8, a `Status`; none is RUNNING."""
+    """`(B,)` uint8, a `SolverStatus`; none is RUNNING."""
     state: SolverState
     """For the per-row numbers, and to `resume` from."""
 
@@ -88,43 +99,16 @@ def resume(
 
     `spent` is what the caller knows of the state's counts: none is above it (see `Solver.step`).
     """
-    if isinstance(budget, Evaluations):
-        state = _fixed(f, solver, state, budget.number, trace, spent)
-        converged = torch.zeros_like(state.status, dtype=torch.bool)
-    else:
-        state = _until(f, solver, state, budget, trace, spent)
-        converged = budget.met(state)
-    verdict = torch.where(converged, int(Status.CONVERGED), int(Status.EXHAUSTED)).to(torch.uint8)
-    failed = state.status == Status.NONFINITE
-    return Solution(state.answer, torch.where(failed, state.status, verdict), state)
-
-
-def _fixed(
-    f: FixedPointMap, solver: Solver, state: SolverState, steps: int, trace: Trace | None, spent: int | None
-) -> SolverState:
-    for step in range(1, steps + 1):
-        state = solver.step(f, state, None, _before(step, spent))
-        if trace is not None:
-            trace(step, state)
-    return state
-
-
-def _until(
-    f: FixedPointMap, solver: Solver, state: SolverState, budget: Tolerance, trace: Trace | None, spent: int | None
-) -> SolverState:
-    for step in range(1, budget.max_evaluations + 1):
-        active = ~budget.met(state) & (state.status != Status.NONFINITE)
-        if not bool(active.any()):  # the one place in this room where the host waits for the device
+    for step in range(1, budget.limit + 1):
+        active = budget.active(state)
+        if active is not None and not bool(active.any()):  # the one place in this room where the host waits
             break
-        state = solver.step(f, state, active, _before(step, spent))
+        state = solver.step(f, state, active, None if spent is None else spent + step - 1)
         if trace is not None:
             trace(step, state)
-    return state
-
-
-def _before(step: int, spent: int | None) -> int | None:
-    """An upper bound of the counts when `step` begins, `spent` being one for the start."""
-    return None if spent is None else spent + step - 1
+    verdict = torch.where(budget.met(state), int(SolverStatus.CONVERGED), int(SolverStatus.EXHAUSTED))
+    failed = state.status == SolverStatus.NONFINITE
+    return Solution(state.answer, torch.where(failed, state.status, verdict.to(torch.uint8)), state)
 
 
 def _at_least_one(evaluations: int) -> None:

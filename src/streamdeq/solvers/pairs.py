@@ -1,6 +1,6 @@
 """Broyden's memory: B = −I + Σ uᵢ·vᵢᵀ per row, an estimate of the inverse Jacobian of g(z) = f(z) − z.
 
-Knows vectors `(B, D)` and nothing of f or of latents. Legend: B rows, N capacity in pairs, D entries per row.
+Legend: B rows, N capacity in pairs, D entries per row.
 """
 
 from __future__ import annotations

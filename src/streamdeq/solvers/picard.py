@@ -1,4 +1,4 @@
-"""Picard: apply f again and again, damped or not. Knows the solver contract and no f in particular."""
+"""Picard: apply f again and again, damped or not."""
 
 from __future__ import annotations
 

@@ -1,19 +1,16 @@
-"""How many steps a frame gets: pure policies over what was measured. Know no model and no clock of their own.
+"""How many steps a frame gets: pure policies over what was measured.
 
-A budget is `init / stop / update` on a value that the stream's state carries, so that it can be saved, moved and
-forked. Values are tuples of numbers. The first step of a frame is always taken.
+A budget is `init / stop / update` on a memory that the stream's state carries, so that it can be saved, moved and
+forked: a dataclass of numbers, or None. The first step of a frame is always taken.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.status import Stop
-
-#: What a budget remembers between frames.
-Value = tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -23,14 +20,13 @@ class Progress:
     Args:
         nfe: applications of `f` since the frame arrived.
         elapsed_s: seconds since the frame arrived.
-        inject_s, step_s, head_s: seconds the injection, the last step and, once it was read, the answer took.
+        step_s, head_s: seconds the last step and, once it was read, the answer took.
         residual: reads the relative residual; on a GPU this waits for it, so only budgets that need it ask.
         change: reads how much of the decoded answer the last step changed, 0–1; costs an answer.
     """
 
     nfe: int
     elapsed_s: float
-    inject_s: float
     step_s: float
     head_s: float
     residual: Callable[[], float]
@@ -42,21 +38,21 @@ class Budget(ABC):
 
     timed: ClassVar[bool] = False
 
-    def init(self) -> Value:
-        """What a new stream starts with."""
-        return ()
+    def init(self) -> Any:
+        """The memory that a new stream starts with."""
+        return None
 
     @abstractmethod
-    def stop(self, value: Value, progress: Progress) -> Stop | None:
+    def stop(self, memory: Any, progress: Progress) -> Stop | None:
         """Why the frame gets no further step, or None if it does."""
 
-    def update(self, value: Value, progress: Progress) -> Value:
+    def update(self, memory: Any, progress: Progress) -> Any:
         """What to remember after a frame was read."""
-        return value
+        return memory
 
 
 @dataclass(frozen=True)
-class Fixed(Budget):
+class FixedBudget(Budget):
     """The same number of applications of `f` for every frame. Reads nothing from the device."""
 
     evaluations: int
@@ -64,7 +60,7 @@ class Fixed(Budget):
     def __post_init__(self) -> None:
         at_least_one(self.evaluations)
 
-    def stop(self, value: Value, progress: Progress) -> Stop | None:
+    def stop(self, memory: Any, progress: Progress) -> Stop | None:
         return Stop.ITERATIONS if progress.nfe >= self.evaluations else None
 
 
@@ -87,7 +83,7 @@ class Threshold(Budget):
     def measure(self, progress: Progress) -> float:
         """What falls. Asked after every step: some measures compare one step with the next."""
 
-    def stop(self, value: Value, progress: Progress) -> Stop | None:
+    def stop(self, memory: Any, progress: Progress) -> Stop | None:
         small = self.measure(progress) <= self.tolerance
         if progress.nfe >= self.cap:
             return Stop.ITERATIONS

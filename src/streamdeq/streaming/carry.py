@@ -1,7 +1,4 @@
-"""What a row's latent becomes where its window is not where it was: left as it is, or moved with what it shows.
-
-Knows maps and windows, no model.
-"""
+"""What a row's latent becomes where its window is not where it was: left as it is, or moved with what it shows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Has the shot changed, and what then? Pure policies over what a frame shows; know no model, no clock, no video.
+"""Whether the shot has changed, and what then: pure policies over what a frame shows.
 
 A detector is `init / update` on a value that the stream's state carries, so it can be saved, moved and forked. It is
 asked once per frame, after the frame's first application of `f`, and answers for that frame. A response says what a
@@ -7,7 +7,6 @@ frame gets that begins a shot. The figures behind the defaults: docs/lab/cuts.md
 
 import math
 from abc import ABC, abstractmethod
-from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -98,10 +97,10 @@ class ResidualCut(CutDetector):
 
 @dataclass(frozen=True)
 class PictureCut(CutDetector):
-    """The picture differs from the last one by the score of scenedetect's content detector. Knows no residual.
+    """The picture differs from the last one by the score of scenedetect's content detector.
 
-    The value is the last picture, thinned out: its height, its width and its bytes as text, so that it goes into
-    JSON. Pictures of another size than the last one are not compared: their solve begins from zeros anyhow.
+    The value is the last picture, thinned out, (h, w, 3) uint8 BGR; None before the first. Pictures of another size
+    than the last one are not compared: their solve begins from zeros anyhow.
 
     Args:
         threshold: mean change of hue, saturation and brightness, each in 0–255.
@@ -114,24 +113,18 @@ class PictureCut(CutDetector):
     threshold: float = 31.0
     width: int = 64
 
-    def init(self) -> tuple:
-        return ()
-
-    def update(self, value: tuple, evidence: Evidence) -> tuple[tuple, bool]:
+    def update(self, value: np.ndarray | None, evidence: Evidence) -> tuple[np.ndarray, bool]:
         package = _scenedetect()
         every = max(1, evidence.image.shape[1] // self.width)
-        # In scenedetect pictures are BGR.
         picture = np.ascontiguousarray(evidence.image[::every, ::every, ::-1])
-        packed = (*picture.shape[:2], b64encode(picture.tobytes()).decode())
-        if tuple(value[:2]) != packed[:2]:
-            return packed, False
-        last = np.frombuffer(b64decode(value[2]), np.uint8).reshape(picture.shape)
+        if not isinstance(value, np.ndarray) or value.shape != picture.shape:
+            return picture, False
         # A fresh detector that is shown two pictures: what it would remember is our value. Its own filter for short
         # shots would delay or swallow cuts and is off.
         detector = package.ContentDetector(threshold=self.threshold, min_scene_len=0)
-        detector.process_frame(package.FrameTimecode(0, 1.0), last)
+        detector.process_frame(package.FrameTimecode(0, 1.0), value)
         is_cut = bool(detector.process_frame(package.FrameTimecode(1, 1.0), picture))
-        return packed, is_cut and evidence.start is Start.WARM
+        return picture, is_cut and evidence.start is Start.WARM
 
 
 def _scenedetect() -> Any:

@@ -1,7 +1,7 @@
 """The three verbs that streaming is: observe, iterate, read, for one video or for hundreds.
 
-The engine owns rows (one per stream or region), batches whatever rows it is given, and knows no video, no task and no
-policy: who calls `iterate` how often is a budget's business. No result depends on which other rows are in a batch.
+The engine owns rows (one per stream or region) and batches whatever rows it is given; who calls `iterate` how often is
+a budget's business. No result depends on which other rows are in a batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,8 +19,7 @@ from torch.utils import _pytree as pytree
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.models.cells import Injection
-from streamdeq.solvers import Solver
-from streamdeq.solvers import Status as SolverStatus
+from streamdeq.solvers import Solver, SolverStatus
 from streamdeq.streaming.carry import MOVED, Carry
 from streamdeq.streaming.rows import Pool, Slots
 from streamdeq.values.frame import Frame
@@ -47,6 +46,7 @@ class Row:
     """A handle to one row of an engine. What stands here is host-side book-keeping; the tensors are in a pool.
 
     `evaluations` counts applications of `f` in the solve at hand, `lost` those for the same frame before it began anew.
+    `forgets` says that the next frame starts from zeros.
     """
 
     geometry: Geometry | None = None
@@ -55,7 +55,7 @@ class Row:
     status: Status | None = None
     evaluations: int = 0
     lost: int = 0
-    poisoned: bool = False
+    forgets: bool = False
 
 
 class Engine:
@@ -98,13 +98,12 @@ class Engine:
 
     def close(self, row: Row) -> None:
         """Give the row's memory back."""
-        if row.pool is not None:
-            row.pool.remove(row.slot)
-        row.pool, row.geometry, row.status = None, None, None
+        self._leave(row)
+        row.geometry, row.status = None, None
 
     def reset(self, row: Row) -> None:
         """Forget the state: the row's next frame starts from zeros."""
-        row.poisoned = True
+        row.forgets = True
 
     def content(self, row: Row) -> Slots:
         """A copy of what a row holds."""
@@ -116,8 +115,9 @@ class Engine:
     def adopt(self, content: Slots, like: Row) -> Row:
         """A new row with this content, otherwise as `like`."""
         assert like.geometry is not None
-        pool = self._pools.setdefault(like.geometry.canvas_hw, Pool())
-        return replace(like, pool=pool, slot=pool.add(content))
+        row = replace(like)
+        self._enter(row, like.geometry, content)
+        return row
 
     # -- the verbs ---------------------------------------------------------------------------------------
 
@@ -197,7 +197,7 @@ class Engine:
                 one = pytree.tree_map_only(Tensor, lambda t, n=n: t[n : n + 1], outputs)
                 answer = self._decode(one, row.geometry, status)  # type: ignore[arg-type]
                 row.status = replace(status, head_s=share, decode_s=perf_counter() - decoding)
-                row.poisoned = row.poisoned or failed[n]
+                row.forgets = row.forgets or failed[n]
                 answers[id(row)] = replace(answer, status=row.status)
         return [answers[id(row)] for row in rows]
 
@@ -227,22 +227,33 @@ class Engine:
         """Put one row's new problem where it belongs and say how it starts."""
         zeros = self.functions.zeros(injection)
         if row.pool is None or row.geometry is None or not geometry.carries(row.geometry):
-            if row.pool is not None:
-                row.pool.remove(row.slot)
-            row.pool = self._pools.setdefault(geometry.canvas_hw, Pool())
-            row.slot = row.pool.add(Slots(self.solver.init(zeros), injection))
+            self._leave(row)
+            self._enter(row, geometry, Slots(self.solver.init(zeros), injection))
             start = Start.COLD
         else:
             state = row.pool.gather([row.slot]).state
-            start = Start.WARM if keep and not row.poisoned else Start.COLD
+            start = Start.WARM if keep and not row.forgets else Start.COLD
             z0 = zeros
             if start is Start.WARM:
                 # A solve that failed unread is known to the device only: choose there, without waiting for it.
                 z0 = zeros.where(state.status == SolverStatus.NONFINITE, state.answer)
                 z0 = self.carry(z0, row.geometry, geometry)
             row.pool.scatter([row.slot], Slots(self.solver.renew(state, None, z0), injection))
-        row.geometry, row.poisoned = geometry, False
+        row.geometry, row.forgets = geometry, False
         return start
+
+    def _enter(self, row: Row, geometry: Geometry, content: Slots) -> None:
+        row.pool = self._pools.setdefault(geometry.canvas_hw, Pool())
+        row.slot = row.pool.add(content)
+
+    def _leave(self, row: Row) -> None:
+        """A pool goes with its last row."""
+        if row.pool is None or row.geometry is None:
+            return
+        row.pool.remove(row.slot)
+        if not row.pool.rows:
+            del self._pools[row.geometry.canvas_hw]
+        row.pool = None
 
 
 def _hw(frame: Frame) -> HW:

@@ -1,4 +1,4 @@
-"""Where boxes come from: a file, a function, a detector. Knows no task; a detector's answers have boxes_xyxy.
+"""Where boxes come from: a file, a function, a detector, whose answers have `boxes_xyxy`.
 
 A file is JSON, `{"0": [[left, top, right, bottom], …], "1": …}` by frame number, or JSON lines as `streamdeq run`
 writes them for a detector: `{"index": 0, "objects": [{"box_xyxy": […], "id": 3}, …]}`, ids where there are any. A frame
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.streaming.regions import Located
+from streamdeq.streaming.regions import Locate, Located
 from streamdeq.values.frame import Frame
 
 NONE = Located(np.zeros((0, 4)))
@@ -41,7 +41,10 @@ class FromTable(Locator):
 
 @dataclass(frozen=True, eq=False)
 class FromFunction(Locator):
-    """What a function of the picture (H, W, 3) gives: an array (N, 4), or an answer with `boxes_xyxy` and `ids`."""
+    """What a function of the picture (H, W, 3) gives: an array (N, 4), or an answer with `boxes_xyxy` and `ids`.
+
+    A detector is such a function: its stream, and which of what it finds is looked at.
+    """
 
     function: Callable[[np.ndarray], Any]
 
@@ -49,28 +52,17 @@ class FromFunction(Locator):
         return given_as(self.function(frame.image))
 
 
-@dataclass(frozen=True, eq=False)
-class FromDetector(Locator):
-    """What a detector finds in a frame, `detect`, as `choose` leaves it: the sure ones, some classes, with ids."""
-
-    detect: Callable[[Frame], Any]
-    choose: Callable[[Any], Any]
-
-    def __call__(self, frame: Frame) -> Located:
-        return given_as(self.choose(self.detect(frame)))
-
-
 class Shared(Locator):
     """One answer per frame, however many streams of the same video ask for it."""
 
-    def __init__(self, locator: Locator) -> None:
-        self._locator = locator
+    def __init__(self, locate: Locate) -> None:
+        self._locate = locate
         self._frame: Frame | None = None
         self._located = NONE
 
     def __call__(self, frame: Frame) -> Located:
         if frame is not self._frame:
-            self._frame, self._located = frame, self._locator(frame)
+            self._frame, self._located = frame, self._locate(frame)
         return self._located
 
 

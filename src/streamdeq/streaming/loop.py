@@ -1,7 +1,8 @@
 """The frame loop: rows observe new frames, iterate, and their answers are read.
 
-Everything that runs a model over frames goes through it: a stream with its budget, and the measurements, which ask for
-a number of evaluations. Evaluations of `f` are `engine.solver.evaluations(iterations)` for so many iterations.
+Everything that runs a model over frames goes through it: the measurements, which ask for a number of evaluations, and
+a stream's frame, whose budget asks after every step (`advance.FrameSolve`). So many iterations in the paper's sense are
+`engine.solver.evaluations(iterations)`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -56,7 +57,8 @@ def run_steps(
         engine.iterate(rows)
         if on_step is not None:
             on_step(taken)
-    return engine.read(rows if read is None else read)
+    wanted = rows if read is None else read
+    return engine.read(wanted) if wanted else []
 
 
 def run_clip(

@@ -1,11 +1,11 @@
-"""How a stream is run, as one value of plain types: what a user says, checked. Knows no tensors."""
+"""How a stream is run, as one value of plain types: what a user says, checked."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
-from streamdeq.streaming.budget import AnswerTolerance, Budget, Fixed, ResidualTolerance
+from streamdeq.streaming.budget import AnswerTolerance, Budget, FixedBudget, ResidualTolerance
 from streamdeq.streaming.cut import EXTRA, make_cut_policy
 from streamdeq.streaming.timing import Deadline, TargetFps
 
@@ -32,7 +32,8 @@ class StreamOptions:
     Args:
         iterations: per frame, in the paper's sense; what the weights suggest if None. With one of the three budgets
             below it is the most a frame gets, 20 if None.
-        solver: `picard` (unrolled) or `broyden`; what the weights were trained for if None.
+        solver: `picard` (unrolled) or `broyden`; `picard+best` answers with the best point evaluated, `picard+free` one
+            step beyond it. What the weights were trained for if None.
         start: `previous` (recycling), `zeros` (every frame from scratch) or `reference` (first frame converged).
         size: working size, the shorter side in pixels, or "native"; the model's own if None.
         tolerance: stop when the relative residual, or the share of the answer that a step changes, falls to this.
@@ -93,4 +94,4 @@ class StreamOptions:
             return Deadline(self.budget_ms / 1e3, evaluations)
         if self.target_fps is not None:
             return TargetFps(self.target_fps, evaluations)
-        return Fixed(evaluations)
+        return FixedBudget(evaluations)

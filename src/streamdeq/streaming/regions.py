@@ -1,6 +1,6 @@
 """Which windows of a frame are looked at, each by a row of its own: they open, follow a box, and close.
 
-Knows boxes and numbers, no task, no detector and no tensors. A window stays where it is as long as its box lies well in
+A window stays where it is as long as its box lies well in
 it (hysteresis): a latent that has to be moved loses a little every time.
 """
 

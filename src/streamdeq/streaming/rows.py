@@ -1,4 +1,4 @@
-"""Where the states of many streams live: pools of rows, one per canvas size. Know no frame and no task.
+"""Where the states of many streams live: pools of rows, one per canvas size.
 
 A pool is one batched solver state and one batched injection; a row is a slot in it. Rows of one pool can be stepped
 in one batch, whichever frame or step each of them is at.

@@ -7,7 +7,7 @@ from typing import Any
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
-from streamdeq.streaming.budget import Budget, Value
+from streamdeq.streaming.budget import Budget
 from streamdeq.streaming.cut import CutPolicy
 from streamdeq.streaming.engine import Engine, Row
 from streamdeq.streaming.options import StreamOptions
@@ -36,7 +36,7 @@ class StreamState:
     options: StreamOptions
     budget: Budget
     row: Row
-    value: Value
+    value: Any
     cuts: CutPolicy
     seen: Any
     regions: Regions | None = None

@@ -1,13 +1,15 @@
-"""A stream's state as a safetensors file, and back. Knows what is in a row; knows no model and no source of boxes."""
+"""A stream's state as a safetensors file, and back."""
 
 import hashlib
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -18,7 +20,6 @@ from streamdeq.files import atomic_path
 from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
 from streamdeq.solvers import SolverState
-from streamdeq.streaming.budget import Value
 from streamdeq.streaming.engine import Row
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.regions import Followed, Track
@@ -44,7 +45,7 @@ class SavedState:
     options: StreamOptions
     rows: Sequence[tuple[Row, Slots]]
     followed: Followed | None
-    value: Value
+    value: Any
     seen: Any
     next_index: int
 
@@ -59,8 +60,8 @@ def write_state(path: str | os.PathLike[str], architecture: Architecture, saved:
         "options": asdict(saved.options),
         "rows": [_described(row) for row, _ in saved.rows],
         "followed": saved.followed and asdict(saved.followed),
-        "value": saved.value,
-        "seen": saved.seen,
+        "value": _numbers(saved.value),
+        "seen": _seen_plain(saved.seen),
         "next_index": saved.next_index,
     }
     with atomic_path(path) as part:
@@ -87,12 +88,13 @@ def read_state(path: str | os.PathLike[str], architecture: Architecture, device:
     if described["architecture"] != digest(architecture):
         raise StreamdeqError(f"{path} is the state of a model of another architecture; load that model")
     scales = len(architecture.channels)
+    options = StreamOptions(**described["options"])
     return SavedState(
-        StreamOptions(**described["options"]),
+        options,
         tuple((_row(one), _content(tensors, n, scales)) for n, one in enumerate(described["rows"])),
         _followed(described["followed"]),
-        tuple(described["value"]),
-        _tuples(described["seen"]),
+        _refilled(options.budget(1).init(), iter(described["value"])),
+        _seen(described["seen"]),
         described["next_index"],
     )
 
@@ -129,7 +131,7 @@ def _described(row: Row) -> dict[str, Any]:
         "window": geometry.window and asdict(geometry.window),
         "status": asdict(status),
         "evaluations": row.evaluations,
-        "poisoned": row.poisoned,
+        "poisoned": row.forgets,
     }
 
 
@@ -142,7 +144,7 @@ def _row(described: dict[str, Any]) -> Row:
         geometry=Geometry(**sizes, window=window),
         status=Status(**status),
         evaluations=described["evaluations"],
-        poisoned=described["poisoned"],
+        forgets=described["poisoned"],
     )
 
 
@@ -155,9 +157,31 @@ def _followed(described: dict[str, Any] | None) -> Followed | None:
     return Followed(tuple(tracks), described["born"])
 
 
-def _tuples(value: Any) -> Any:
-    """JSON's lists back to the tuples they were."""
-    return tuple(value) if isinstance(value, list) else value
+def _numbers(memory: Any) -> list[float]:
+    """A budget's memory, however it is nested, as its numbers in order."""
+    if not is_dataclass(memory):
+        return [] if memory is None else [memory]
+    return [number for one in fields(memory) for number in _numbers(getattr(memory, one.name))]
+
+
+def _refilled(like: Any, numbers: Iterator[float]) -> Any:
+    """The inverse of `_numbers`, for a memory of the kind of `like`."""
+    if not is_dataclass(like) or isinstance(like, type):
+        return None if like is None else next(numbers)
+    return type(like)(*(_refilled(getattr(like, one.name), numbers) for one in fields(like)))
+
+
+def _seen_plain(seen: Any) -> Any:
+    """What a cut detector remembers, for JSON: a picture becomes its height, its width and its bytes as text."""
+    return [*seen.shape[:2], b64encode(seen.tobytes()).decode()] if isinstance(seen, np.ndarray) else seen
+
+
+def _seen(plain: Any) -> Any:
+    if not plain:
+        return None if plain is None else ()
+    if not isinstance(plain[-1], str):
+        return tuple(plain)
+    return np.frombuffer(b64decode(plain[-1]), np.uint8).reshape(*plain[:2], 3)
 
 
 def _laid_out(tensor: Tensor, device: torch.device) -> Tensor:

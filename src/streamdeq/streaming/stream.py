@@ -1,149 +1,22 @@
-"""One video as a loop over the engine's verbs. Knows no file format: whoever builds a stream says how to open one.
-
-`advance` is the functional core: (frame, state) → (result, state); `Stream` keeps the state between calls.
-"""
+"""One video: frames in, answers out, the state kept between calls."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from time import perf_counter
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.streaming.budget import Progress
-from streamdeq.streaming.cut import Evidence
-from streamdeq.streaming.engine import status_of
-from streamdeq.streaming.options import CONVERGED, StartFrom
-from streamdeq.streaming.regions import together
+from streamdeq.streaming.advance import Clock, FrameSolve, OnUpdate
 from streamdeq.streaming.state import StreamState
 from streamdeq.values.frame import Failure, Frame, Gap, Item
-from streamdeq.values.status import Start, Status, Stop
+from streamdeq.values.status import Stop
 
-#: Called with the answer after every step of a frame.
-OnUpdate = Callable[[Any], None]
-Clock = Callable[[], float]
-
-
-def advance(
-    frame: Frame, state: StreamState, on_update: OnUpdate | None = None, clock: Clock = perf_counter
-) -> tuple[Any, StreamState]:
-    """One frame: observe, iterate as the budget says, read. The state given is consumed.
-
-    Args:
-        on_update: gets the answer after every step, the last one included: act on the first, refine later.
-        clock: seconds, for budgets that keep to time.
-    """
-    solve = _FrameSolve(frame, state, on_update, clock)
-    solve.step()
-    seen, extra = solve.look_for_cut()
-    stopped = solve.until_stopped()
-    for _ in range(extra):
-        solve.step()
-    result = solve.answer(stopped)
-    return result, replace(solve.state, value=solve.budget.update(state.value, solve.progress()), seen=seen)
-
-
-class _FrameSolve:
-    """The solve of one frame while it goes on: what was spent on it, and its answer as it stands."""
-
-    def __init__(self, frame: Frame, state: StreamState, on_update: OnUpdate | None, clock: Clock) -> None:
-        self._frame, self._on_update, self._clock = frame, on_update, clock
-        self._engine = state.engine
-        self._last: Any = None
-        self._compared: Any = None
-        self._step_s = self._head_s = 0.0
-        self._began = clock()
-        self.state = state = state.observe(frame, keep=state.options.start != StartFrom.ZEROS)
-        self._rows = state.rows
-        self._inject_s = clock() - self._began
-        long_first = state.options.start == StartFrom.REFERENCE and self._status.start is Start.COLD
-        self.budget = CONVERGED if long_first else state.budget
-
-    @property
-    def _status(self) -> Status:
-        """Of the frame: of its row, or of all of them."""
-        statuses = [row.status for row in self._rows if row.status is not None]
-        return statuses[0] if len(statuses) == 1 else together(statuses, self._frame.index, self._frame.time_s)
-
-    @property
-    def _evaluations(self) -> int:
-        """In the solve at hand; all rows of a frame have the same number."""
-        return self._rows[0].evaluations if self._rows else 0
-
-    def step(self) -> None:
-        began = self._clock()
-        self._engine.iterate(self._rows)
-        if self.budget.timed:
-            self._engine.functions.wait()
-        self._step_s = self._clock() - began
-        if self._on_update is not None:
-            self._on_update(self._current())
-
-    def until_stopped(self) -> Stop:
-        """Steps until the budget names a reason not to."""
-        if not self._rows:
-            return Stop.ITERATIONS  # there is nothing to look at
-        if not self._evaluations:  # a cut made the solve begin anew
-            self.step()
-        while (stopped := self.budget.stop(self.state.value, self.progress())) is None:
-            self.step()
-        return stopped
-
-    def look_for_cut(self) -> tuple[Any, int]:
-        """After the first step: what the detector remembers now, and how many extra steps the frame gets."""
-        cuts, rows = self.state.cuts, self._rows
-        if not rows:
-            return self.state.seen, 0
-        evidence = Evidence(self._frame.image, self._status.start, self._residual)
-        seen, is_cut = cuts.detector.update(self.state.seen, evidence)
-        if not is_cut:
-            return seen, 0
-        cuts.response.begin(self._restart)
-        for row in rows:
-            row.status = replace(status_of(row), cut=True)
-        return seen, 0 if self.budget.timed else cuts.response.extra
-
-    def answer(self, stopped: Stop) -> Any:
-        """The answer that stays."""
-        began = self._clock()
-        result = self._current()
-        self._head_s = max(self._clock() - began, result.status.read_s)
-        for row in self._rows:
-            row.status = replace(status_of(row), stopped=stopped)
-        return replace(result, status=replace(result.status, stopped=stopped))
-
-    def progress(self) -> Progress:
-        elapsed_s = self._clock() - self._began
-        return Progress(
-            nfe=self._evaluations,
-            elapsed_s=elapsed_s,
-            inject_s=self._inject_s,
-            step_s=self._step_s,
-            head_s=self._head_s,
-            residual=self._residual,
-            change=self._change,
-        )
-
-    def _current(self) -> Any:
-        """The answer as it stands, decoded once per step however often it is asked for."""
-        if self._last is None or self._last.status.nfe != self._status.nfe:
-            self._last = self.state.read(self._frame)
-        return self._last
-
-    def _restart(self) -> None:
-        for row in self._rows:
-            self._engine.restart(row)
-
-    def _residual(self) -> float:
-        """The worst of the rows'."""
-        return max(self._engine.residual(row) for row in self._rows)
-
-    def _change(self) -> float:
-        """How much the last step changed, 0–1; all of it for the first."""
-        before, self._compared = self._compared, self._current()
-        return 1.0 if before is None else self._compared.change_from(before)
+#: Turns what `Stream.run` is given into a source of frames.
+OpenSource = Callable[[Any], AbstractContextManager[Iterable[Item]]]
 
 
 @dataclass
@@ -159,31 +32,21 @@ class Stats:
         return self.processed + self.dropped + self.failed
 
 
-class Source(Protocol):
-    """What `open_source` gives."""
-
-    def __enter__(self) -> Iterable[Item]: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
 class Stream:
     """One video. Call it with frames, or let `run` take them from a source. Use it as a context manager.
 
     Args:
         state: where to begin.
-        open_source: turns what `run` is given into a source of frames.
+        open_source: for `run`.
         clock: seconds, for budgets that keep to time.
     """
 
-    def __init__(self, state: StreamState, open_source: Callable[[Any], Source], clock: Clock = perf_counter) -> None:
+    def __init__(self, state: StreamState, open_source: OpenSource, clock: Clock = perf_counter) -> None:
         self.stats = Stats()
         self._open_source = open_source
         self._clock = clock
         self._gap_s = 0.0
-        self._observed: Frame | None = None
+        self._solve: FrameSolve | None = None
         self._state: StreamState | None = state
 
     @property
@@ -203,10 +66,9 @@ class Stream:
 
     def step(self, frame: Frame, on_update: OnUpdate | None = None) -> Any:
         """The answer for the next frame, given with its number and time."""
-        check_image(frame.image)
-        result, self._state = advance(frame, self.state, on_update, self._clock)
-        self._observed = frame
-        self.stats.processed += 1
+        solve = self._begin(frame, on_update)
+        result = solve.run()
+        self._state = solve.remembered(self.state)
         return result
 
     def take(self, item: Item, on_update: OnUpdate | None = None) -> Any | None:
@@ -237,21 +99,32 @@ class Stream:
 
     def observe(self, image: np.ndarray, time_s: float = 0.0) -> None:
         """By hand: take a new frame. Then `iterate` as often as there is time, `read` whenever an answer is wanted."""
-        check_image(image)
-        frame = Frame(image, self.stats.decoded, time_s)
-        self._state = self.state.observe(frame, keep=self.state.options.start != StartFrom.ZEROS)
-        self._observed = frame
-        self.stats.processed += 1
+        self._begin(Frame(image, self.stats.decoded, time_s))
 
-    def iterate(self) -> None:
-        """By hand: one step."""
-        self.state.engine.iterate(self.state.rows)
+    def iterate(self) -> Stop | None:
+        """By hand: one step. Why the frame's budget wants no further one, or None as long as it does."""
+        state = self.state
+        if self._solve is None:
+            raise StreamdeqError("this stream has not seen a frame yet: observe one before iterating")
+        stopped = self._solve.step()
+        self._state = self._solve.remembered(state)
+        return stopped
 
     def read(self) -> Any:
         """The current answer, without a step. Its status says which frame it reflects and how many steps it had."""
-        if self._observed is None:
-            return self.state.engine.read([self.state.row])[0]
-        return self.state.read(self._observed)
+        state = self.state
+        if self._solve is None:
+            return state.engine.read([state.row])[0]
+        result = self._solve.read()
+        self._state = self._solve.remembered(state)
+        return result
+
+    def _begin(self, frame: Frame, on_update: OnUpdate | None = None) -> FrameSolve:
+        check_image(frame.image)
+        self._solve = solve = FrameSolve(frame, self.state, on_update, self._clock)
+        self._state = solve.state
+        self.stats.processed += 1
+        return solve
 
     def retune(self, iterations: int | None = None, start: str | None = None) -> None:
         """Change what is asked of the frames to come, in the middle of the video; None leaves a thing as it is.
@@ -283,7 +156,7 @@ class Stream:
         if self._state is not None:
             for row in self._state.rows:
                 self._state.engine.close(row)
-        self._state = None
+        self._state = self._solve = None
 
     def __enter__(self) -> Self:
         return self

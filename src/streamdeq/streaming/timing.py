@@ -1,11 +1,11 @@
-"""Budgets that keep to the clock: a deadline per frame, a frame rate to hold. Know seconds, no model."""
+"""Budgets that keep to the clock: a deadline per frame, a frame rate to hold."""
 
 from dataclasses import dataclass
 from math import floor
 from typing import ClassVar
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.streaming.budget import Budget, Progress, Value, at_least_one
+from streamdeq.streaming.budget import Budget, Progress, at_least_one
 from streamdeq.values.status import Stop
 
 #: Weight of a new measurement in a running mean and deviation (as for round-trip times, RFC 6298).
@@ -14,17 +14,17 @@ GAIN_DEVIATION = 1 / 4
 
 
 @dataclass(frozen=True)
-class Cost:
+class RunningCost:
     """What something takes, learnt: running mean and mean deviation in seconds; zeros before the first time."""
 
     mean_s: float = 0.0
     deviation_s: float = 0.0
 
-    def learn(self, seconds: float) -> "Cost":
+    def learn(self, seconds: float) -> "RunningCost":
         if not self.mean_s:
-            return Cost(seconds, seconds / 2)
+            return RunningCost(seconds, seconds / 2)
         off = abs(seconds - self.mean_s)
-        return Cost(
+        return RunningCost(
             self.mean_s + GAIN_MEAN * (seconds - self.mean_s),
             self.deviation_s + GAIN_DEVIATION * (off - self.deviation_s),
         )
@@ -32,6 +32,30 @@ class Cost:
     def likely_s(self, deviations: float) -> float:
         """What it will hardly exceed."""
         return self.mean_s + deviations * self.deviation_s
+
+
+@dataclass(frozen=True)
+class FrameCosts:
+    """What a `Deadline` remembers: what a step and an answer take."""
+
+    step: RunningCost = RunningCost()
+    head: RunningCost = RunningCost()
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What a `TargetFps` remembers.
+
+    Args:
+        steps: that the next frame gets.
+        calm: frames on end for which one step more would have fitted.
+        step, rest: what a step takes, and all else of a frame.
+    """
+
+    steps: int = 1
+    calm: int = 0
+    step: RunningCost = RunningCost()
+    rest: RunningCost = RunningCost()
 
 
 @dataclass(frozen=True)
@@ -52,23 +76,20 @@ class Deadline(Budget):
         if self.seconds <= 0:
             raise StreamdeqError(f"a budget per frame must be more than 0 ms; got {self.seconds * 1e3:g}")
 
-    def init(self) -> Value:
-        return (0.0, 0.0, 0.0, 0.0)
+    def init(self) -> FrameCosts:
+        return FrameCosts()
 
-    def stop(self, value: Value, progress: Progress) -> Stop | None:
+    def stop(self, memory: FrameCosts, progress: Progress) -> Stop | None:
         if progress.nfe >= self.cap:
             return Stop.ITERATIONS
-        step, head = Cost(*value[:2]), Cost(*value[2:])
         # A step that has just been slow is the best sign that the next one will be.
-        next_s = max(step.likely_s(self.caution), progress.step_s)
-        ready_s = progress.elapsed_s + next_s + head.likely_s(self.caution)
+        next_s = max(memory.step.likely_s(self.caution), progress.step_s)
+        ready_s = progress.elapsed_s + next_s + memory.head.likely_s(self.caution)
         # Before the first answer its cost is unknown: one step, then learn.
-        return Stop.DEADLINE if ready_s > self.seconds or not head.mean_s else None
+        return Stop.DEADLINE if ready_s > self.seconds or not memory.head.mean_s else None
 
-    def update(self, value: Value, progress: Progress) -> Value:
-        step = Cost(*value[:2]).learn(progress.step_s)
-        head = Cost(*value[2:]).learn(progress.head_s)
-        return (step.mean_s, step.deviation_s, head.mean_s, head.deviation_s)
+    def update(self, memory: FrameCosts, progress: Progress) -> FrameCosts:
+        return FrameCosts(memory.step.learn(progress.step_s), memory.head.learn(progress.head_s))
 
 
 @dataclass(frozen=True)
@@ -92,20 +113,19 @@ class TargetFps(Budget):
         if self.fps <= 0:
             raise StreamdeqError(f"a target frame rate must be more than 0; got {self.fps:g}")
 
-    def init(self) -> Value:
-        """(steps, frames for which more would have fitted, step mean and deviation, rest mean and deviation)."""
-        return (1, 0, 0.0, 0.0, 0.0, 0.0)
+    def init(self) -> Pace:
+        return Pace()
 
-    def stop(self, value: Value, progress: Progress) -> Stop | None:
+    def stop(self, memory: Pace, progress: Progress) -> Stop | None:
         # What was settled may be above a cap that has since been lowered (`Stream.retune`).
-        if progress.nfe < min(int(value[0]), self.cap):
+        if progress.nfe < min(memory.steps, self.cap):
             return None
         return Stop.ITERATIONS if progress.nfe >= self.cap else Stop.TARGET_FPS
 
-    def update(self, value: Value, progress: Progress) -> Value:
-        steps, calm = min(int(value[0]), self.cap), int(value[1])
-        step = Cost(*value[2:4]).learn(progress.step_s)
-        rest = Cost(*value[4:6]).learn(max(0.0, progress.elapsed_s - progress.nfe * progress.step_s))
+    def update(self, memory: Pace, progress: Progress) -> Pace:
+        steps, calm = min(memory.steps, self.cap), memory.calm
+        step = memory.step.learn(progress.step_s)
+        rest = memory.rest.learn(max(0.0, progress.elapsed_s - progress.nfe * progress.step_s))
         fitting = self._fitting(step, rest, self.fill_down)
         if fitting < steps:
             steps, calm = max(1, fitting), 0
@@ -115,8 +135,8 @@ class TargetFps(Budget):
                 steps, calm = steps + 1, 0
         else:
             calm = 0
-        return (steps, calm, step.mean_s, step.deviation_s, rest.mean_s, rest.deviation_s)
+        return Pace(steps, calm, step, rest)
 
-    def _fitting(self, step: Cost, rest: Cost, fill: float) -> int:
+    def _fitting(self, step: RunningCost, rest: RunningCost, fill: float) -> int:
         """How many steps fit into this part of the period."""
         return floor((fill / self.fps - rest.likely_s(1)) / max(step.likely_s(1), 1e-9))

@@ -12,7 +12,7 @@ from streamdeq.data.motion import Motion
 from streamdeq.data.randomness import generator
 from streamdeq.errors import require as _require
 from streamdeq.models.architecture import Architecture
-from streamdeq.solvers import SOLVERS
+from streamdeq.solvers import SOLVERS, make_solver
 from streamdeq.tasks import TASKS
 from streamdeq.tasks.detection import DetectorSettings
 from streamdeq.tasks.pose import PoseSettings
@@ -71,7 +71,8 @@ class IL:
     damping: float = 1.0
 
     def __post_init__(self) -> None:
-        _choice(self.solver, "implicit.solver", SOLVERS)
+        _choice(self.solver.split("+")[0], "implicit.solver", SOLVERS)
+        make_solver(self.solver, 1)  # refuses what it does not know behind the plus
         _require(self.backward >= 1, "implicit.backward", "at least 1", self.backward)
         _require(self.tolerance >= 0, "implicit.tolerance", "at least 0", self.tolerance)
         _require(self.phantom >= 0, "implicit.phantom", "at least 0", self.phantom)

@@ -9,9 +9,9 @@ import numpy as np
 
 from streamdeq.api import Model
 from streamdeq.evaluation.cuts.clips import CutClip
+from streamdeq.streaming.advance import advance
 from streamdeq.streaming.cut import CutDetector, Evidence
 from streamdeq.streaming.options import StreamOptions
-from streamdeq.streaming.stream import advance
 from streamdeq.values.frame import Frame
 from streamdeq.values.status import Start
 

@@ -13,10 +13,10 @@ import numpy as np
 from streamdeq.api import Model
 from streamdeq.evaluation.bootstrap import Interval, interval, resample
 from streamdeq.evaluation.protocol.plan import Sample
-from streamdeq.streaming.locate import NONE
+from streamdeq.streaming.advance import advance
+from streamdeq.streaming.locate import Shared
 from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.streaming.regions import Locate
-from streamdeq.streaming.stream import advance
 from streamdeq.tasks.pose import Poses
 from streamdeq.tasks.pose.draw import SHOWN
 from streamdeq.tasks.pose.jitter import accelerations, distances, sure
@@ -113,14 +113,14 @@ def stream_all(
         where: says where the instances are, once a frame; None to look at the whole frame.
         options: of every stream, besides its iterations and where it starts.
     """
-    located, options = NONE, options or StreamOptions()
-    boxes = None if where is None else lambda image: located
-    states = {one: model.begin(replace(options, iterations=one.iterations, start=one.start), boxes) for one in settings}
+    options = options or StreamOptions()
+    locate = None if where is None else Shared(where)
+    states = {
+        one: model.begin(replace(options, iterations=one.iterations, start=one.start), locate) for one in settings
+    }
     answers: Answers = {setting: [] for setting in settings}
     for t, image in enumerate(images):
         frame = Frame(image, t, 0.0)
-        if where is not None:
-            located = where(frame)
         for setting in settings:
             result, states[setting] = advance(frame, states[setting])
             answers[setting].append(result)
