@@ -37,11 +37,14 @@ def main() -> None:
     parser.add_argument("--fit", default="train")
     parser.add_argument("--score", default="val")
     parser.add_argument("--score-data", help="Where the frames to score are, if not the same.")
+    parser.add_argument("--begin", type=int, default=0, help="The first frame of a clip that is scored.")
     chosen = parser.parse_args()
     fit = open_dataset(chosen.data, chosen.fit, "depth")
     rows = best_rows(np.stack([clip.target(t) for clip, t in fit.samples]))
     metric, status = DepthMetric(), Status(0, 0.0, 0, 0, 0.0, Start.COLD)
     for clip, t in open_dataset(chosen.score_data or chosen.data, chosen.score, "depth").samples:
+        if t < chosen.begin:
+            continue
         target = clip.target(t)
         answer = np.repeat(rows[:, None], target.shape[1], axis=1)
         metric.update(Depth(status=status, depth_m=answer), target)
