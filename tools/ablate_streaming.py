@@ -27,9 +27,11 @@ from streamdeq.files import atomic_path
 from streamdeq.models.architecture import Architecture
 from streamdeq.training import session
 from streamdeq.training.log import surroundings
-from streamdeq.training.loop import WEIGHTS, RunSettings, Trainer
+from streamdeq.training.loop import run_training
 from streamdeq.training.recipe import Recipe, Streaming
 from streamdeq.training.recipes import RECIPES
+from streamdeq.training.run import WEIGHTS, RunSettings
+from streamdeq.training.trainer import Trainer
 
 LITE = Architecture((32, 64, 128, 256), groups=4, expansion=2, cell="lite", injected=4)
 MDEQ = Architecture((16, 32, 64, 128), groups=4, expansion=4)
@@ -104,7 +106,7 @@ def measure(name: str, recipe: Recipe, data: str) -> dict[str, Any]:
         trained = cached(open_dataset(data, recipe.split), 4 << 30)
         trainer = Trainer.build(recipe, trained, RunSettings(Path(folder), data, torch.device("cpu")))
         log = session.start(trainer)
-        trainer.train(log)
+        run_training(trainer, log)
         log.close()
         model = streamdeq.load(Path(folder) / WEIGHTS)
     films = wandering_stills(open_dataset(data, "train-holdout"), OFFSET + 1)

@@ -19,9 +19,11 @@ from support.pose_parts import TINY
 from streamdeq.cli.main import COMMANDS, build, guarded
 from streamdeq.data.open import open_dataset
 from streamdeq.training import session
-from streamdeq.training.loop import WEIGHTS, RunSettings, Trainer
+from streamdeq.training.loop import run_training
 from streamdeq.training.recipe import Augment, Uniform
+from streamdeq.training.run import WEIGHTS, RunSettings
 from streamdeq.training.schedules import Cosine
+from streamdeq.training.trainer import Trainer
 
 #: Two steps are enough: what is tested is that every reader's data goes all the way.
 TWO_STEPS = replace(
@@ -40,7 +42,7 @@ def trained(folder: Path, data: Path) -> Path:
     run = RunSettings(folder, str(data), torch.device("cpu"))
     trainer = Trainer.build(TWO_STEPS, open_dataset(str(data), "train", "pose"), run)
     log = session.start(trainer)
-    assert trainer.train(log)
+    assert run_training(trainer, log)
     log.close()
     return folder / WEIGHTS
 

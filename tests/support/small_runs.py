@@ -22,9 +22,11 @@ from streamdeq.data.cache import cached
 from streamdeq.data.open import open_dataset
 from streamdeq.models.architecture import Architecture
 from streamdeq.training import checkpoint, log, session
-from streamdeq.training.loop import RunSettings, Trainer
+from streamdeq.training.loop import run_training
 from streamdeq.training.recipe import Recipe, Uniform
 from streamdeq.training.recipes import RECIPES
+from streamdeq.training.run import RunSettings
+from streamdeq.training.trainer import Trainer
 
 DATA = "synthetic:clips=2,frames=4,size=48x64"
 
@@ -55,7 +57,7 @@ def train(folder: Path, recipe: Recipe = TINY, **run: Any) -> Trainer:
     running = trainer(folder, recipe, **run)
     opened = session.start(running)
     try:
-        running.train(opened)
+        run_training(running, opened)
     finally:
         opened.close()
     return running
@@ -65,7 +67,7 @@ def resume(folder: Path, recipe: Recipe = TINY, **run: Any) -> Trainer:
     running = trainer(folder, recipe, **run)
     opened = session.resume(running)
     try:
-        running.train(opened)
+        run_training(running, opened)
     finally:
         opened.close()
     return running

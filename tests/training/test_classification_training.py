@@ -15,7 +15,7 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.models.checkpoint import read_weights
 from streamdeq.tasks.classification import Classification
 from streamdeq.tasks.classification.objective import objective
-from streamdeq.training.loop import WEIGHTS
+from streamdeq.training.run import WEIGHTS
 
 SETTINGS = (
     *("synthetic-tiny", "task=classification", "size=32", "crop_hw=32,32", "batch=8", "steps=30", "statistics=4"),

@@ -25,12 +25,13 @@ from streamdeq.tasks import build_network
 from streamdeq.tasks.detection import Detections, DetectorSettings
 from streamdeq.tasks.detection.objective import cut, objective
 from streamdeq.tasks.objective import views
-from streamdeq.training.loop import WEIGHTS, RunSettings, Trainer
 from streamdeq.training.optimizers import learning_rate
 from streamdeq.training.plain import from_plain, to_plain
 from streamdeq.training.recipe import IL, Augment, Fixed, Pretrain, Recipe, Streaming
 from streamdeq.training.recipes import RECIPES
+from streamdeq.training.run import WEIGHTS, RunSettings
 from streamdeq.training.setup import spec_of
+from streamdeq.training.trainer import Trainer
 from streamdeq.values.boxes import Boxes
 from streamdeq.values.frame import Frame
 

@@ -13,8 +13,10 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.models.checkpoint import read_weights
 from streamdeq.training import checkpoint, session
 from streamdeq.training.guard import Guard
-from streamdeq.training.loop import WEIGHTS, Trainer
+from streamdeq.training.loop import run_training
 from streamdeq.training.recipes import RECIPES
+from streamdeq.training.run import WEIGHTS
+from streamdeq.training.trainer import Trainer
 
 KINDS = ["synthetic-tiny", "synthetic-tiny-ur", "synthetic-tiny-il"]
 PLAIN = replace(TINY, ema=0.0)
@@ -98,7 +100,7 @@ def test_a_batch_that_overflows_leaves_no_trace_but_a_line_in_the_log(tmp_path, 
         record = running.step(running.objective.batch(step))
         assert (record.skipped, math.isfinite(record.loss)) == (True, False)
     assert [name for name, t in running.network.state_dict().items() if not torch.equal(t, before[name])] == []
-    assert running.train(log)  # from step 6 on
+    assert run_training(running, log)  # from step 6 on
     log.close()
     assert [line["skipped"] for line in steps(tmp_path)] == [False] * 6
     assert running.guard.skipped == 2
@@ -110,7 +112,7 @@ def test_data_that_overflow_from_some_step_on_end_the_run_with_the_checkpoint_be
     running.run = replace(running.run, checkpoint_every_s=0.0)
     log = session.start(running)
     with pytest.raises(StreamdeqError, match=r"not finite \(untrained it was .*\) for 5 steps; the last good"):
-        running.train(log)
+        run_training(running, log)
     log.close()
     assert assert_kept(tmp_path) == 7
     skipped = [(line["step"], line["loss"]) for line in lines(tmp_path) if line.get("skipped")]

@@ -18,11 +18,11 @@ from streamdeq.overrides import override
 from streamdeq.solvers import Broyden
 from streamdeq.training import checkpoint, session
 from streamdeq.training.compute import problem
-from streamdeq.training.loop import WEIGHTS
 from streamdeq.training.plain import differences, to_plain
 from streamdeq.training.plan import StepPlan, penalty_weight, plan_step
 from streamdeq.training.recipe import IL, Fixed, Penalty, Pretrain, Uniform
 from streamdeq.training.recipes import RECIPES
+from streamdeq.training.run import WEIGHTS
 from streamdeq.training.setup import normalised
 from streamdeq.training.validate import single_frame
 

@@ -11,7 +11,7 @@ from streamdeq.models.checkpoint import read_weights, save_weights
 from streamdeq.models.spec import ModelSpec
 from streamdeq.tasks import build_network
 from streamdeq.training import session
-from streamdeq.training.loop import WEIGHTS
+from streamdeq.training.run import WEIGHTS
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from support.small_runs import TINY, process, settings, steps, tensors, train
 
 from streamdeq.models.checkpoint import read_weights
 from streamdeq.training import checkpoint, log, session
-from streamdeq.training.loop import WEIGHTS
 from streamdeq.training.recipe import Recipe
+from streamdeq.training.run import WEIGHTS
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,11 @@ from streamdeq.models.checkpoint import read_weights
 from streamdeq.tasks.segmentation.loss import Ohem
 from streamdeq.training import checkpoint
 from streamdeq.training.average import batchnorms
-from streamdeq.training.loop import WEIGHTS
+from streamdeq.training.export import usable as exported
 from streamdeq.training.parallel import Division, Ranks, joined
 from streamdeq.training.plan import plan_step
 from streamdeq.training.recipe import Streaming, Uniform
+from streamdeq.training.run import WEIGHTS
 
 from .rank import EXACT, LEARNING, SOLVED
 
@@ -87,8 +88,8 @@ def test_parts_are_numbered_so_that_every_step_has_each_of_its_own_once():
 
 
 def test_the_samples_of_the_parts_are_those_of_the_batch(tmp_path):
-    undivided = trainer(tmp_path, EXACT)._parts(3)[0]
-    parts = [part for r in range(2) for part in trainer(tmp_path, EXACT, ranks=Ranks(r, 2), accumulate=2)._parts(3)]
+    undivided = trainer(tmp_path, EXACT).parts(3)[0]
+    parts = [part for r in range(2) for part in trainer(tmp_path, EXACT, ranks=Ranks(r, 2), accumulate=2).parts(3)]
     assert torch.equal(torch.cat([part.images for part in parts]), undivided.images)
     assert torch.equal(torch.cat([part.targets for part in parts]), undivided.targets)
 
@@ -98,7 +99,7 @@ def test_norms_that_are_synchronised_are_stored_and_used_as_plain_ones(tmp_path)
     plain = len(batchnorms(running.network))
     torch.nn.SyncBatchNorm.convert_sync_batchnorm(running.network)
     assert [type(norm) for norm in batchnorms(running.network)] == [torch.nn.SyncBatchNorm] * plain
-    usable = running._usable()
+    usable = exported(running)
     assert [type(norm) for norm in batchnorms(usable)] == [torch.nn.BatchNorm2d] * plain
     for name, tensor in running.network.state_dict().items():
         assert torch.equal(usable.state_dict()[name], tensor)
@@ -112,7 +113,7 @@ def test_parts_have_shares_by_what_they_weigh():
 
 @pytest.mark.parametrize("recipe", [EXACT, SOLVED, WARM], ids=["sur", "il", "warm"])
 def test_accumulated_gradients_are_those_of_the_undivided_batch(tmp_path, recipe):
-    weights = {part.weight for part in trainer(tmp_path, recipe, accumulate=4)._parts(0)}
+    weights = {part.weight for part in trainer(tmp_path, recipe, accumulate=4).parts(0)}
     assert len(weights) == 4  # parts of unlike numbers of labelled pixels
     train(tmp_path / "whole", recipe)
     train(tmp_path / "divided", recipe, accumulate=4)
@@ -121,8 +122,8 @@ def test_accumulated_gradients_are_those_of_the_undivided_batch(tmp_path, recipe
 
 def test_with_hard_pixels_parts_count_alike(tmp_path):
     running = trainer(tmp_path, replace(EXACT, ohem=Ohem(0.7, kept=100)), accumulate=2)
-    assert [part.weight for part in running._parts(0)] == [None, None]
-    assert not running.step(*running._parts(0)).skipped
+    assert [part.weight for part in running.parts(0)] == [None, None]
+    assert not running.step(*running.parts(0)).skipped
 
 
 def test_two_processes_are_one(two, whole):
@@ -139,7 +140,7 @@ def test_statistics_of_norms_are_averaged_where_batches_are_not_shared(two, tmp_
     means = []
     for rank in range(2):
         alone = trainer(tmp_path, LEARNING, ranks=Ranks(rank, 2))
-        alone._loss(alone._parts(0)[0], plan_step(LEARNING, 0))
+        alone.loss(alone.parts(0)[0], plan_step(LEARNING, 0))
         means.append({f"network/{name}": buffer for name, buffer in alone.network.named_buffers()})
     names = [name for name in means[0] if name.endswith(("running_mean", "running_var"))]
     assert len(names) == 8

@@ -15,11 +15,13 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol.run import Condition, Mode, Settings, evaluate
 from streamdeq.tasks.pose.objective import objective
 from streamdeq.training import session
-from streamdeq.training.loop import WEIGHTS, RunSettings, Trainer
+from streamdeq.training.loop import run_training
 from streamdeq.training.optimizers import learning_rate
 from streamdeq.training.plain import from_plain, to_plain
 from streamdeq.training.recipe import Augment, Recipe
 from streamdeq.training.recipes import RECIPES
+from streamdeq.training.run import WEIGHTS, RunSettings
+from streamdeq.training.trainer import Trainer
 
 
 def test_a_model_learns_where_the_corners_are_and_streams(tmp_path):
@@ -27,7 +29,7 @@ def test_a_model_learns_where_the_corners_are_and_streams(tmp_path):
     run = RunSettings(tmp_path / "run", folder, torch.device("cpu"))
     trainer = Trainer.build(TINY, open_dataset(folder, "train"), run)
     log = session.start(trainer)
-    assert trainer.train(log)
+    assert run_training(trainer, log)
     log.close()
     model = load(tmp_path / "run" / WEIGHTS)
     assert model.spec.classes == NAMES

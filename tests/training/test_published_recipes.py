@@ -13,12 +13,13 @@ from streamdeq.data.open import open_dataset
 from streamdeq.models.mdeq import Network
 from streamdeq.overrides import override
 from streamdeq.tasks import build_network
-from streamdeq.training.loop import RunSettings, Trainer
 from streamdeq.training.optimizers import learning_rate
 from streamdeq.training.plan import plan_step
 from streamdeq.training.recipe import Recipe
 from streamdeq.training.recipes import RECIPES
+from streamdeq.training.run import RunSettings
 from streamdeq.training.setup import spec_of
+from streamdeq.training.trainer import Trainer
 
 NAMES = [
     *("cityscapes-small", "cityscapes-large", "cityscapes-xl", "cityscapes-xl-ur", "cityscapes-xl-sur"),

@@ -27,7 +27,7 @@ from support.small_runs import (
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.checkpoint import read_weights
 from streamdeq.training import checkpoint, log, session
-from streamdeq.training.loop import WEIGHTS
+from streamdeq.training.run import WEIGHTS
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -8,10 +8,10 @@ from support.small_runs import TINY, data, lines, steps, tensors, train, trainer
 
 from streamdeq.models.checkpoint import load_tensors, read_weights
 from streamdeq.tasks import build_network
-from streamdeq.training.loop import WEIGHTS
 from streamdeq.training.plan import plan_step
 from streamdeq.training.recipe import Fixed
 from streamdeq.training.recipes import RECIPES
+from streamdeq.training.run import WEIGHTS
 
 PLAIN = replace(TINY, ema=0.0)
 
@@ -33,7 +33,7 @@ def test_every_parameter_gets_a_gradient_and_moves(tmp_path):
 def test_autocast_hides_no_weight_from_the_gradient(tmp_path):
     # The ungraded applications come first: a cache of cast weights filled there would cut these off.
     running = trainer(tmp_path, replace(PLAIN, precision="bf16", unroll=Fixed(6), grad_last=2))
-    running._loss(running.objective.batch(0), plan_step(running.recipe, 0)).task.backward()
+    running.loss(running.objective.batch(0), plan_step(running.recipe, 0)).task.backward()
     missing = [name for name, p in running.network.named_parameters() if p.grad is None or not p.grad.any()]
     assert missing == []
 

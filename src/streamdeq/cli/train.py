@@ -72,8 +72,10 @@ def train(
     from streamdeq.data.open import open_dataset
     from streamdeq.runtime.precision import pick_device
     from streamdeq.training import session
-    from streamdeq.training.loop import WEIGHTS, RunSettings, StepRecord, Trainer
+    from streamdeq.training.loop import run_training
     from streamdeq.training.parallel import joined
+    from streamdeq.training.run import WEIGHTS, RunSettings, StepRecord
+    from streamdeq.training.trainer import Trainer
 
     if not checkpoint_every >= 0:
         raise StreamdeqError(f"--checkpoint-every: expected seconds, 0 or more, got {checkpoint_every}")
@@ -124,7 +126,7 @@ def train(
             trainer = Trainer.build(chosen, dataset, run)
             log = session.resume(trainer) if past else session.start(trainer, say)
             try:
-                finished = trainer.train(log)
+                finished = run_training(trainer, log)
             finally:
                 log.close()
     if not finished:

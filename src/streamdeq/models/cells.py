@@ -6,9 +6,9 @@ the highest resolution.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -45,8 +45,37 @@ class CellFactory(Protocol):
 CELLS: Registry[CellFactory] = Registry("cell")
 
 
-class ResidualBlock(nn.Module):
-    """conv3×3 – GN – ReLU – conv3×3 – dropout – + injection – GN – + input – ReLU – GN."""
+class Block(nn.Module, ABC):
+    """One scale by itself: kernels – dropout – + injection – GN – + input – ReLU – GN."""
+
+    dropout: float
+    gn2: nn.GroupNorm
+    gn3: nn.GroupNorm
+
+    @abstractmethod
+    def kernels(self) -> tuple[Tensor, ...]:
+        """What is fixed for the length of a solve; the last one's outputs are the scale's."""
+
+    @abstractmethod
+    def convolve(self, z: Tensor, *kernels: Tensor) -> Tensor: ...
+
+    def bind(self, rows: int, injection: Tensor | None) -> Callable[[Tensor], Tensor]:
+        kernels = self.kernels()
+        mask = dropout_mask(rows, kernels[-1], self.dropout) if self.training and self.dropout else None
+
+        def block(z: Tensor) -> Tensor:
+            out = self.convolve(z, *kernels)
+            if mask is not None:
+                out = out * mask
+            if injection is not None:
+                out = out + injection
+            return self.gn3(F.relu_(self.gn2(out) + z))
+
+        return block
+
+
+class ResidualBlock(Block):
+    """conv3×3 – GN – ReLU – conv3×3."""
 
     def __init__(self, width: int, arch: Architecture) -> None:
         super().__init__()
@@ -58,20 +87,12 @@ class ResidualBlock(nn.Module):
         self.gn2 = nn.GroupNorm(arch.groups, width)
         self.gn3 = nn.GroupNorm(arch.groups, width)
 
-    def bind(self, rows: int, injection: Tensor | None) -> Callable[[Tensor], Tensor]:
-        expand, reduce = self.conv1.kernel(), self.conv2.kernel()
-        mask = dropout_mask(rows, reduce, self.dropout) if self.training and self.dropout else None
+    def kernels(self) -> tuple[Tensor, ...]:
+        return self.conv1.kernel(), self.conv2.kernel()
 
-        def block(z: Tensor) -> Tensor:
-            out = F.relu_(self.gn1(conv_same(z, expand)))
-            out = conv_same(out, reduce)
-            if mask is not None:
-                out = out * mask
-            if injection is not None:
-                out = out + injection
-            return self.gn3(F.relu_(self.gn2(out) + z))
-
-        return block
+    def convolve(self, z: Tensor, *kernels: Tensor) -> Tensor:
+        expand, reduce = kernels
+        return conv_same(F.relu_(self.gn1(conv_same(z, expand))), reduce)
 
 
 def dropout_mask(rows: int, kernel: Tensor, probability: float) -> Tensor:
@@ -128,6 +149,28 @@ class PostFuse(nn.Module):
         self.gnorm = nn.GroupNorm(arch.groups // 2, width, affine=arch.post_affine)
 
 
+def bind_scales(
+    blocks: Iterable[Any],
+    posts: Iterable[Any],
+    mix: Callable[[list[Tensor]], Iterable[Tensor]],
+    injection: Injection,
+) -> Callable[[Latent], Latent]:
+    """f of a cell that has a block per scale, mixes all scales into a sum for each, and ends each in its post layer; a
+    single scale has none and is its block's output."""
+    rows = next(x for x in injection if x is not None).shape[0]
+    bound = [block.bind(rows, x) for block, x in zip(blocks, injection, strict=True)]
+    ends = [(post.gnorm, post.conv.kernel()) for post in posts]
+
+    def f(z: Latent) -> Latent:
+        maps = [block(m) for block, m in zip(bound, z.maps, strict=True)]
+        if not ends:
+            return Latent(tuple(maps))
+        sums = zip(ends, mix(maps), strict=True)
+        return Latent(tuple(norm(conv_same(F.relu(total), kernel)) for (norm, kernel), total in sums))
+
+    return f
+
+
 class Branch(nn.Module):
     """One scale. The list of one block is there for the published parameter names (`blocks.0`)."""
 
@@ -162,25 +205,13 @@ class MDEQCell(Cell):
         return Down(*widths, target - source, arch.groups)
 
     def bind(self, injection: Injection) -> Callable[[Latent], Latent]:
-        first = next(x for x in injection if x is not None)
-        blocks = [
-            branch.blocks[0].bind(first.shape[0], x)  # type: ignore[union-attr, operator]
-            for branch, x in zip(self.branches, injection, strict=True)
-        ]
-        kernels = [post.conv.kernel() for post in self.post_fuse_layers]  # type: ignore[union-attr, operator]
+        blocks = [branch.blocks[0] for branch in self.branches]  # type: ignore[union-attr, index]
+        return bind_scales(blocks, self.post_fuse_layers, self._sums, injection)
 
-        def f(z: Latent) -> Latent:
-            maps = [block(m) for block, m in zip(blocks, z.maps, strict=True)]
-            if not kernels:
-                return Latent(tuple(maps))
-            return Latent(tuple(self._fuse(maps, i, kernel) for i, kernel in enumerate(kernels)))
-
-        return f
-
-    def _fuse(self, maps: list[Tensor], target: int, kernel: Tensor) -> Tensor:
-        paths = self.fuse_layers[target]
-        total = maps[target]
-        for source, path in enumerate(paths):  # type: ignore[arg-type]
-            if source != target:
-                total = total + path(maps[source])
-        return self.post_fuse_layers[target].gnorm(conv_same(F.relu(total), kernel))  # type: ignore[union-attr, operator]
+    def _sums(self, maps: list[Tensor]) -> Iterator[Tensor]:
+        for target, paths in enumerate(self.fuse_layers):
+            total = maps[target]
+            for source, path in enumerate(paths):  # type: ignore[arg-type]
+                if source != target:
+                    total = total + path(maps[source])
+            yield total

@@ -13,13 +13,12 @@ from torch import Tensor, nn
 
 from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
-from streamdeq.models.cells import CELLS, Cell, Injection, PostFuse, Up, dropout_mask
+from streamdeq.models.cells import CELLS, Block, Cell, Injection, PostFuse, Up, bind_scales
 from streamdeq.models.layers import WeightNormConv2d, conv_same
 
 
-class DepthwiseBlock(nn.Module):
-    """depthwise 5×5 – GN – conv1×1 (C → eC) – ReLU – conv1×1 (eC → C) – dropout – + injection – GN – + input – ReLU
-    – GN.
+class DepthwiseBlock(Block):
+    """depthwise 5×5 – GN – conv1×1 (C → eC) – ReLU – conv1×1 (eC → C).
 
     The wide middle has no norm: it would cost as much as the convolutions around it.
     """
@@ -35,20 +34,13 @@ class DepthwiseBlock(nn.Module):
         self.gn2 = nn.GroupNorm(arch.groups, width)
         self.gn3 = nn.GroupNorm(arch.groups, width)
 
-    def bind(self, rows: int, injection: Tensor | None) -> Callable[[Tensor], Tensor]:
-        around, expand, reduce = self.depthwise.kernel(), self.expand.kernel(), self.reduce.kernel()
-        mask = dropout_mask(rows, reduce, self.dropout) if self.training and self.dropout else None
+    def kernels(self) -> tuple[Tensor, ...]:
+        return self.depthwise.kernel(), self.expand.kernel(), self.reduce.kernel()
 
-        def block(z: Tensor) -> Tensor:
-            out = self.gn1(conv_same(z, around))
-            out = conv_same(F.relu_(conv_same(out, expand)), reduce)
-            if mask is not None:
-                out = out * mask
-            if injection is not None:
-                out = out + injection
-            return self.gn3(F.relu_(self.gn2(out) + z))
-
-        return block
+    def convolve(self, z: Tensor, *kernels: Tensor) -> Tensor:
+        around, expand, reduce = kernels
+        out = self.gn1(conv_same(z, around))
+        return conv_same(F.relu_(conv_same(out, expand)), reduce)
 
 
 class Halve(nn.Module):
@@ -77,23 +69,7 @@ class LiteCell(Cell):
         self.posts = nn.ModuleList(PostFuse(c, arch) for c in (widths if len(widths) > 1 else ()))
 
     def bind(self, injection: Injection) -> Callable[[Latent], Latent]:
-        rows = next(x for x in injection if x is not None).shape[0]
-        blocks = [block.bind(rows, x) for block, x in zip(self.blocks, injection, strict=True)]  # type: ignore[operator]
-        kernels = [post.conv.kernel() for post in self.posts]  # type: ignore[union-attr, operator]
-
-        def f(z: Latent) -> Latent:
-            maps = [block(m) for block, m in zip(blocks, z.maps, strict=True)]
-            if not kernels:
-                return Latent(tuple(maps))
-            totals = self._mix(maps)
-            return Latent(
-                tuple(
-                    post.gnorm(conv_same(F.relu(total), kernel))  # type: ignore[union-attr, operator]
-                    for post, total, kernel in zip(self.posts, totals, kernels, strict=True)
-                )
-            )
-
-        return f
+        return bind_scales(self.blocks, self.posts, self._mix, injection)
 
     def _mix(self, maps: list[Tensor]) -> list[Tensor]:
         """Every scale plus what comes down to it from all finer and up from all coarser ones."""

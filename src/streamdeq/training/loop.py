@@ -1,349 +1,48 @@
-"""The training loop, once for all tasks.
-
-A step is a pure function of the state and (seed, step), so a run that was stopped goes on as if it had not been.
-"""
+"""The training loop, once for all tasks: from the state a trainer has reached to the recipe's last step."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
 
-from streamdeq.data.base import Dataset
-from streamdeq.data.randomness import torch_seed
-from streamdeq.data.sampling import Batch
-from streamdeq.models import zoo
-from streamdeq.models.checkpoint import read_weights, save_weights
-from streamdeq.models.mdeq import Network
-from streamdeq.models.spec import ModelSpec
-from streamdeq.models.transfer import Transfer, transfer
-from streamdeq.tasks import build_network, build_task
-from streamdeq.tasks.objective import Objective
-from streamdeq.training import checkpoint
-from streamdeq.training.average import WeightAverage, batchnorms, estimate_statistics, kept_statistics
 from streamdeq.training.batches import ahead
-from streamdeq.training.checkpoint import State
-from streamdeq.training.compute import LAYOUT, autocast, problem
-from streamdeq.training.guard import Guard
+from streamdeq.training.export import export, usable, validate
 from streamdeq.training.log import RunLog
-from streamdeq.training.optimizers import build_optimizer, learning_rate, set_learning_rate
-from streamdeq.training.parallel import Division, Ranks
-from streamdeq.training.plain import to_plain
-from streamdeq.training.plan import StepPlan, plan_step, solving, start_of
-from streamdeq.training.recipe import Recipe
-from streamdeq.training.setup import initial_network, normalised, spec_of, with_before
-from streamdeq.training.validate import single_frame
-from streamdeq.version import __version__
-
-WEIGHTS = "model.safetensors"
-#: How many parts the untrained network's loss is the mean of: of some tasks a batch costs twice what another does.
-LEVEL_PARTS = 8
+from streamdeq.training.trainer import Trainer
 
 
-@dataclass(frozen=True)
-class StepRecord:
-    """One optimiser step; `step` counts from 1, `grad_norm` is before clipping, `ms` is without waiting for data.
+def run_training(trainer: Trainer, log: RunLog) -> bool:
+    """Run to the recipe's last step; False when stopped before it.
 
-    `loss` is the task's; `jacobian` the penalty and `distance` that to the model's own fixed point, both without their
-    factor and None in a step without. `unrollings` are counted from `start`.
+    Either way the checkpoint is of the last step; at the end the weights are written beside it.
+
+    Raises:
+        StreamdeqError: diverged, with the last good checkpoint still in place.
     """
-
-    step: int
-    loss: float
-    lr: float
-    grad_norm: float
-    unrollings: int
-    ms: float
-    skipped: bool
-    start: str = "zeros"
-    jacobian: float | None = None
-    distance: float | None = None
-
-    def line(self) -> dict[str, Any]:
-        """For the log."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+    with torch.random.fork_rng(devices=()):
+        finished = _steps(trainer, log)
+        if trainer.guard.healthy:  # else the one before is the last good one, and resuming repeats what follows
+            trainer.save()
+        if finished:
+            trainer.guard.finish()
+            if trainer.run.ranks.leads:
+                export(trainer, log)
+    return finished
 
 
-@dataclass(frozen=True)
-class Loss:
-    """The task's loss, and what a plan adds to it, without its factor; None where it adds nothing."""
-
-    task: Tensor
-    penalty: Tensor | None
-    distance: Tensor | None
-
-    def total(self, plan: StepPlan) -> Tensor:
-        """What is minimised."""
-        total = self.task
-        if self.penalty is not None:
-            total = total + plan.weight * self.penalty
-        if self.distance is not None:
-            total = total + plan.distil * self.distance
-        return total
-
-    def figures(self) -> Tensor:
-        """(3,) without a graph; 0 where it adds nothing."""
-        none = torch.zeros_like(self.task)
-        return torch.stack(
-            [none if part is None else part.detach() for part in (self.task, self.penalty, self.distance)]
-        )
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """Where and how a recipe runs: nothing in here changes the weights, but that BatchNorm and dropout see the parts
-    into which a batch is divided.
-
-    Args:
-        folder: gets the checkpoint and the log.
-        data: the data set as the user named it.
-        checkpoint_every_s: seconds between checkpoints.
-        validation: a labelled split to score on, every `validate_every` steps and at the end.
-        report: called after every step.
-        stop: asked after every step; true on any rank ends the run with a checkpoint.
-        ranks: this process among those that train; the first alone writes and validates.
-        accumulate: parts into which a rank's share of a batch is divided, to save memory.
-    """
-
-    folder: Path
-    data: str
-    device: torch.device
-    checkpoint_every_s: float = 180.0
-    validation: Dataset | None = None
-    validate_every: int = 500
-    report: Callable[[StepRecord], None] = lambda record: None
-    stop: Callable[[], bool] = lambda: False
-    ranks: Ranks = field(default_factory=Ranks)
-    accumulate: int = 1
-
-    @property
-    def division(self) -> Division:
-        return Division(self.ranks, self.accumulate)
-
-
-@dataclass
-class Trainer:
-    """A recipe on a training split, with the state it has reached."""
-
-    recipe: Recipe
-    dataset: Dataset
-    run: RunSettings
-    spec: ModelSpec
-    objective: Objective
-    network: Network
-    state: State
-    guard: Guard
-
-    @staticmethod
-    def build(recipe: Recipe, dataset: Dataset, run: RunSettings) -> "Trainer":
-        """At step 0."""
-        spec = spec_of(recipe, dataset)
-        objective = build_task(spec).objective(run.division.recipe(recipe), dataset)
-        network = initial_network(spec, recipe.seed)
-        network.to(run.device, memory_format=LAYOUT)  # type: ignore[call-overload]
-        run.ranks.synchronise_norms(network)
-        average = WeightAverage(network, recipe.ema) if recipe.ema else None
-        state = State(network, build_optimizer(network, recipe.optimizer), average)
-        return Trainer(recipe, dataset, run, spec, objective, network, state, Guard())
-
-    @property
-    def path(self) -> Path:
-        return self.run.folder / checkpoint.NAME
-
-    def initialise(self) -> Transfer | None:
-        """Begin with the weights that the recipe names, if any. For a new run: a checkpoint holds its own."""
-        self.guard.begin(self._untrained())
-        origin = self.recipe.init
-        if origin is None:
-            return None
-        source, tensors = read_weights(zoo.find(origin))
-        account = transfer(self.network, self.spec, tensors, source, origin)
-        if self.state.average:
-            self.state.average = WeightAverage(self.network, self.recipe.ema)
-        return account
-
-    @torch.no_grad()
-    def _untrained(self) -> float:
-        """The mean loss that the network has now on the first parts of the run, the same ones for all ranks."""
-        self._training_mode()
-        torch.manual_seed(torch_seed(self.recipe.seed, "dropout", 0))
-        with kept_statistics(self.network):
-            plans = [plan_step(self.recipe, n // self.run.division.parts) for n in range(LEVEL_PARTS)]
-            losses = [self._loss(self.batch(n), plan).task.item() for n, plan in enumerate(plans)]
-        return sum(losses) / LEVEL_PARTS
-
-    def _training_mode(self) -> None:
-        self.network.train()
-        if self.recipe.freeze_batchnorm:
-            for norm in batchnorms(self.network):
-                norm.eval()
-
-    def restore(self) -> None:
-        """Go back to the checkpoint in the run's folder."""
-        checkpoint.load_into(self.path, self.state)
-        self.guard.load(self.state.guard)
-
-    def save(self) -> None:
-        if not self.run.ranks.leads:
-            return
-        self.state.guard = self.guard.dump()
-        about = {"recipe": to_plain(self.recipe), "data": describe(self.dataset, self.run.data)}
-        checkpoint.save(self.path, self.state, about)
-
-    def train(self, log: RunLog) -> bool:
-        """RunSettings to the recipe's last step; False when stopped before it.
-
-        Either way the checkpoint is of the last step; at the end the weights are written beside it.
-
-        Raises:
-            StreamdeqError: diverged, with the last good checkpoint still in place.
-        """
-        with torch.random.fork_rng(devices=()):
-            stopped = self._steps(log)
-            if self.guard.healthy:  # else the one before is the last good one, and resuming repeats what follows
-                self.save()
-            if not stopped:
-                self.guard.finish()
-                self.export(log)
-        return not stopped
-
-    def export(self, log: RunLog) -> None:
-        """Write the weights to use: the averaged ones, if any."""
-        if not self.run.ranks.leads:
-            return
-        network = self._usable()
-        if self.state.average and not self.recipe.freeze_batchnorm:
-            passes = range(self.recipe.statistics * self.run.division.parts)
-            estimate_statistics(network, (lambda i=i: self._pass(network, i) for i in passes))
-        metrics = self._validate(log, network)
-        about = f"streamdeq {__version__}, {self.state.step} steps, {self.state.elapsed_s:.0f} s"
-        spent = {"steps": self.state.step, "seconds": round(self.state.elapsed_s)}
-        spec = self.spec.with_provenance(metrics=metrics, trained_with=about, **spent)
-        save_weights(self.run.folder / WEIGHTS, network, spec)
-
-    def _steps(self, log: RunLog) -> bool:
-        state, run = self.state, self.run
-        saved_at = time.monotonic()
-        for parts in ahead(self._parts, range(state.step, self.recipe.steps)):
-            record = self.step(*parts)
-            log.write(record.line())
-            run.report(record)
-            if state.step == self.recipe.steps:
-                break
-            if state.step % run.validate_every == 0 and run.validation and run.ranks.leads:
-                self._validate(log, self._usable())
-            if run.ranks.any(run.stop()):
-                return True
-            if time.monotonic() - saved_at >= run.checkpoint_every_s and self.guard.healthy:
-                self.save()
-                saved_at = time.monotonic()
-        return False
-
-    def batch(self, index: int) -> Batch:
-        """Part `index` of the run (without a division: of step `index`): a pure function, callable from any thread."""
-        division = self.run.division
-        start = start_of(self.recipe, index // division.parts)
-        return with_before(division.recipe(self.recipe), start, index, self.objective.batch(index))
-
-    def _parts(self, step: int) -> list[Batch]:
-        """What this rank has of a step's batch."""
-        return [self.batch(index) for index in self.run.division.of_step(step)]
-
-    def step(self, *parts: Batch) -> StepRecord:
-        """One optimiser step on this rank's `parts` of the batch of the state's step."""
-        began = time.perf_counter()
-        recipe, state = self.recipe, self.state
-        self._training_mode()
-        statistics = [(buffer, buffer.clone()) for buffer in self.network.buffers()]
-        plan = plan_step(recipe, state.step)
-        rate = learning_rate(recipe, state.step)
-        set_learning_rate(state.optimizer, rate)
-
-        state.optimizer.zero_grad(set_to_none=True)
-        loss, penalty, distance = self._backward(parts, plan)
-        limit = recipe.optimizer.clip_norm or float("inf")
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit).item()
-        usable = self.guard.usable(loss, norm)
-        if usable:
-            state.optimizer.step()
-            if state.average:
-                state.average.update(self.network)
-        else:  # nor must BatchNorm remember what it saw
-            for buffer, before in statistics:
-                buffer.copy_(before)
-        state.step += 1
-        seconds = time.perf_counter() - began
-        state.elapsed_s += seconds
-        ms = round(1e3 * seconds, 1)
-        jacobian, distance = (
-            figure if factor else None for figure, factor in ((penalty, plan.weight), (distance, plan.distil))
-        )
-        return StepRecord(state.step, loss, rate, norm, plan.depth, ms, not usable, plan.start, jacobian, distance)
-
-    def _backward(self, parts: Sequence[Batch], plan: StepPlan) -> list[float]:
-        """Add up the gradient over the parts of all ranks; the task's loss, the penalty and the distance."""
-        ranks, figures = self.run.ranks, torch.zeros(3, device=self.run.device)
-        shares = ranks.shares([len(part.images) if part.weight is None else part.weight for part in parts])
-        for index, part, share in zip(self.run.division.of_step(self.state.step), parts, shares, strict=True):
-            torch.manual_seed(torch_seed(self.recipe.seed, "dropout", index))
-            loss = self._loss(part, plan)
-            (share * loss.total(plan)).backward()
-            figures += share * loss.figures()
-        ranks.gather(self.network, figures)
-        return figures.tolist()
-
-    def _loss(self, batch: Batch, plan: StepPlan) -> "Loss":
-        batch = batch.to(self.run.device)
-        with autocast(self.recipe.precision, self.run.device):
-            f, zeros = problem(self.network, normalised(batch.images))
-            with kept_statistics(self.network):  # which are of real frames
-                start = plan.begin(zeros, lambda: problem(self.network, normalised(_there(batch.before))))
-            path = plan.solve(f, start)
-            losses = [
-                share * torch.stack(list(self.objective.losses(self.network.head, z, batch.targets).values())).sum()
-                for share, z in zip(plan.losses, path, strict=True)
-            ]
-            return Loss(torch.stack(losses).sum(), plan.penalty(f, path[-1]), plan.distance(f, path))
-
-    def _usable(self) -> Network:
-        """A copy for use: the averaged weights, if any, and norms of this process alone."""
-        network = build_network(self.spec).to(self.run.device, memory_format=LAYOUT)  # type: ignore[call-overload]
-        network.load_state_dict((self.state.average or self.network).state_dict())
-        return network
-
-    def _pass(self, network: Network, index: int) -> torch.Tensor:
-        images = normalised(self.objective.plain(index).images.to(self.run.device))
-        with autocast(self.recipe.precision, self.run.device):
-            f, start = problem(network, images)
-            iterations, how = solving(self.recipe, index // self.run.division.parts)
-            return network.head(how(f, start, iterations))
-
-    def _validate(self, log: RunLog, network: Network) -> dict[str, float]:
-        """Log a network's single-frame quality on the validation split, if there is one."""
-        split = self.run.validation
-        if split is None:
-            return {}
-        name, scores = single_frame(network, self.spec, split, self.recipe.precision, self.run.device)
-        rounded = {str(count): round(value, 3) for count, value in scores.items()}
-        log.write({"event": "validation", "step": self.state.step, "split": split.split, name: rounded})
-        return {f"{name} {split.split} single {count}": value for count, value in rounded.items()}
-
-
-def _there(pictures: Tensor | None) -> Tensor:
-    if pictures is None:
-        raise ValueError("the plan starts from other pictures, and the batch has none: make it with `Trainer.batch`")
-    return pictures
-
-
-def describe(dataset: Dataset, spec: str) -> dict[str, Any]:
-    """What a checkpoint remembers of its data; `spec` may differ on resume (a moved folder), the rest may not."""
-    return {
-        "spec": spec,
-        "name": dataset.name,
-        "split": dataset.split,
-        "classes": list(dataset.classes),
-        "samples": len(dataset.samples),
-    }
+def _steps(trainer: Trainer, log: RunLog) -> bool:
+    state, run, steps = trainer.state, trainer.run, trainer.recipe.steps
+    saved_at = time.monotonic()
+    for parts in ahead(trainer.parts, range(state.step, steps)):
+        record = trainer.step(*parts)
+        log.write(record.line())
+        run.report(record)
+        if state.step == steps:
+            break
+        if state.step % run.validate_every == 0 and run.validation and run.ranks.leads:
+            validate(trainer, log, usable(trainer))
+        if run.ranks.any(run.stop()):
+            return False
+        if time.monotonic() - saved_at >= run.checkpoint_every_s and trainer.guard.healthy:
+            trainer.save()
+            saved_at = time.monotonic()
+    return True

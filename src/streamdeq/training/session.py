@@ -11,9 +11,9 @@ from filelock import FileLock, Timeout
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import ensure_folder, sweep
 from streamdeq.training import checkpoint, log
-from streamdeq.training.loop import Trainer, describe
 from streamdeq.training.plain import differences, from_plain, to_plain
 from streamdeq.training.recipe import Recipe
+from streamdeq.training.trainer import Trainer, describe
 
 #: Held by the process that trains in the folder; empty.
 LOCK = ".lock"
