@@ -126,7 +126,7 @@ class Known(Metric):
 
 
 def test_rows_hold_the_tasks_figure_and_none_where_nothing_was_counted():
-    pieces = {Sample(0, 1): Known(1.0), Sample(0, 2): Known(2.0)}
+    pieces: dict[Sample, Metric] = {Sample(0, 1): Known(1.0), Sample(0, 2): Known(2.0)}
     scores = {
         Condition(Mode.SINGLE, 4): Score(Known(54.0), pieces, nfe=5),
         Condition(Mode.STREAMING, 1, 10): Score(Known(math.nan), pieces, nfe=2),
@@ -140,8 +140,8 @@ def test_rows_hold_the_tasks_figure_and_none_where_nothing_was_counted():
 
 def test_intervals_are_those_of_the_pieces_and_the_same_frames_are_drawn_for_every_row():
     samples = [Sample(clip, 0) for clip in range(5)]
-    pieces = {sample: Known(float(number)) for number, sample in enumerate(samples)}
-    nothing = {sample: Known(math.nan) for sample in samples}
+    pieces: dict[Sample, Metric] = {sample: Known(float(number)) for number, sample in enumerate(samples)}
+    nothing: dict[Sample, Metric] = {sample: Known(math.nan) for sample in samples}
     scores = {
         Condition(Mode.SINGLE, 4): Score(Known(4.0), pieces, nfe=4),
         Condition(Mode.STREAMING, 1, 0): Score(Known(4.0), pieces, nfe=1),

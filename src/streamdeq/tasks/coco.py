@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 
-def evaluation(truth: dict[str, Any], found: list[dict[str, Any]], kind: str, **options: Any) -> Any:
-    """An evaluator of `kind` ("bbox", "keypoints") that has not run yet.
+def evaluation(
+    truth: dict[str, Any], found: list[dict[str, Any]], kind: Literal["bbox", "keypoints"], **options: Any
+) -> Any:
+    """An evaluator that has not run yet.
 
     Args:
         truth: labels as `labels_of` makes them; found: results in COCO's form.
