@@ -145,9 +145,10 @@ def test_what_the_host_knows_of_the_counts_changes_no_number(solver, problem):
         return state
 
     assert identical(told(slack=90), steps(solver, problem, solver.init(noise(3, seed=5)), 9))
-    close(told(slack=0), told(slack=90), 1e-12)
+    # Within rounding: how a matrix product of another width is summed is the processor's affair.
+    close(public(told(slack=0)), public(told(slack=90)))
     some = torch.tensor([True, False, True])  # row 1's count stays below what is said of all
-    close(told(0, some), told(90, some), 1e-12)
+    close(public(told(0, some)), public(told(90, some)))
 
 
 def test_a_renewed_row_is_as_new_and_its_mates_go_on(solver, problem):

@@ -13,7 +13,7 @@ from torch.utils import _pytree as pytree
 
 TOGETHER = 4
 """Pairs are read in multiples of this: matrix products work on blocks of rows, and a block that is cut is summed in
-another order. So the numbers stay those of reading the whole memory, to the bit."""
+another order. So the numbers stay those of reading the whole memory, within rounding at the most."""
 
 
 @dataclass(frozen=True, eq=False)
