@@ -21,7 +21,7 @@ def depth_of(drawing: Drawing, owners: np.ndarray, shot: int) -> np.ndarray:
         owners: of every pixel, as `render.own` gives them.
     """
     camera = drawing.camera
-    picture = Image.new("I", camera.size_hw[::-1])
+    picture = Image.new("I", (camera.size_hw[1], camera.size_hw[0]))
     brush = ImageDraw.Draw(picture)
     for number, (polygon, part) in enumerate(zip(drawing.polygons, drawing.parts, strict=True), start=1):
         if part.solid:  # the others are paint on these, or shadows on the ground
