@@ -10,7 +10,6 @@ One JSON file per variant in `--out`; what is there already is not run again. `-
 import argparse
 import json
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from streamdeq.data.open import open_dataset
 from streamdeq.evaluation.cuts.clips import wandering_stills
 from streamdeq.evaluation.protocol.rows import make_rows
 from streamdeq.evaluation.protocol.run import Settings, evaluate
-from streamdeq.files import atomic_path
+from streamdeq.evaluation.reporting.table import Text, write_json
 from streamdeq.models.architecture import Architecture
 from streamdeq.training import session
 from streamdeq.training.log import surroundings
@@ -85,19 +84,15 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print what --out holds and train nothing")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    asked.out.mkdir(parents=True, exist_ok=True)
     known = variants()
-    if not asked.table:
-        for name in asked.only or known:
-            path = asked.out / f"{name.replace(': ', '-').replace(', ', '-').replace(' ', '-')}.json"
-            if not path.exists():
-                row = measure(name, known[name], asked.data)
-                with atomic_path(path) as part:
-                    part.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
-                print(line(row), flush=True)
-        return
-    for path in sorted(asked.out.glob("*.json")):
-        print(line(json.loads(path.read_text(encoding="utf-8"))))
+    for name in () if asked.table else asked.only or known:
+        path = asked.out / f"{name.replace(': ', '-').replace(', ', '-').replace(' ', '-')}.json"
+        if not path.exists():
+            write_json(measure(name, known[name], asked.data), path)
+    rows = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(asked.out.glob("*.json"))]
+    print(
+        "\n".join(Text().table([["variant", "single frame", "best", "streaming 1/2/4", "seconds"], *map(cells, rows)]))
+    )
 
 
 def measure(name: str, recipe: Recipe, data: str) -> dict[str, Any]:
@@ -123,16 +118,9 @@ def measure(name: str, recipe: Recipe, data: str) -> dict[str, Any]:
     }
 
 
-def line(row: dict[str, Any]) -> str:
-    def points(values: dict[Any, float]) -> str:
-        return " ".join(f"{value:5.1f}" for value in values.values())
-
-    best = max(row["single"].values())
-    name: Callable[[str], str] = "{:<32}".format
-    return (
-        f"{name(row['variant'])} single {points(row['single'])}  best {best:5.1f}  "
-        f"streaming 1/2/4 {points(row['streaming'])}  {row['seconds']:4d} s"
-    )
+def cells(row: dict[str, Any]) -> list[str]:
+    single, streaming = (" ".join(f"{v:.1f}" for v in row[key].values()) for key in ("single", "streaming"))
+    return [row["variant"], single, f"{max(row['single'].values()):.1f}", streaming, str(row["seconds"])]
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ __all__ = ["Choice", "Model", "StreamOptions", "StreamdeqError", "__version__", 
 #: What other packages can bring, and the registry of each kind.
 _KINDS = {
     "cell": ("streamdeq.models.cells", "CELLS"),
+    "reader": ("streamdeq.data.reader", "READERS"),
     "recipe": ("streamdeq.training.recipes", "RECIPES"),
     "solver": ("streamdeq.solvers.named", "SOLVERS"),
     "task": ("streamdeq.tasks.base", "TASKS"),
@@ -33,7 +34,7 @@ T = TypeVar("T")
 
 
 def register(kind: str, name: str) -> Callable[[T], T]:
-    """A decorator that makes a cell, recipe, solver or task known by `name`, as if it were part of streamdeq:
+    """A decorator that makes a cell, reader, recipe, solver or task known by `name`, as if it were part of streamdeq:
 
         @streamdeq.register("cell", "mine")
         class MyCell(Cell): ...

@@ -26,7 +26,7 @@ from streamdeq.solvers import Solver, make_solver
 from streamdeq.streaming.advance import OnUpdate, advance
 from streamdeq.streaming.cut import make_cut_policy
 from streamdeq.streaming.engine import Engine
-from streamdeq.streaming.locate import FromFunction, Locator, given_locator, read_boxes
+from streamdeq.streaming.locate import FromFunction, FromTable, Locator, given_locator, read_boxes
 from streamdeq.streaming.options import DEFAULT_CAP, StreamOptions
 from streamdeq.streaming.regions import Follow, Regions
 from streamdeq.streaming.state import StreamState
@@ -120,9 +120,9 @@ class Model:
         if not whole and not self.task.joins:
             raise StreamdeqError(f"{self.spec.task} looks at whole frames; boxes are for poses and their like")
         if said == "labels":
-            from streamdeq.data.labelboxes import label_boxes  # a whole room for one word
+            from streamdeq.data.label_boxes import label_boxes  # a whole room for one word
 
-            boxes = label_boxes(source)
+            boxes = FromTable(label_boxes(source))
         elif isinstance(boxes, str | os.PathLike) and not whole:
             if Path(boxes).suffix in (".json", ".jsonl"):
                 boxes = read_boxes(boxes)

@@ -9,8 +9,8 @@ from PIL import Image
 from support.dataset_trees import IDS, SIZE_HW, random_picture, write, write_cityscapes, write_cityscapes_labels
 
 from streamdeq.data.base import Dataset
-from streamdeq.data.cityscapes import CLASSES, LABEL_IDS, PALETTE, splits
 from streamdeq.data.open import open_dataset
+from streamdeq.data.readers.cityscapes import CLASSES, LABEL_IDS, PALETTE, Cityscapes
 from streamdeq.errors import StreamdeqError
 from streamdeq.tasks.segmentation.metric import ConfusionMatrix
 
@@ -141,10 +141,10 @@ def test_nothing_of_test_is_labelled(films: Path) -> None:
 
 
 def test_splits_are_those_of_which_there_is_anything(stills: Path, broken: Path) -> None:
-    assert splits(stills) == ("train", "train-fit", "train-holdout", "val", "test")
+    assert Cityscapes().splits(stills) == ("train", "train-fit", "train-holdout", "val", "test")
     for package in ("leftImg8bit", "gtFine"):
         shutil.rmtree(broken / package / "train")
-    assert splits(broken) == ("val", "test")
+    assert Cityscapes().splits(broken) == ("val", "test")
 
 
 def test_what_is_missing_is_told_with_the_package_that_has_it(broken: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 from support.box_trees import DOG, SOFA, picture, write_vid, write_xml
 
 from streamdeq.data.check import check
-from streamdeq.data.imagenet_vid import CLASSES
 from streamdeq.data.open import open_dataset
+from streamdeq.data.readers.imagenet_vid import CLASSES
 from streamdeq.errors import StreamdeqError
 
 

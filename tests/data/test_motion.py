@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from streamdeq.data.motion import Motion
-from streamdeq.data.transforms import Jitter
+from streamdeq.data.augment.colour import Jitter
+from streamdeq.data.augment.motion import Motion
 
 STILL = Motion(shift=0.0, zoom=0.0, turn=0.0, jitter=Jitter(0.0, 0.0, 0.0, 0.0), objects=0)
 

@@ -10,8 +10,8 @@ import pytest
 from support.keypoint_trees import mpii_person, write_mpii, write_mpii_film, write_mpii_keyframes, write_mpii_truth
 
 from streamdeq.data.check import check
-from streamdeq.data.mpii import JOINTS, MIRRORED, SKELETON
 from streamdeq.data.open import open_dataset
+from streamdeq.data.readers.mpii import JOINTS, MIRRORED, SKELETON
 from streamdeq.errors import StreamdeqError
 from streamdeq.tasks.pose import Poses
 from streamdeq.tasks.pose.metric import PoseMetric
@@ -104,11 +104,12 @@ def test_the_frames_before_a_picture_come_before_it_and_its_box_crops_them(tmp_p
     assert all(not np.array_equal(a, b) for a, b in pairwise(frames))
     scored = dataset.scored(JOINTS).clips
     assert [len(one) for one in scored] == [4, 4, 1]  # two people of the first picture
-    assert scored[1].window != scored[0].window
+    window = scored[1].frames.window
+    assert window != scored[0].frames.window
     for t in range(4):
-        assert np.array_equal(scored[1].image(t), scored[1].window.cut(frames[t]))
+        assert np.array_equal(scored[1].image(t), window.cut(frames[t]))
     assert scored[1].target(2) is None
-    assert np.allclose(scored[1].target(3).xy[0] + (scored[1].window.left, scored[1].window.top), clip.target(3).xy[1])
+    assert np.allclose(scored[1].target(3).xy[0] + (window.left, window.top), clip.target(3).xy[1])
 
 
 def test_films_need_to_know_which_frame_is_labelled(tmp_path: Path):

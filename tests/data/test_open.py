@@ -2,10 +2,17 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from streamdeq.data.base import Dataset
+import streamdeq
+from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.check import check
+from streamdeq.data.frames import Rendered
 from streamdeq.data.open import open_dataset
+from streamdeq.data.reader import READERS, Reader, own_dataset
+from streamdeq.data.targets import Held
 from streamdeq.errors import StreamdeqError
 
 
@@ -50,6 +57,34 @@ def test_wrong_settings_of_the_synthetic_street_are_told_in_one_line(settings: s
 
 def test_an_unknown_split_lists_the_choices() -> None:
     assert "did you mean 'train'" in message("synthetic", "trian")
+
+
+def test_a_registered_reader_is_asked_first_and_can_be_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(READERS, "_items", {**READERS._items})
+
+    @streamdeq.register("reader", "greys")
+    class Greys(Reader):
+        title, expected, source = "grey pictures", "greys.txt with a level per line", "write greys.txt"
+
+        def splits(self, folder: Path) -> tuple[str, ...]:
+            return ("train",) if (folder / "greys.txt").is_file() else ()
+
+        def open(self, folder: Path, split: str) -> Dataset:
+            self.check_split(folder, split)
+            levels = [int(line) for line in (folder / "greys.txt").read_text().split()]
+            frames = Rendered(len(levels), lambda t: np.full((4, 6, 3), levels[t], np.uint8))
+            maps = Held.of({len(levels) - 1: np.zeros((4, 6), np.uint8)})
+            return own_dataset(folder, "segmentation", split, ("grey",), [Clip("greys", 10.0, frames, maps)])
+
+    (tmp_path / "greys.txt").write_text("1 2 3")
+    (tmp_path / "train" / "class").mkdir(parents=True)
+    Image.new("RGB", (6, 4)).save(tmp_path / "train/class/a.png")
+    [(clip, t)] = open_dataset(str(tmp_path), "train").samples
+    assert (t, clip.image(1).max(), clip.target(1)) == (2, 2, None)
+    report = check(tmp_path)
+    assert (report.layout, report.name, report.problems) == ("grey pictures", tmp_path.name, ())
+    assert "unknown split 'val'" in message(str(tmp_path), "val")
+    assert "grey pictures: greys.txt with a level per line" in message(str(tmp_path / "nowhere"))
 
 
 def test_a_palette_must_have_a_colour_for_each_class() -> None:

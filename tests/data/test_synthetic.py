@@ -8,21 +8,22 @@ import sys
 import numpy as np
 import pytest
 
+from streamdeq.data.base import Clip
 from streamdeq.data.open import open_dataset
 from streamdeq.data.synthetic.scene import CAR, CLASSES, PERSON, POLE
-from streamdeq.data.synthetic.street import SPLITS, StreetClip
+from streamdeq.data.synthetic.street import SPLITS, StreetFrames
 from streamdeq.errors import StreamdeqError
 
 SETTINGS = "seed=3,clips=3,frames=40,size=96x128,cuts=20"
 
 
-def street(settings: str = SETTINGS, split: str = "train") -> list[StreetClip]:
+def street(settings: str = SETTINGS, split: str = "train") -> list[Clip]:
     clips = open_dataset(f"synthetic:{settings}", split).clips
-    assert all(isinstance(clip, StreetClip) for clip in clips)
+    assert all(isinstance(clip.frames, StreetFrames) for clip in clips)
     return list(clips)  # type: ignore[arg-type]
 
 
-def digest(clip: StreetClip, t: int) -> str:
+def digest(clip: Clip, t: int) -> str:
     return hashlib.sha256(clip.image(t).tobytes() + clip.target(t).tobytes()).hexdigest()
 
 
@@ -67,7 +68,7 @@ def test_pixels_of_things_are_counted_once_and_lie_in_their_boxes() -> None:
     alone = 0
     for clip in street():
         for t in (0, 13, 27):
-            target, things = clip.target(t), clip.objects(t)
+            target, things = clip.target(t), clip.frames.objects(t)
             for index in (CAR, PERSON, POLE):
                 of_class = [thing for thing in things if thing.class_index == index]
                 assert sum(thing.pixels for thing in of_class) == (target == index).sum()
@@ -92,7 +93,7 @@ def test_key_points_seen_lie_on_their_person() -> None:
     for clip in street("seed=5,clips=4,frames=40,size=192x256"):
         for t in (0, 25):
             target = np.pad(clip.target(t), 1)
-            for person in clip.objects(t):
+            for person in clip.frames.objects(t):
                 if person.keypoints_xy is None or person.keypoints_visible is None:
                     assert person.class_index != PERSON
                     continue
@@ -133,8 +134,8 @@ def test_frames_follow_each_other_smoothly_and_break_at_a_cut() -> None:
 def test_things_keep_their_number_and_move_little() -> None:
     followed = 0
     for clip in street():
-        before = {thing.instance: thing for thing in clip.objects(8)}
-        for thing in clip.objects(9):
+        before = {thing.instance: thing for thing in clip.frames.objects(8)}
+        for thing in clip.frames.objects(9):
             if thing.class_index not in (CAR, PERSON) or thing.pixels < 30:
                 continue
             old = before[thing.instance]
@@ -146,10 +147,10 @@ def test_things_keep_their_number_and_move_little() -> None:
 
 def test_a_cut_changes_all_that_follows_and_nothing_before() -> None:
     plain, cut = street("seed=3,clips=1,frames=40")[0], street("seed=3,clips=1,frames=40,cuts=20+30")[0]
-    assert cut.cuts == (20, 30)
+    assert cut.frames.cuts == (20, 30)
     assert digest(plain, 19) == digest(cut, 19)
     assert digest(plain, 20) != digest(cut, 20)
-    shots = [{thing.instance for thing in cut.objects(t)} for t in (19, 20, 30)]
+    shots = [{thing.instance for thing in cut.frames.objects(t)} for t in (19, 20, 30)]
     assert not (shots[0] & shots[1])
     assert not (shots[1] & shots[2])
 
@@ -174,7 +175,7 @@ def test_boxes_are_around_what_is_seen_of_cars_and_people() -> None:
     boxed = open_dataset(f"synthetic:{settings},labels=boxes", "val")
     assert (boxed.task, boxed.classes) == ("detection", ("car", "person"))
     [pixels], [clip] = open_dataset(f"synthetic:{settings}", "val").clips, boxed.clips
-    target, seen = clip.target(2), {thing.instance: thing for thing in pixels.objects(2)}
+    target, seen = clip.target(2), {thing.instance: thing for thing in pixels.frames.objects(2)}
     assert len(target) == sum(thing.class_index in (CAR, PERSON) for thing in seen.values())
     for box, label, ignore, instance in zip(
         target.xyxy, target.labels, target.ignore, target.instances.tolist(), strict=True

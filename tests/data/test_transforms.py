@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from streamdeq.data.transforms import IMAGENET_MEAN_RGB, AreaCrop, Augmentation, Jitter, turn_hue
+from streamdeq.data.augment.colour import Jitter, turn_hue
+from streamdeq.data.augment.pictures import IMAGENET_MEAN_RGB, AreaCrop, Augmentation
 from streamdeq.values.geometry import Geometry
 
 STILL = Jitter(0.0, 0.0, 0.0, 0.0)

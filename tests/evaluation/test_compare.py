@@ -106,7 +106,7 @@ def test_a_peer_answers_as_torchvision_does(peer):
     torch.testing.assert_close(ours.network(x[None])["out"], logits, rtol=1e-4, atol=1e-4 * float(logits.abs().max()))
     expected = logits.argmax(1)[0].numpy()
     assert np.mean(ours.answer(image).labels != expected) == 0
-    assert (ours.training.steps, ours.training.seconds) == (7, 60.0)
+    assert (ours.trained.steps, ours.trained.seconds) == (7, 60.0)
 
 
 def test_a_model_without_a_known_training_shows_a_dash(tmp_path):

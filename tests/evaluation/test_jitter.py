@@ -8,8 +8,8 @@ import pytest
 from support.pose_models import FILM, NAMES, pose_model
 
 from streamdeq.evaluation.jitter.measure import CONVERGED, TIMES, Answers, SolveSetting, measure_jitter, stream_all
-from streamdeq.streaming.regions import Located
 from streamdeq.tasks.pose import Poses
+from streamdeq.values.boxes import Located
 from streamdeq.values.status import Start, Status
 
 STREAMED = SolveSetting(1)

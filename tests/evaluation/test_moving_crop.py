@@ -46,7 +46,7 @@ def test_the_crop_goes_to_and_fro_at_its_speed_and_ends_where_it_is_scored():
 def test_a_crop_that_stands_still_scores_as_the_protocol_does(tmp_path):
     model = pose_model(names=NAMES)
     dataset = open_dataset(str(square_table(tmp_path / "squares")), "val")
-    clips = [clip for clip in dataset.scored(NAMES).clips if clip.last == 3]
+    clips = [clip for clip in dataset.scored(NAMES).clips if clip.labelled == (3,)]
     still, moving = CropMotion(2), CropMotion(2, speed=0.08, carried=True)
     costs = measure_motions(model, clips, [still, moving])
     scores = evaluate(model, dataset, Settings(iterations=(2,), offsets=(3,))).scores

@@ -92,7 +92,7 @@ def test_the_detectors_answer_is_that_of_torchvisions_own_network(tmp_path):
     torch.testing.assert_close(torch.from_numpy(found.boxes_xyxy), expected["boxes"], rtol=1e-3, atol=1e-2)
     torch.testing.assert_close(torch.from_numpy(found.scores), expected["scores"], rtol=1e-3, atol=1e-4)
     assert found.labels.tolist() == (expected["labels"] - 1).tolist()
-    assert (peer.training.steps, peer.training.seconds, found.frame_hw) == (7, 60.0, (64, 96))
+    assert (peer.trained.steps, peer.trained.seconds, found.frame_hw) == (7, 60.0, (64, 96))
     assert not any(isinstance(module, nn.BatchNorm2d) for module in peer.network.modules())
 
 
@@ -171,7 +171,7 @@ def test_the_tool_trains_the_peer_of_each_task_and_writes_what_is_read(tmp_path,
     dataset = open_dataset(data, "train")
     assert usual(dataset.task) == peer
     found = load_peer(peer, out, spec_of(RECIPES[recipe], dataset), CPU, "bf16")
-    assert found.training.steps >= 1
+    assert found.trained.steps >= 1
     assert found.answer(dataset.clips[0].image(0)).status.nfe == 1
 
 

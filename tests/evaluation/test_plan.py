@@ -1,6 +1,6 @@
 """Which frames are scored and which streams are run for them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,7 @@ import pytest
 
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.open import open_dataset
+from streamdeq.data.targets import Lazy
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol.frames import FrameCache
 from streamdeq.evaluation.protocol.plan import (
@@ -22,33 +23,30 @@ from streamdeq.evaluation.protocol.plan import (
 
 
 @dataclass(frozen=True)
-class GreyClip(Clip):
-    """Frames of (6, 8) that count how often they were decoded; labels of any size."""
+class GreyFrames:
+    """Frames of (6, 8) that count how often they were decoded."""
 
-    name: str
-    frames: int
-    marked: tuple[int, ...]
-    decoded: list[int]
-    label_hw: tuple[int, int] = (6, 8)
-    fps: float = 4.0
+    count: int
+    decoded: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return self.frames
+        return self.count
 
-    @property
-    def labelled(self) -> tuple[int, ...]:
-        return self.marked
-
-    def image(self, t: int) -> np.ndarray:
+    def read(self, t: int) -> np.ndarray:
         self.decoded.append(t)
         return np.full((6, 8, 3), t, np.uint8)
 
-    def target(self, t: int) -> np.ndarray:
-        return np.zeros(self.label_hw, np.uint8)
+    def place(self, t: int) -> None:
+        return None
 
 
-def clip(frames: int, labelled: tuple[int, ...]) -> GreyClip:
-    return GreyClip("grey", frames, labelled, [])
+def clip(frames: int, labelled: tuple[int, ...], label_hw: tuple[int, int] = (6, 8)) -> Clip:
+    return Clip("grey", 4.0, GreyFrames(frames), Lazy(labelled, lambda t: np.zeros(label_hw, np.uint8)))
+
+
+def decoded(clip: Clip) -> list[int]:
+    assert isinstance(clip.frames, GreyFrames)
+    return clip.frames.decoded
 
 
 def dataset(*clips: Clip) -> Dataset:
@@ -137,14 +135,14 @@ def test_a_frame_carries_its_number_and_time_and_is_decoded_once():
     assert (frame.index, frame.time_s, frame.image[0, 0, 0]) == (3, 0.75, 3)
     frames.frame(Sample(0, 3))
     frames.target(Sample(0, 3))
-    assert grey.decoded == [3]
+    assert decoded(grey) == [3]
 
 
 def test_memory_is_bounded_and_the_frame_not_asked_for_longest_goes_first():
     frames = FrameCache([grey := clip(5, ())], limit_bytes=2 * 6 * 8 * 3)
     for t in (0, 1, 0, 2, 0, 1):
         frames.frame(Sample(0, t))
-    assert grey.decoded == [0, 1, 2, 1]
+    assert decoded(grey) == [0, 1, 2, 1]
 
 
 def test_a_frame_larger_than_the_memory_is_still_had():
@@ -153,7 +151,7 @@ def test_a_frame_larger_than_the_memory_is_still_had():
 
 
 def test_labels_of_another_size_than_their_picture_are_refused():
-    frames = FrameCache([replace(clip(5, (3,)), label_hw=(3, 4))])
+    frames = FrameCache([clip(5, (3,), label_hw=(3, 4))])
     message = "labels of frame 3 of clip 'grey' to have the size of its picture, 8x6, got 4x3"
     with pytest.raises(StreamdeqError, match=message):
         frames.target(Sample(0, 3))

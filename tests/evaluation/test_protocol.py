@@ -1,6 +1,6 @@
 """The streaming protocol: which frames an answer has seen, the same frames in every figure, batched = one by one."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,9 @@ from support.small_models import StubModel
 from streamdeq.api import Model
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.cache import cached
+from streamdeq.data.frames import Rendered
 from streamdeq.data.open import open_dataset
+from streamdeq.data.targets import Lazy
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol.plan import Sample
 from streamdeq.evaluation.protocol.report import make_notes
@@ -44,38 +46,20 @@ def history_model(task: Any = Reading()) -> StubModel:  # noqa: B008 (it holds n
     return StubModel(HistoryModel(), SPEC, task, stride=4)
 
 
-@dataclass(frozen=True)
-class NumberedClip(Clip):
+def numbered_clip(name: str, numbers: tuple[int, ...], marked: tuple[int, ...], width: int = 4) -> Clip:
     """Frame `t` is filled with `numbers[t]`; the target of a labelled frame is its place as text."""
-
-    name: str
-    numbers: tuple[int, ...]
-    marked: tuple[int, ...]
-    width: int = 4
-    fps: float = 10.0
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    @property
-    def labelled(self) -> tuple[int, ...]:
-        return self.marked
-
-    def image(self, t: int) -> np.ndarray:
-        return np.full((4, self.width, 3), self.numbers[t], np.uint8)
-
-    def target(self, t: int) -> str:
-        return f"{self.name}{t}"
+    frames = Rendered(len(numbers), lambda t: np.full((4, width, 3), numbers[t], np.uint8))
+    return Clip(name, 10.0, frames, Lazy(marked, lambda t: f"{name}{t}"))
 
 
-def numbered(*clips: NumberedClip) -> Dataset:
+def numbered(*clips: Clip) -> Dataset:
     return Dataset("numbers", "reading", "val", SPEC.classes, SPEC.palette, clips, "")
 
 
 #: Two frame sizes; in the first clip some frames have no label.
 CLIPS = numbered(
-    NumberedClip("a", (1, 2, 3, 4, 5, 6), (1, 3, 5)),
-    NumberedClip("b", (7, 8, 9, 1, 2), (0, 1, 2, 3, 4), width=8),
+    numbered_clip("a", (1, 2, 3, 4, 5, 6), (1, 3, 5)),
+    numbered_clip("b", (7, 8, 9, 1, 2), (0, 1, 2, 3, 4), width=8),
 )
 SAMPLES = (Sample(0, 3), Sample(0, 5), Sample(1, 3), Sample(1, 4))
 
@@ -88,8 +72,8 @@ def test_an_answer_at_offset_t_has_seen_its_frame_and_the_t_before_and_nothing_e
         score = evaluation.scores[Condition(Mode.STREAMING, iterations, offset)]
         for sample in SAMPLES:
             clip = CLIPS.clips[sample.clip]
-            frames = clip.numbers[sample.t - offset : sample.t + 1]
-            digits = "".join(str(number) * iterations for number in frames)
+            shown = [int(clip.image(t)[0, 0, 0]) for t in range(sample.t - offset, sample.t + 1)]
+            digits = "".join(str(number) * iterations for number in shown)
             assert score.pieces[sample].seen == [(f"{clip.name}{sample.t}", digits)]
         assert score.nfe == iterations
 
@@ -149,14 +133,14 @@ def test_progress_is_told_as_many_steps_as_were_announced():
 
 
 def test_single_pictures_have_no_streaming_rows_and_a_line_says_why():
-    pictures = numbered(NumberedClip("a", (1,), (0,)), NumberedClip("b", (2,), (0,)))
+    pictures = numbered(numbered_clip("a", (1,), (0,)), numbered_clip("b", (2,), (0,)))
     evaluation = evaluate(history_model(), pictures, Settings())
     assert {condition.mode for condition in evaluation.scores} == {Mode.SINGLE}
     assert make_notes(evaluation) == ("split 'val' of numbers has single pictures only, no video: nothing to stream",)
 
 
 def test_a_solve_that_breaks_down_is_counted_and_its_stream_goes_on():
-    clips = numbered(NumberedClip("a", (1, POISON, 3), (2,)), NumberedClip("b", (4, 5, POISON), (2,)))
+    clips = numbered(numbered_clip("a", (1, POISON, 3), (2,)), numbered_clip("b", (4, 5, POISON), (2,)))
     evaluation = evaluate(history_model(), clips, Settings((1,), (0, 2)))
     score = evaluation.scores[Condition(Mode.STREAMING, 1, 2)]
     # After frame 1 of clip a broke down, frame 2 starts from zeros; in clip b the scored frame itself breaks down.

@@ -11,6 +11,8 @@ from support.small_models import Answer, Contraction, StubModel, frames
 from torch import Tensor
 
 from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.frames import Rendered
+from streamdeq.data.targets import Lazy
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.cuts.cases import CutCase, cases_between, cases_of
 from streamdeq.evaluation.cuts.clips import CutClip, street_clip, wandering_clip
@@ -71,27 +73,10 @@ def numbered(*numbers: int) -> tuple[np.ndarray, ...]:
     return tuple(np.full((4, 4, 3), number, np.uint8) for number in numbers)
 
 
-@dataclass(frozen=True)
-class NumberedClip(Clip):
+def numbered_clip(name: str, numbers: tuple[int, ...], marked: tuple[int, ...]) -> Clip:
     """Frame `t` is filled with `numbers[t]`, and its target is that number as text."""
-
-    name: str
-    numbers: tuple[int, ...]
-    marked: tuple[int, ...]
-    fps: float = 10.0
-
-    @property
-    def labelled(self) -> tuple[int, ...]:
-        return self.marked
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def image(self, t: int) -> np.ndarray:
-        return numbered(self.numbers[t])[0]
-
-    def target(self, t: int) -> str:
-        return f"{self.numbers[t]}"
+    frames = Rendered(len(numbers), lambda t: numbered(numbers[t])[0])
+    return Clip(name, 10.0, frames, Lazy(marked, lambda t: f"{numbers[t]}"))
 
 
 def dataset(split: str, *clips: Clip) -> Dataset:
@@ -219,8 +204,8 @@ def test_the_cuts_of_a_film_know_their_own_shots_only():
 
 
 def test_made_cuts_have_their_lead_and_labels_and_come_from_other_pictures():
-    clip = NumberedClip("long", tuple(range(10, 20)), tuple(range(1, 10)))
-    donors = dataset("test", NumberedClip("x", (1,), ()), NumberedClip("y", (2, 3), ()))
+    clip = numbered_clip("long", tuple(range(10, 20)), tuple(range(1, 10)))
+    donors = dataset("test", numbered_clip("x", (1,), ()), numbered_clip("y", (2, 3), ()))
     cases = cases_between(donors, dataset("val", clip), frames=3, lead=2, every=2)
     assert [int(case.after[0][0, 0, 0]) for case in cases] == [12, 14, 16]
     assert [case.targets for case in cases] == [("12", "13", "14"), ("14", "15", "16"), ("16", "17", "18")]
@@ -229,7 +214,7 @@ def test_made_cuts_have_their_lead_and_labels_and_come_from_other_pictures():
 
 
 def test_clips_that_are_too_short_for_a_cut_are_said_to_be_in_one_line():
-    clip = NumberedClip("short", (1, 2, 3), (0, 1, 2))
+    clip = numbered_clip("short", (1, 2, 3), (0, 1, 2))
     with pytest.raises(StreamdeqError, match="at least 23 frames") as caught:
         cases_between(dataset("test", clip), dataset("val", clip))
     assert "\n" not in str(caught.value)
@@ -247,13 +232,12 @@ def test_a_street_clip_cuts_where_it_says():
 
 
 def test_a_window_wanders_over_one_picture_a_shot():
-    @dataclass(frozen=True)
-    class Still(NumberedClip):
-        def image(self, t: int) -> np.ndarray:
-            ramp = np.arange(48 * 64, dtype=np.uint32).reshape(48, 64)
-            return np.stack([np.full_like(ramp, self.numbers[t]), ramp // 256, ramp % 256], axis=2).astype(np.uint8)
+    def still(number: int) -> Clip:
+        ramp = np.arange(48 * 64, dtype=np.uint32).reshape(48, 64)
+        image = np.stack([np.full_like(ramp, number), ramp // 256, ramp % 256], axis=2).astype(np.uint8)
+        return Clip(f"{number}", 10.0, Rendered(1, lambda t: image), Lazy((0,), str))
 
-    stills = dataset("train", *(Still(f"{n}", (n,), (0,)) for n in range(50)))
+    stills = dataset("train", *map(still, range(50)))
     film = wandering_clip(stills, seed=1, shots=4)
     shots = np.split(np.arange(len(film.images)), film.cuts)
     numbers = [{int(film.images[t][0, 0, 0]) for t in shot} for shot in shots]

@@ -1,5 +1,6 @@
 """A run as Python sees it: names, sums, captions, and what is left when it ends early."""
 
+import json
 import math
 import threading
 import time
@@ -72,6 +73,28 @@ def test_leaving_early_leaves_whole_files(model, tmp_path: Path) -> None:
     assert len(decoded(work.paths["video"])) == 4
     assert work.summary.processed == 4
     assert work.summary.seconds > 0
+
+
+def test_a_frame_that_cannot_be_processed_is_a_counted_failure_and_the_run_goes_on(model, tmp_path: Path) -> None:
+    odd = np.zeros((1, 4000, 3), np.uint8)
+    pictures = [*images(3), odd, *images(3)]
+    work = Run(model, pictures, RunOptions(save=tmp_path))
+    with work.results() as results:
+        indices = [result.status.frame_index for result in results]
+    assert indices == [0, 1, 2, 4, 5, 6]
+    assert (work.summary.processed, work.summary.failed, work.summary.decoded) == (6, 1, 7)
+    lines = [json.loads(line) for line in (tmp_path / "arrays.jsonl").read_text().splitlines()]
+    assert [line["index"] for line in lines] == list(range(7))
+    assert lines[3]["failed"] is True
+    assert lines[3]["reason"]
+    assert len(decoded(work.paths["video"])) == 6
+
+
+def test_where_no_frame_can_be_processed_the_run_says_why(model) -> None:
+    work = Run(model, [np.zeros((1, 4000, 3), np.uint8)] * 3, RunOptions())
+    with pytest.raises(StreamdeqError), work.results() as results:
+        list(results)
+    assert work.summary.failed == 3
 
 
 def test_an_error_in_the_middle_leaves_whole_files_of_what_was_before(model, tmp_path: Path) -> None:
@@ -147,12 +170,19 @@ def test_the_model_is_left_as_it_was_for_the_next_run(model, tmp_path: Path) -> 
         ("/data/day/**/cam?.jpg", "images", "day"),
         ("/data/day[12]/1.png", "images", "data"),
         ("*.png", "images", "images"),
+        ("[frames]", "images", "images"),
         ("/", "images", "images"),
         (".", "images", Path.cwd().name),
     ],
 )
 def test_what_is_written_is_called_after_its_source(name: str, kind: str, expected: str) -> None:
     assert output_name(name, kind) == expected
+
+
+@pytest.mark.parametrize("name", ["[frames]", "what?", "a*b", "caf\udce9"])
+def test_a_folder_is_no_pattern_whatever_is_in_its_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    assert output_name(name, "images", tmp_path / name) == name.replace("\udce9", "\ufffd")
 
 
 def test_only_the_source_itself_is_protected(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.streaming.locate import FromFunction, read_boxes
-from streamdeq.streaming.regions import Follow, Followed, Located
+from streamdeq.streaming.regions import Follow, Followed
+from streamdeq.values.boxes import Located
 from streamdeq.values.frame import Frame
 from streamdeq.values.geometry import Window
 

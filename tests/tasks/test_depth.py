@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from streamdeq.data.augment import Augment
+from streamdeq.data.augment.colour import Jitter
+from streamdeq.data.augment.settings import Augment
 from streamdeq.data.open import open_dataset
-from streamdeq.data.transforms import Jitter
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture

@@ -12,11 +12,11 @@ from support.small_runs import TINY, command, data, lines
 
 import streamdeq
 from streamdeq.cli.main import COMMANDS, build, guarded
+from streamdeq.data.augment.pictures import View
 from streamdeq.data.base import Dataset
 from streamdeq.data.cache import cached
-from streamdeq.data.imagenet_vid import CLASSES
 from streamdeq.data.open import open_dataset
-from streamdeq.data.transforms import View
+from streamdeq.data.readers.imagenet_vid import CLASSES
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.checkpoint import read_weights
 from streamdeq.models.spec import ModelSpec

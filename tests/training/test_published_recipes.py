@@ -7,9 +7,9 @@ import torch
 from support.dataset_trees import write_cityscapes, write_cityscapes_labels, write_class_folders
 from support.pose_trees import square_table
 
-from streamdeq.data import cityscapes
 from streamdeq.data.base import Dataset
 from streamdeq.data.open import open_dataset
+from streamdeq.data.readers import cityscapes
 from streamdeq.models.mdeq import Network
 from streamdeq.overrides import override
 from streamdeq.tasks import build_network

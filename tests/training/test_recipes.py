@@ -9,8 +9,8 @@ import pytest
 import torch
 from support.small_runs import TINY, data
 
-from streamdeq.data import cityscapes
 from streamdeq.data.randomness import sample_index
+from streamdeq.data.readers import cityscapes
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.mdeq import MDEQ

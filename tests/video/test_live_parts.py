@@ -273,7 +273,7 @@ def test_whoever_waits_is_woken_by_an_item_and_by_the_end():
         ("tcp://127.0.0.1:9?listen", "tcp://127.0.0.1:9?listen=1", None, "tcp-127-0-0-1-9-listen", True),
         ("udp://@239.0.0.1:5000", "udp://@239.0.0.1:5000", None, "udp-239-0-0-1-5000", False),
         ("https://u:p@h/live.m3u8", "https://u:p@h/live.m3u8", None, "https-h-live-m3u8", False),
-        ("RTSPS://cam/a", "RTSPS://cam/a", "rtsp", "RTSPS-cam-a", False),
+        ("RTSPS://cam/A", "rtsps://cam/A", "rtsp", "RTSPS-cam-A", False),
     ],
 )
 def test_addresses_are_understood(spec, url, form, name, listening):

@@ -4,17 +4,21 @@ import functools
 import logging
 import threading
 import time
-from contextlib import contextmanager
+from base64 import b64encode
+from contextlib import contextmanager, suppress
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from itertools import islice, pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
-from support.making_videos import number_on, write_video
+from PIL import Image
+from support.making_videos import number_on, picture, write_video
 from support.publishing import Publisher
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.video import LivePolicy, Patience, open_source
+from streamdeq.video import LivePolicy, LiveSource, Patience, open_source
 
 QUICK = Patience(first_delay_s=0.05, longest_delay_s=0.1, give_up_s=30)
 EVERY = LivePolicy("every", waiting=100, patience=QUICK)
@@ -105,3 +109,103 @@ def test_a_recording_without_a_length_in_seconds_ends_too(tmp_path):
         items = list(source)
     assert [number_on(item.image) for item in items] == list(range(50))
     assert source.stats.decoded == source.stats.frames == 50
+
+
+class Ranges(Quiet):
+    """Serves parts of files, as most servers do."""
+
+    def do_GET(self):
+        data = (Path(self.directory) / self.path.partition("?")[0].lstrip("/")).read_bytes()
+        first, last = self.headers.get("Range", "bytes=0-").split("=")[1].split("-")
+        part = data[int(first) : int(last or len(data)) + 1]
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {first}-{int(first) + len(part) - 1}/{len(data)}")
+        self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        with suppress(ConnectionError):
+            self.wfile.write(part)
+
+
+class Locked(Quiet):
+    """Gives files to whoever knows the password."""
+
+    def do_GET(self):
+        if self.headers.get("Authorization") == "Basic " + b64encode(b"user:p@ss").decode():
+            super().do_GET()
+        else:
+            self.send_error(401)
+
+
+class Page(Quiet):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", "6")
+        self.end_headers()
+        self.wfile.write(b"<html>")
+
+
+class Slides(Quiet):
+    """A camera that sends JPEG pictures, ten per second, without any time stamp."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=x")
+        self.end_headers()
+        with suppress(ConnectionError):
+            for number in range(100):
+                file = BytesIO()
+                Image.fromarray(picture(number)).save(file, "jpeg")
+                head = b"--x\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(file.getvalue())
+                self.wfile.write(head + file.getvalue() + b"\r\n")
+                time.sleep(0.1)
+
+
+@pytest.mark.parametrize("handler", [Quiet, Ranges], ids=["without ranges", "with ranges"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "h264"])
+@pytest.mark.parametrize("scheme", ["http", "HTTP"])
+def test_a_file_on_a_web_server_is_read_whole_wherever_its_index_is(tmp_path, handler, suffix, scheme):
+    write_video(tmp_path / f"clip.{suffix}", 60)
+    with (
+        web_server(tmp_path, handler) as port,
+        open_source(f"{scheme}://127.0.0.1:{port}/clip.{suffix}?token=a%20b") as source,
+    ):
+        items = list(source)
+    assert [number_on(item.image) for item in items] == list(range(60))
+    assert [item.time_s for item in items] == pytest.approx([n / 25 for n in range(60)], abs=2e-3)
+    assert (source.stats.decoded, source.stats.note, source.live) == (60, "", False)
+
+
+@pytest.mark.parametrize("password", ["p%40ss", "p@ss"])
+def test_a_password_in_the_address_opens_the_file(tmp_path, password):
+    write_video(tmp_path / "clip.mp4", 20)
+    with (
+        web_server(tmp_path, Locked) as port,
+        open_source(f"http://user:{password}@127.0.0.1:{port}/clip.mp4") as source,
+    ):
+        assert len(list(source)) == 20
+
+
+@pytest.mark.parametrize(
+    ("handler", "reason"), [(Absent, "404 Not Found"), (Page, "it is text/html, not a video")], ids=["404", "page"]
+)
+def test_what_is_no_video_is_refused_at_once_with_the_servers_reason(tmp_path, handler, reason):
+    with web_server(tmp_path, handler) as port, pytest.raises(StreamdeqError, match=reason) as raised:
+        open_source(f"http://127.0.0.1:{port}/clip.mp4")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_file_that_is_no_video_is_refused_at_once(tmp_path):
+    (tmp_path / "clip.mp4").write_bytes(bytes(range(256)) * 40)
+    with web_server(tmp_path) as port, pytest.raises(StreamdeqError, match="no video"):
+        open_source(f"http://127.0.0.1:{port}/clip.mp4")
+
+
+def test_a_camera_without_time_stamps_has_the_times_at_which_its_pictures_came(tmp_path):
+    with web_server(tmp_path, Slides) as port, open_source(f"http://127.0.0.1:{port}/camera", live=EVERY) as source:
+        assert isinstance(source, LiveSource)
+        items = list(islice(source, 15))
+        assert source.fps is None
+    elapsed_s = items[-1].captured_s - items[0].captured_s
+    assert items[-1].time_s - items[0].time_s == pytest.approx(elapsed_s, abs=0.01)
+    assert elapsed_s > 1.2  # 14 steps at the library's 25 per second would be 0.56

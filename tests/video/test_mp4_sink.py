@@ -13,6 +13,7 @@ import pytest
 from support.making_videos import SIZE_HW, TICK, decoded, interrupted, mean_error, number_on, picture, write_video
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.files import sweep
 from streamdeq.values.frame import Frame
 from streamdeq.video import VideoSink, open_source
 
@@ -195,6 +196,19 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.parametrize("aspect", [Fraction(64, 45), Fraction(8, 9)])
+def test_pixels_that_are_not_square_stay_as_they_are(tmp_path, aspect):
+    given = write_video(tmp_path / "a.mp4", 5)
+    wide = tmp_path / "wide.mp4"
+    write(wide, [frame(n) for n in range(5)], pixel_aspect=aspect)
+    for path, expected in ((given, None), (wide, aspect)):
+        with open_source(path) as source:
+            assert source.info.pixel_aspect == expected
+            write(tmp_path / "copy.mp4", source, pixel_aspect=source.info.pixel_aspect)
+        with open_source(tmp_path / "copy.mp4") as copy:
+            assert copy.info.pixel_aspect == expected
+
+
 def test_a_full_disk_is_one_line_and_leaves_nothing_behind(tmp_path):
     path = tmp_path / "out.mp4"
     run = subprocess.run([sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, timeout=60)
@@ -210,3 +224,8 @@ def test_a_killed_program_leaves_no_file_under_the_final_name(tmp_path):
         assert process.stdout.readline() == b"written\n"
         process.send_signal(signal.SIGKILL)
     assert not (tmp_path / "out.mp4").exists()
+    [left] = tmp_path.iterdir()
+    # 12 seconds were written; what was in the encoder's hands and the last second are lost.
+    assert len(decoded(left)) >= 200
+    sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == []

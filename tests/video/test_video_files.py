@@ -8,14 +8,14 @@ import pytest
 from support.making_videos import SIZE_HW, TICK, mean_error, number_on, picture, plain, write_video
 
 from streamdeq.values.frame import Frame
-from streamdeq.video.files import VideoFileSource
+from streamdeq.video.files import video_file
 
 B_FRAMES = {"bf": "3", "b_strategy": "0"}
 
 
 def read(path, **options):
     """All items of a file and its source, closed."""
-    with VideoFileSource(path, **options) as source:
+    with video_file(path, **options) as source:
         items = list(source)
     return items, source
 
@@ -35,7 +35,7 @@ def test_every_frame_comes_once_in_the_order_shown_although_b_frames_are_stored_
 
 
 def test_a_source_tells_what_it_is_before_it_is_read(tmp_path):
-    with VideoFileSource(write_video(tmp_path / "clip.mp4", 20)) as source:
+    with video_file(write_video(tmp_path / "clip.mp4", 20)) as source:
         assert (source.name, source.kind, source.live) == ("clip.mp4", "video", False)
         assert (source.fps, source.frames, source.size_hw, source.time_base) == (25.0, 20, SIZE_HW, TICK)
 
@@ -197,7 +197,7 @@ def test_time_spent_decoding_is_told_and_leaves_out_what_the_consumer_does(tmp_p
     import time
 
     spent = 0.0
-    with VideoFileSource(write_video(tmp_path / "clip.mp4", 5)) as source:
+    with video_file(write_video(tmp_path / "clip.mp4", 5)) as source:
         for item in source:
             time.sleep(0.1)
             assert isinstance(item, Frame)

@@ -13,6 +13,7 @@ import typer
 
 from streamdeq.cli import compare, data, demo, doctor, eval, import_, models, run, train
 from streamdeq.errors import StreamdeqError
+from streamdeq.files import ensure_standard_files
 from streamdeq.version import __version__
 
 # One function per command, named as the command: `from streamdeq.cli import run`, then `run.run` here. (A name that
@@ -79,6 +80,7 @@ def guarded(app: typer.Typer, arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The entry point of the `streamdeq` command."""
+    ensure_standard_files()
     code = guarded(build(COMMANDS), sys.argv[1:])
     _flush_stdout()
     sys.stderr.flush()

@@ -237,6 +237,15 @@ MaxFrames = Annotated[
     int | None,
     typer.Option("--max-frames", metavar="N", parser=at_least(1, "--max-frames"), help="Stop after this many frames."),
 ]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pixels",
+        metavar="N",
+        parser=at_least(1, "--max-pixels"),
+        help="Larger pictures are not decoded; default: 8192 x 4320.",
+    ),
+]
 Seed = Annotated[
     int, typer.Option("--seed", metavar="N", parser=at_least(0, "--seed"), help="Seed of everything random.")
 ]

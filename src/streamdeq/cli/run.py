@@ -16,7 +16,8 @@ Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="A video file, a folder of images, 'images/*.png', a camera's number, or an rtsp, http, tcp or udp URL.",
+        help="A video file, - for a pipe, a folder of images, 'images/*.png', a camera's number, or an rtsp, http, tcp "
+        "or udp URL.",
     ),
 ]
 Write = Annotated[
@@ -77,6 +78,7 @@ def run(
     save: options.Save = Path("runs/video"),
     write: Write = "video,jsonl",
     max_frames: options.MaxFrames = None,
+    max_pixels: options.MaxPixels = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     compare: Compare = False,
@@ -89,7 +91,7 @@ def run(
     from streamdeq.running import RunOptions
     from streamdeq.streaming.options import StreamOptions
     from streamdeq.tasks import Choice
-    from streamdeq.video import LivePolicy
+    from streamdeq.video import MAX_PIXELS, LivePolicy
 
     stream = StreamOptions(
         iterations,
@@ -112,6 +114,7 @@ def run(
         save=save,
         write=write,
         max_frames=max_frames,
+        max_pixels=max_pixels or MAX_PIXELS,
         compare=compare,
         live=LivePolicy(delivery=policy, max_staleness_s=max_staleness),
         choice=choice,

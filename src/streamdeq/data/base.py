@@ -1,15 +1,13 @@
-"""What a data set is: clips of frames, some of them labelled. Knows no file format.
+"""A data set: clips of frames, some of them labelled.
 
 A clip is temporally continuous, so that it can be streamed: frame t + 1 follows frame t after 1 / fps
 seconds. Pictures taken too far apart for that are clips of one frame each.
 """
 
-from abc import ABC, abstractmethod
-from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,38 +18,74 @@ Place = tuple[Path, int | None]
 """Where a frame lies: a picture file, or a film and the frame's number in it."""
 
 
-class Clip(ABC):
-    """A sequence of frames in time order. Random access is allowed in any order and from any thread."""
+class Frames(Protocol):
+    """The pictures of a clip, by number in time order. They are read in any order and from any thread."""
 
-    name: str
-    fps: float
-
-    @abstractmethod
     def __len__(self) -> int: ...
 
-    @abstractmethod
-    def image(self, t: int) -> np.ndarray:
+    def read(self, t: int) -> np.ndarray:
         """Frame `t`, (H, W, 3) uint8 RGB."""
-
-    @abstractmethod
-    def target(self, t: int) -> Any:
-        """The ground truth of frame `t` or None. Segmentation: (H, W) uint8 class indices, 255 ignored."""
-
-    @property
-    @abstractmethod
-    def labelled(self) -> tuple[int, ...]:
-        """The frames that have a target, ascending."""
+        ...
 
     def place(self, t: int) -> Place | None:
         """Where frame `t` lies; None if it was made or cut out, and is in no file as it is."""
-        return None
+        ...
+
+
+class Targets(Protocol):
+    """The ground truth of a clip's frames, by number."""
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        """The frames that have a target, ascending."""
+        ...
+
+    def read(self, t: int) -> Any:
+        """The ground truth of frame `t` or None: a label map (H, W) uint8 of class indices, 255 ignored; `Boxes`;
+        `Keypoints`; the index of a class."""
+        ...
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Clip:
+    """A sequence of frames in time order.
+
+    Args:
+        whole: the clip of which these frames show a part; None where they show all there is.
+    """
+
+    name: str
+    fps: float
+    frames: Frames
+    targets: Targets
+    whole: "Clip | None" = None
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def image(self, t: int) -> np.ndarray:
+        """Frame `t`, (H, W, 3) uint8 RGB."""
+        return self.frames.read(self._check(t))
+
+    def target(self, t: int) -> Any:
+        """The ground truth of frame `t` or None, as `Targets.read` says it."""
+        return self.targets.read(self._check(t))
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        """The frames that have a target, ascending."""
+        return self.targets.labelled
+
+    def place(self, t: int) -> Place | None:
+        """Where frame `t` lies, if it is in a file as it is."""
+        return self.frames.place(self._check(t))
 
     @property
     def film(self) -> "Clip":
         """The clip whose frames these are: another one, where this one shows a part of that."""
-        return self
+        return self if self.whole is None else self.whole
 
-    def check(self, t: int) -> int:
+    def _check(self, t: int) -> int:
         """`t` when it is a frame of this clip; negative numbers are not."""
         if not 0 <= t < len(self):
             raise IndexError(f"frame {t} of clip '{self.name}', which has {len(self)} frames")
@@ -78,12 +112,6 @@ class Dataset:
     def head(self) -> dict[str, Any]:
         """What a task's head has to know of the data besides the classes, as `ModelSpec.head` holds it."""
         return {}
-
-    @property
-    def class_counts(self) -> Counter[int] | None:
-        """How many pictures show each class, where each shows one and nothing has to be read to know which (there is
-        no video then); else None."""
-        return None
 
     def scored(self, classes: tuple[str, ...]) -> "Dataset":
         """The split as a model of these classes is scored on it, where that is not frame by frame."""

@@ -1,4 +1,4 @@
-"""Decoded frames kept in memory up to a limit, so that training does not wait for them. Knows no format."""
+"""Frames and targets kept in memory up to a limit, so that training does not wait for them."""
 
 from dataclasses import dataclass, field, replace
 from threading import Lock
@@ -6,57 +6,48 @@ from typing import Any
 
 import numpy as np
 
-from streamdeq.data.base import Clip, Dataset, Place
+from streamdeq.data.base import Dataset, Place
 from streamdeq.values.boxes import Boxes
 
 
 @dataclass
-class _Store:
-    """What fits below the limit stays; random access gives no order by which to throw anything out."""
+class _Budget:
+    """What fits stays; random access gives no order by which to throw anything out."""
 
-    limit_bytes: int
-    held: dict[tuple[int, int, str], np.ndarray | Boxes] = field(default_factory=dict)
-    used_bytes: int = 0
+    left_bytes: int
     lock: Lock = field(default_factory=Lock)
 
-    def keep(self, key: tuple[int, int, str], value: np.ndarray | Boxes) -> None:
+    def keep(self, held: dict[int, Any], t: int, value: np.ndarray | Boxes) -> None:
         with self.lock:
-            if key not in self.held and self.used_bytes + value.nbytes <= self.limit_bytes:
-                self.held[key] = value.copy()
-                self.used_bytes += value.nbytes
+            if t not in held and value.nbytes <= self.left_bytes:
+                held[t] = value.copy()
+                self.left_bytes -= value.nbytes
 
 
-@dataclass(frozen=True)
-class _CachedClip(Clip):
-    name: str
-    fps: float
-    clip: Clip
-    number: int
-    store: _Store
+@dataclass(frozen=True, eq=False, slots=True)
+class _Kept:
+    """Frames, or targets, that are kept when they have been read. What is handed out is a copy, as from a file."""
+
+    source: Any
+    budget: _Budget
+    held: dict[int, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.clip)
-
-    def image(self, t: int) -> np.ndarray:
-        return self._get(t, "image")
-
-    def target(self, t: int) -> Any:
-        return self._get(t, "target")
+        return len(self.source)
 
     @property
     def labelled(self) -> tuple[int, ...]:
-        return self.clip.labelled
+        return self.source.labelled
 
     def place(self, t: int) -> Place | None:
-        return self.clip.place(t)
+        return self.source.place(t)
 
-    def _get(self, t: int, what: str) -> Any:
-        held = self.store.held.get((self.number, t, what))
-        if held is not None:
-            return held.copy()  # the caller owns what it gets, as from a file
-        fresh = self.clip.image(t) if what == "image" else self.clip.target(t)
+    def read(self, t: int) -> Any:
+        if t in self.held:
+            return self.held[t].copy()
+        fresh = self.source.read(t)
         if isinstance(fresh, np.ndarray | Boxes):
-            self.store.keep((self.number, t, what), fresh)
+            self.budget.keep(self.held, t, fresh)
         return fresh
 
 
@@ -65,6 +56,8 @@ def cached(dataset: Dataset, limit_bytes: int) -> Dataset:
 
     CamVid's training split at 480x360 takes 254 MB.
     """
-    store = _Store(limit_bytes)
-    clips = (_CachedClip(clip.name, clip.fps, clip, number, store) for number, clip in enumerate(dataset.clips))
+    budget = _Budget(limit_bytes)
+    clips = (
+        replace(clip, frames=_Kept(clip.frames, budget), targets=_Kept(clip.targets, budget)) for clip in dataset.clips
+    )
     return replace(dataset, clips=tuple(clips))

@@ -1,4 +1,4 @@
-"""What a folder of data is, what it lacks, and whether a sample of it can be read. Downloads and prints nothing."""
+"""What a folder of data is, what it lacks, and whether a sample of it can be read."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from streamdeq.data.base import Clip, Dataset
-from streamdeq.data.contents import contents
-from streamdeq.data.layout import Layout
-from streamdeq.data.open import find_layout
+from streamdeq.data.open import find_reader
+from streamdeq.data.reader import Reader
+from streamdeq.data.target_counts import count
 from streamdeq.errors import StreamdeqError
 
 USUAL = ("train", "val", "test")
@@ -65,8 +65,8 @@ def check(folder: Path, sample: int = 50, watch: Callable[[], None] = lambda: No
     Raises:
         StreamdeqError: the folder is nothing known, or none of its splits can be opened.
     """
-    layout = find_layout(folder, task)
-    datasets, problems = _open_all(layout, folder)
+    reader = find_reader(folder, task)
+    datasets, problems = _open_all(reader, folder)
     counts, ignored, unit, sampled = Counter[int](), 0, "", 0
     for dataset in datasets:
         if "-" in dataset.split:
@@ -74,47 +74,47 @@ def check(folder: Path, sample: int = 50, watch: Callable[[], None] = lambda: No
         for clip, t in _spaced(dataset.samples, sample):
             sampled += 1
             try:
-                shown = contents(clip.target(t), clip.image(t), f"frame {t} of clip '{clip.name}'")
+                shown = count(clip.target(t), clip.image(t), f"frame {t} of clip '{clip.name}'")
                 counts, ignored, unit = counts + shown.counts, ignored + shown.ignored, shown.unit or unit
             except StreamdeqError as error:
                 problems.append(str(error))
             watch()
     first = datasets[0]
-    whole = first.class_counts
-    if whole is not None:
-        counts, unit = whole, "pictures"
+    counted_whole = first.task == "classification"  # nothing has to be read to know which class a picture shows
+    if counted_whole:
+        counts, unit = Counter(clip.target(t) for clip, t in first.samples), "pictures"
     return Report(
-        layout=layout.name,
+        layout=reader.title,
         name=first.name,
         task=first.task,
         licence=first.licence,
         splits=tuple(_split(dataset) for dataset in datasets),
         classes=_shares(first, counts),
-        sampled=sampled if whole is None else None,
+        sampled=None if counted_whole else sampled,
         unit=unit or "labels",
         ignored=ignored / max(1, ignored + counts.total()),
-        missing=_missing(layout, folder, datasets),
+        missing=_missing(reader, folder, datasets),
         problems=tuple(dict.fromkeys(problems)),
-        source=layout.source,
+        source=reader.source,
     )
 
 
-def _open_all(layout: Layout, folder: Path) -> tuple[list[Dataset], list[str]]:
+def _open_all(reader: Reader, folder: Path) -> tuple[list[Dataset], list[str]]:
     datasets: list[Dataset] = []
     failed: dict[str, str] = {}
-    for split in layout.splits(folder):
+    for split in reader.splits(folder):
         whole = split.partition("-")[0]
         if whole in failed:
             continue  # what is wrong with the whole is wrong with its parts
         try:
-            datasets.append(layout.open(folder, split))
+            datasets.append(reader.open(folder, split))
         except StreamdeqError as error:
             failed[split] = str(error)
     if not datasets:
-        nothing = f"expected a split {' or '.join(USUAL)}, found none; {layout.source}"
-        raise StreamdeqError(f"{folder} looks like {layout.name}, but {next(iter(failed.values()), nothing)}")
+        nothing = f"expected a split {' or '.join(USUAL)}, found none; {reader.source}"
+        raise StreamdeqError(f"{folder} looks like {reader.title}, but {next(iter(failed.values()), nothing)}")
     # Where to get it is told once, below all problems.
-    return datasets, [problem.removesuffix(f"; {layout.source}") for problem in failed.values()]
+    return datasets, [problem.removesuffix(f"; {reader.source}") for problem in failed.values()]
 
 
 def _spaced(samples: tuple[tuple[Clip, int], ...], count: int) -> list[tuple[Clip, int]]:
@@ -135,17 +135,17 @@ def _shares(dataset: Dataset, counts: Counter[int]) -> tuple[Share, ...]:
     return tuple(Share(name, n / max(1, sum(counted))) for name, n in zip(dataset.classes, counted, strict=True))
 
 
-def _missing(layout: Layout, folder: Path, datasets: list[Dataset]) -> tuple[str, ...]:
-    there = layout.splits(folder)
+def _missing(reader: Reader, folder: Path, datasets: list[Dataset]) -> tuple[str, ...]:
+    there = reader.splits(folder)
     missing = [f"no split '{split}'" for split in USUAL if split not in there]
     for dataset in datasets:
-        whole = layout.complete.get(dataset.split, 0)
+        whole = reader.complete.get(dataset.split, 0)
         if len(dataset.samples) < whole:
             missing.append(f"{dataset.split}: {len(dataset.samples)} of {whole} labelled frames")
     clips = [clip for dataset in datasets for clip in dataset.clips]
-    if datasets[0].class_counts is None and all(len(clip) == 1 for clip in clips):
+    if datasets[0].task != "classification" and all(len(clip) == 1 for clip in clips):
         missing.append("no films: single pictures can be trained on, but nothing can be streamed")
     try:
-        return (*missing, *layout.unused(folder))
+        return (*missing, *reader.unused(folder))
     except StreamdeqError:
         return tuple(missing)  # it cannot be read, which is among the problems

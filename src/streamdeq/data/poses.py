@@ -1,19 +1,21 @@
-"""A split whose targets are key points, and what readers of key point files share. Knows no layout.
+"""A split whose targets are key points, and what readers of key point files share.
 
 Poses are found top-down: a model sees one instance, cut out by its box. So the protocol scores one instance at a time,
 and the box of the labelled frame cuts out all the frames before it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from streamdeq.data.base import Clip, Dataset, Place
-from streamdeq.data.files import read_rgb
+from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.frames import Crop
+from streamdeq.data.reader import own_dataset
+from streamdeq.data.targets import Held
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.geometry import Window
 from streamdeq.values.keypoints import Keypoints, boxes_around
@@ -47,7 +49,7 @@ class PoseDataset(Dataset):
     def scored(self, classes: tuple[str, ...]) -> "PoseDataset":
         """A clip for every labelled instance. Of the points only the model's, if the data have all of those."""
         clips = tuple(
-            InstanceClip(f"{clip.name}-{t}-{n}", clip.fps, clip, t, n, self._places(classes))
+            cut_out(clip, t, n, self._places(classes))
             for clip, t in self.samples
             for n in np.flatnonzero(clip.target(t).visible.any(axis=1)).tolist()
         )
@@ -62,90 +64,35 @@ class PoseDataset(Dataset):
         return tuple(self.classes.index(name) for name in classes)
 
 
-class Frames(Protocol):
-    """Frames by number, and where each lies."""
-
-    def __call__(self, t: int, /) -> np.ndarray: ...
-
-    def place(self, t: int, /) -> Place: ...
+def labelled_poses(poses: Mapping[int, Keypoints]) -> Held:
+    """What each labelled frame shows; only those count that show somebody."""
+    return Held(poses, tuple(t for t in sorted(poses) if poses[t].visible.any()))
 
 
-@dataclass(frozen=True, eq=False)
-class PoseClip(Clip):
-    """Frames from anywhere; `poses` holds what each labelled one shows."""
+def cut_out(clip: Clip, last: int, number: int, points: tuple[int, ...]) -> Clip:
+    """Instance `number` of frame `last` of a clip, cut out of that frame and all before it by its box there.
 
-    name: str
-    fps: float
-    frames: int
-    read: Frames
-    poses: Mapping[int, Keypoints]
-
-    def __len__(self) -> int:
-        return self.frames
-
-    def image(self, t: int) -> np.ndarray:
-        return self.read(self.check(t))
-
-    def target(self, t: int) -> Keypoints | None:
-        return self.poses.get(self.check(t))
-
-    @property
-    def labelled(self) -> tuple[int, ...]:
-        return tuple(t for t in sorted(self.poses) if self.poses[t].visible.any())
-
-    def place(self, t: int) -> Place:
-        return self.read.place(self.check(t))
+    The target, of some of the points, is in the pixels of the cut.
+    """
+    shown = clip.target(last)[[number]]
+    window, some = Window.around(shown.boxes_xyxy[0]), list(points)
+    target = replace(shown, xy=shown.xy[:, some], visible=shown.visible[:, some]).shifted(window.left, window.top)
+    frames = Crop(clip.frames, last + 1, window)
+    return Clip(f"{clip.name}-{last}-{number}", clip.fps, frames, Held.of({last: target}), clip)
 
 
-@dataclass(frozen=True)
-class Pictures:
-    """Frames that are picture files."""
-
-    paths: tuple[Path, ...]
-
-    def __call__(self, t: int) -> np.ndarray:
-        return read_rgb(self.paths[t])
-
-    def place(self, t: int) -> Place:
-        return self.paths[t], None
-
-
-@dataclass(frozen=True, eq=False)
-class InstanceClip(Clip):
-    """Instance `number` of frame `last` of a clip, cut out of that frame and all before it by its box there."""
-
-    name: str
-    fps: float
-    clip: Clip
-    last: int
-    number: int
-    points: tuple[int, ...]
-
-    def __len__(self) -> int:
-        return self.last + 1
-
-    @property
-    def labelled(self) -> tuple[int, ...]:
-        return (self.last,)
-
-    @property
-    def film(self) -> Clip:
-        return self.clip
-
-    @property
-    def window(self) -> Window:
-        return Window.around(self.clip.target(self.last).boxes_xyxy[self.number])
-
-    def image(self, t: int) -> np.ndarray:
-        return self.window.cut(self.clip.image(self.check(t)))
-
-    def target(self, t: int) -> Keypoints | None:
-        """In the pixels of the cut."""
-        if self.check(t) != self.last:
-            return None
-        whole, window, points = self.clip.target(t)[[self.number]], self.window, list(self.points)
-        some = replace(whole, xy=whole.xy[:, points], visible=whole.visible[:, points])
-        return some.shifted(window.left, window.top)
+def own_poses(
+    folder: Path,
+    split: str,
+    points: tuple[str, ...],
+    skeleton: Pairs,
+    mirrored: Pairs,
+    clips: Iterable[Clip],
+    licence: str = "",
+) -> PoseDataset:
+    """A user's own key points; what is not given is as for `own_dataset`."""
+    plain = own_dataset(folder, "pose", split, points, clips, licence)
+    return PoseDataset(**vars(plain), skeleton=skeleton, mirrored=mirrored)
 
 
 def poses_of(
@@ -167,15 +114,14 @@ def poses_of(
     return Keypoints(xy, visible, boxes_around(xy, visible, size_hw), np.array(numbers, np.int64))
 
 
-def pairs_of(named: Any, names: tuple[str, ...], where: str) -> Pairs:
+def pairs_of(named: Sequence[tuple[str, str]], names: tuple[str, ...], where: str) -> Pairs:
     """Pairs of names → pairs of their places.
 
     Raises:
-        StreamdeqError: no pairs, or of names that are none.
+        StreamdeqError: some are of other names.
     """
     places = {name: k for k, name in enumerate(names)}
-    good = isinstance(named, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in named)
-    if not good or any(name not in places for pair in named for name in pair):
+    if any(name not in places for pair in named for name in pair):
         raise StreamdeqError(f"expected pairs of key point names in {where}, got {str(named)[:80]}; correct it")
     return tuple((places[a], places[b]) for a, b in named)
 

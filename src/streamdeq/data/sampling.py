@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from streamdeq.data.augment import Augment
+from streamdeq.data.augment.settings import Augment
 from streamdeq.data.base import Dataset
 from streamdeq.data.randomness import generator, sample_index
 

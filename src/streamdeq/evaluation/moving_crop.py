@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from streamdeq.api import Model
-from streamdeq.data.poses import InstanceClip
+from streamdeq.data.base import Clip
+from streamdeq.data.frames import Crop
 from streamdeq.evaluation.bootstrap import Interval, interval, resample
 from streamdeq.evaluation.protocol.plan import Sample
 from streamdeq.evaluation.protocol.run import Score
@@ -26,7 +27,6 @@ from streamdeq.tasks.pose import Poses
 from streamdeq.tasks.pose.jitter import distances
 from streamdeq.values.frame import Frame
 from streamdeq.values.geometry import Window
-from streamdeq.values.keypoints import Keypoints
 
 #: Between the two places where a crop turns back, in its sides. A crop is 1.25 times its box.
 REACH = 0.16
@@ -75,25 +75,25 @@ class CropScore(Score):
     distances: list[float] = field(default_factory=list)
 
 
-def measure_motions(
-    model: Model, clips: Sequence[InstanceClip], motions: Sequence[CropMotion]
-) -> dict[CropMotion, CropScore]:
+def measure_motions(model: Model, clips: Sequence[Clip], motions: Sequence[CropMotion]) -> dict[CropMotion, CropScore]:
     """Every motion over all instances; the crop of each moves in a direction of its own, the same in every motion."""
     engines = {motion: model.engine(make_solver(model.spec.solver, motion.iterations)) for motion in motions}
     for motion, engine in engines.items():
         engine.carry = MOVED if motion.carried else stay
     single = model.engine(make_solver(model.spec.solver, SETTLED))
-    known = list(dict.fromkeys(clip.clip for clip in clips))
-    films = tuple(known.index(clip.clip) for clip in clips)
+    known = list(dict.fromkeys(clip.film for clip in clips))
+    films = tuple(known.index(clip.film) for clip in clips)
     scores = {motion: CropScore(model.task.metric(), films=films) for motion in motions}
     angles = np.random.default_rng(0).uniform(0, 2 * math.pi, len(clips))
     for number, (clip, angle) in enumerate(zip(clips, angles.tolist(), strict=True)):
-        frames = [Frame(clip.clip.image(t), t, 0.0) for t in range(max(0, clip.last - BEFORE), clip.last + 1)]
-        target, converged = _target(clip), _streamed(single, frames[-1:], [clip.window], SETTLED)
+        last, window = len(clip) - 1, _window(clip)
+        frames = [Frame(clip.film.image(t), t, 0.0) for t in range(max(0, last - BEFORE), last + 1)]
+        target = clip.target(last).shifted(-window.left, -window.top)  # in the frame's pixels
+        converged = _streamed(single, frames[-1:], [window], SETTLED)
         for motion, engine in engines.items():
-            windows = windows_of(clip.window, motion, len(frames), angle)
+            windows = windows_of(window, motion, len(frames), angle)
             answer = _streamed(engine, frames, windows, motion.iterations)
-            scores[motion].add(Sample(number, clip.last), model.task.metric(), answer, target)
+            scores[motion].add(Sample(number, last), model.task.metric(), answer, target)
             scores[motion].distances.append(float(distances(answer, converged)[:, 1].mean()))
     return scores
 
@@ -140,8 +140,7 @@ def _streamed(engine: Engine, frames: Sequence[Frame], windows: Sequence[Window]
     return answer
 
 
-def _target(clip: InstanceClip) -> Keypoints:
-    """In the frame's pixels."""
-    target = clip.target(clip.last)
-    assert target is not None
-    return target.shifted(-clip.window.left, -clip.window.top)
+def _window(clip: Clip) -> Window:
+    """What of its film's frames the clip of an instance shows."""
+    assert isinstance(clip.frames, Crop)
+    return clip.frames.window

@@ -21,9 +21,9 @@ from torch import Tensor
 from streamdeq.errors import StreamdeqError
 from streamdeq.models import mmdet
 from streamdeq.models.architecture import Architecture
-from streamdeq.models.palette import distinct_colours
 from streamdeq.models.spec import ModelSpec, Provenance
 from streamdeq.registry import unknown
+from streamdeq.values.palette import distinct_colours
 
 Tensors = dict[str, Tensor]
 

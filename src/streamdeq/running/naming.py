@@ -7,19 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.files import shown
 from streamdeq.video.images import IMAGE_SUFFIXES
 
 _WILD = frozenset("*?[")
 
 
-def output_name(name: str, kind: str) -> str:
-    """A name without suffix for a source of that name and kind.
+def output_name(name: str, kind: str, spec: Any = None) -> str:
+    """A name without suffix for a source of that name and kind, opened as `spec`.
 
     A film or picture gives its own, a folder its own with all dots, a pattern that of the folder it begins with. A live
     source gives its address, as far as file names can hold it.
     """
     if "://" in name or kind == "camera":
         return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "live"
+    if isinstance(spec, str | os.PathLike) and Path(spec).expanduser().is_dir():
+        # A folder's name is no pattern, whatever is in it; "." has a name, too.
+        return shown(Path(os.fspath(spec)).expanduser().resolve().name) or "images"
     path = Path(name)
     plain = list(takewhile(lambda part: not _WILD & set(part), path.parts))
     if kind != "images":

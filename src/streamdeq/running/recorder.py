@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.files import ensure_folder, sweep
 from streamdeq.running.observer import AnnotatedFrame, Observer
 from streamdeq.running.summary import Summary, stages_of
 from streamdeq.tasks import Result, Task
@@ -62,13 +63,20 @@ class Recorder(Sink[ProcessedItem]):
         self._files = ExitStack()
         self._video = self._lines = self._labels = self._mot = None
         self.paths: dict[str, Path] = {}
+        if write:
+            sweep(ensure_folder(folder))  # what a killed run left there
         with ExitStack() as undo:
             undo.enter_context(self._files)
             if "video" in write:
                 self.paths["video"] = folder / f"{name}.mp4"
                 # What has no known end must not be lost whole to a power cut, nor fill one file for ever.
-                sink = SegmentedVideoSink if source.live else VideoSink
-                self._video = self._files.enter_context(sink(self.paths["video"], fps=source.fps))
+                path = self.paths["video"]
+                sink = (
+                    SegmentedVideoSink(path, fps=source.fps)
+                    if source.live
+                    else VideoSink(path, fps=source.fps, pixel_aspect=source.pixel_aspect)
+                )
+                self._video = self._files.enter_context(sink)
             if "jsonl" in write:
                 self.paths["jsonl"] = folder / f"{name}.jsonl"
                 self._lines = self._files.enter_context(JsonLinesSink(self.paths["jsonl"]))

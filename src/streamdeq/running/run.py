@@ -10,6 +10,7 @@ from typing import Any
 
 from streamdeq.api import Boxes, Model
 from streamdeq.errors import StreamdeqError
+from streamdeq.files import shown
 from streamdeq.running.naming import check_not_source, output_name
 from streamdeq.running.observer import Observer
 from streamdeq.running.recorder import ProcessedItem, Recorder
@@ -18,8 +19,8 @@ from streamdeq.streaming.locate import Locator, Shared
 from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.streaming.stream import Stream
 from streamdeq.tasks import Choice
-from streamdeq.values.frame import Frame, Item
-from streamdeq.video import LivePolicy, Source, ThreadedSink, open_source, prefetch
+from streamdeq.values.frame import Failure, Frame, Item
+from streamdeq.video import MAX_PIXELS, LivePolicy, Source, ThreadedSink, open_source, prefetch
 
 #: Frames decoded ahead, and frames waiting to be drawn and written: enough to even out, few enough to stay small.
 AHEAD = 4
@@ -34,6 +35,7 @@ class RunOptions:
         save: folder for what is written; None writes nothing.
         write: which of video, jsonl, png, mot.
         max_frames: stop after so many frames.
+        max_pixels: larger pictures are not decoded.
         compare: beside the stream, solve every frame from scratch with the same number of iterations.
         live: which frames of a live source are taken, and how long it is waited for.
         choice: what of a detector's answers is shown and written, or looked at where a detector gives the boxes.
@@ -44,6 +46,7 @@ class RunOptions:
     save: Path | None = None
     write: tuple[str, ...] = ("video", "jsonl")
     max_frames: int | None = None
+    max_pixels: int = MAX_PIXELS
     compare: bool = False
     live: LivePolicy = field(default_factory=LivePolicy)
     choice: Choice = field(default_factory=Choice)
@@ -60,13 +63,14 @@ class Run:
     def __init__(self, model: Model, spec: Any, options: RunOptions, observer: Observer | None = None) -> None:
         self.summary = Summary()
         self.paths: dict[str, Path] = {}
-        source = open_source(spec, live=options.live)
+        source = open_source(spec, live=options.live, max_pixels=options.max_pixels)
         self.source: Source = source if source.live else prefetch(source, AHEAD)
         self._spec = spec
         self._model = model
         self._options = options
         self._observer = observer
         self._stopping = False
+        self._unprocessed = 0  # frames that were handed out and could not be processed
         self._closing = Thread(target=self.source.close, name="stop", daemon=True)
 
     @property
@@ -106,7 +110,7 @@ class Run:
                     yield self._process(stream, scratch, recorder)
         finally:
             self.summary.seconds = perf_counter() - began
-            self.summary.failed = self.source.stats.failed
+            self.summary.failed = self.source.stats.failed + self._unprocessed
             # Whatever was decoded and got no answer: dropped by the source, or handed out as the run was interrupted.
             self.summary.dropped = self.source.stats.decoded - self.summary.failed - self.summary.processed
             self.summary.reconnects = self.source.stats.reconnects
@@ -121,19 +125,30 @@ class Run:
     def _process(self, stream: Stream, scratch: Stream, recorder: ThreadedSink[ProcessedItem]) -> Iterator[Any]:
         choice = Choice() if self._model.task.joins else self._options.choice  # of the boxes, there
         choose, choose_scratch = (self._model.task.chooser(choice) for _ in range(2))
+        failure: StreamdeqError | None = None
         for item in self._items():
             if self._observer:
                 controls = self._observer.controls()
                 stream.retune(controls.iterations, controls.start)
                 scratch.retune(controls.iterations)
-            result = stream.take(item)
-            compared = scratch.take(item) if self._options.compare else None
+            try:
+                result = stream.take(item)
+                compared = scratch.take(item) if self._options.compare else None
+            except StreamdeqError as error:
+                # One odd picture must not end a run; when none could be processed, it is no odd one.
+                if not isinstance(item, Frame):
+                    raise
+                failure, self._unprocessed = error, self._unprocessed + 1
+                recorder.write(ProcessedItem(Failure(item.index, shown(str(error)), item.time_s)))
+                continue
             result = None if result is None else choose(result)
             compared = None if compared is None else choose_scratch(compared)
             recorder.write(ProcessedItem(item, result, compared, monotonic()))
             if result is not None and isinstance(item, Frame):
                 self.summary.count(item.decode_s, result.status)
                 yield result
+        if failure is not None and not self.summary.processed:
+            raise failure
 
     def _items(self) -> Iterator[Item]:
         """What the source hands out, until it ends, enough frames were taken, or somebody says stop."""
@@ -151,10 +166,15 @@ class Run:
     def _recorder(self) -> ThreadedSink[ProcessedItem]:
         write = self._options.write if self._options.save else ()
         folder = self._options.save or Path()
-        name = output_name(self.source.name, self.source.kind)
+        name = output_name(self.source.name, self.source.kind, self._spec)
         if "video" in write:
             check_not_source(folder / f"{name}.mp4", self._spec)
         recorder = Recorder(self._model.task, folder, name, write, self.source.info, self.summary)
         recorder.observer = self._observer
         self.paths = recorder.paths
-        return ThreadedSink(recorder, AHEAD)
+        return ThreadedSink(recorder, AHEAD, size_of)
+
+
+def size_of(item: ProcessedItem) -> int:
+    """Bytes of the picture in it."""
+    return item.taken.image.nbytes if isinstance(item.taken, Frame) else 0

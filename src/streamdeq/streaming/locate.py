@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.streaming.regions import Locate, Located
+from streamdeq.streaming.regions import Locate
+from streamdeq.values.boxes import Located
 from streamdeq.values.frame import Frame
 
 NONE = Located(np.zeros((0, 4)))

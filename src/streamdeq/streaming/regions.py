@@ -7,28 +7,17 @@ it (hysteresis): a latent that has to be moved loses a little every time.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isnan
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.streaming.engine import Row
 from streamdeq.values import UNKNOWN
-from streamdeq.values.boxes import pairwise_iou
+from streamdeq.values.boxes import Located, pairwise_iou
 from streamdeq.values.frame import Frame
 from streamdeq.values.geometry import HW, Window
 from streamdeq.values.status import Start, Status
-
-
-class Located(NamedTuple):
-    """Boxes (N, 4), left, top, right, bottom in the frame's pixels; ids (N,) where whoever gives them knows them.
-
-    `UNKNOWN` is the id of a box that a tracker is not sure of yet: it is left out.
-    """
-
-    boxes_xyxy: np.ndarray
-    ids: np.ndarray | None = None
-
 
 #: Says where to look in a frame: any function, a detector's answer, the contents of a file.
 Locate = Callable[[Frame], Located]

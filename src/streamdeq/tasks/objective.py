@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from streamdeq.data.augment.pictures import AreaCrop, Augmentation
 from streamdeq.data.base import Dataset
 from streamdeq.data.sampling import Batch, SampleRecipe, Transform, draw_batch
-from streamdeq.data.transforms import AreaCrop, Augmentation
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 

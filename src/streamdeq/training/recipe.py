@@ -7,8 +7,8 @@ implicit training there.
 
 from dataclasses import dataclass, field
 
-from streamdeq.data.augment import Augment
-from streamdeq.data.motion import Motion
+from streamdeq.data.augment.motion import Motion
+from streamdeq.data.augment.settings import Augment
 from streamdeq.data.randomness import generator
 from streamdeq.errors import require as _require
 from streamdeq.models.architecture import Architecture

@@ -1,6 +1,7 @@
 """What is labelled in a frame where objects are boxes. Knows no file format, no model and no metric."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class Boxes:
         labels: (N,) int64, index into the data set's classes.
         ignore: (N,) bool, neither to be found nor wrong to find: crowds, doubtful ones.
         instances: (N,) int64, the same object has the same number in every frame of its clip; `UNKNOWN` if not said.
-        motion: (N,) float32, how well an object covers itself in the frames around (see `data.speed`); NaN if unknown.
+        motion: (N,) float32, how well an object covers itself in the frames around (see `data.boxes`); NaN if unknown.
     """
 
     xyxy: np.ndarray
@@ -66,6 +67,16 @@ class Boxes:
     def visible(self) -> np.ndarray:
         """(N,) bool: those with an area."""
         return np.all(self.xyxy[:, 2:] > self.xyxy[:, :2], axis=1)
+
+
+class Located(NamedTuple):
+    """Boxes (N, 4), left, top, right, bottom in the frame's pixels; ids (N,) where whoever gives them knows them.
+
+    `UNKNOWN` is the id of a box that a tracker is not sure of yet: it is left out.
+    """
+
+    boxes_xyxy: np.ndarray
+    ids: np.ndarray | None = None
 
 
 def pairwise_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:

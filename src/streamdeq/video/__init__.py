@@ -6,6 +6,7 @@ with open_source("street.mp4") as source, VideoSink("copy.mp4", source.fps) as s
             sink.write(item)
 """
 
+from streamdeq.video.limits import MAX_PIXELS
 from streamdeq.video.live import LivePolicy, LiveSource, Patience, redacted
 from streamdeq.video.opening import open_source
 from streamdeq.video.prefetch import prefetch
@@ -19,6 +20,7 @@ from streamdeq.video.sinks.threaded import ThreadedSink
 from streamdeq.video.source import Source, SourceInfo, SourceStats
 
 __all__ = [
+    "MAX_PIXELS",
     "JsonLinesSink",
     "LabelMap",
     "LabelPngSink",

@@ -3,77 +3,117 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
-from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Literal
 
-import av
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.format import Flags
 from av.packet import Packet
-from av.stream import Disposition
-from av.video.stream import VideoStream
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.files import shown
 from streamdeq.values.frame import Failure, Frame, Item
 from streamdeq.video.clock import Clock
+from streamdeq.video.containers import (
+    announced_frames,
+    announced_seconds,
+    average_fps,
+    films,
+    frames_by_duration,
+    open_container,
+    origin,
+    pixel_aspect,
+    stamps,
+    video_stream,
+)
 from streamdeq.video.decoding import Decoder
+from streamdeq.video.limits import MAX_PIXELS
+from streamdeq.video.pipes import ReadOnce, is_read_once, open_pipe, pipe_name
 from streamdeq.video.source import FALLBACK_FPS, SourceInfo, StoredSource, timed
 
 # A damaged file may give errors for ever; a sound one gives none.
 READ_ERRORS_IN_A_ROW = 100
-# What a container may claim of its frame rate and length.
-LOWEST_FPS, HIGHEST_FPS = 0.01, 1000.0
-LONGEST_S = 1e7
 # Stamps that run ahead of the frame rate by more are a jump: in what was joined or cut from broadcasts, elsewhere.
 BROADCAST_JUMP_S, LONGEST_JUMP_S = 10.0, 108_000.0
 
 
-class VideoFileSource(StoredSource):
-    """A video file: every frame its packets hold, in the order they are shown, upright, with its own time.
+def video_file(path: str | os.PathLike[str], fps: float | None = None, max_pixels: int = MAX_PIXELS) -> ContainerSource:
+    """A video file, or a pipe, which is read as it comes.
 
     Args:
-        path: the file.
+        path: the file; a pipe's name, or "-" for standard input.
         fps: frames per second for a file without time stamps (a raw stream).
+        max_pixels: larger pictures are not decoded.
 
     Raises:
         StreamdeqError: the file is missing, unreadable, not a video, or holds no frame that can be decoded.
     """
+    name, path = os.fspath(path), Path(path)
+    if is_read_once(name):
+        pipe = open_pipe(name)
+        return ContainerSource(open_container(path, pipe, max_pixels), name, pipe_name(name), "pipe", fps, pipe)
+    return ContainerSource(open_container(path, None, max_pixels), name, path.name, "video", fps)
 
-    def __init__(self, path: str | os.PathLike[str], fps: float | None = None) -> None:
-        self._path = Path(path)
-        self._container = open_container(self._path)
+
+class ContainerSource(StoredSource):
+    """The video of an open container: every frame its packets hold, in the order they are shown, with its own time.
+
+    Args:
+        label: for messages.
+        name, kind: as in `SourceInfo`.
+        fps: frames per second where there are no time stamps.
+        pipe: what the container reads from, closed with it.
+
+    Raises:
+        StreamdeqError: there is no video in it, or no frame that can be decoded. The container is closed then.
+    """
+
+    def __init__(
+        self,
+        container: InputContainer,
+        label: str,
+        name: str,
+        kind: str,
+        fps: float | None,
+        pipe: ReadOnce | None = None,
+    ) -> None:
+        self._container, self._label, self._name, self._pipe = container, label, name, pipe
         try:
-            stream = video_stream(self._container, self._path)
-            kind = self._container.format
-            rate = average_fps(stream, kind.name)
+            stream = video_stream(container, label)
+            form = container.format
+            rate = average_fps(stream, form.name)
             time_base = stream.time_base
             step_fps = fps or rate or FALLBACK_FPS
-            longest_s = BROADCAST_JUMP_S if kind.flags & Flags.ts_discont.value else LONGEST_JUMP_S
+            longest_s = BROADCAST_JUMP_S if form.flags & Flags.ts_discont.value else LONGEST_JUMP_S
             # Pictures come in the order shown: a step back of some frames is no jitter.
             self._clock = Clock(origin(stream), longest_s, longest_step_back_s=min(1.0, 3 / step_fps))
-            self._decoder = Decoder(stream, self._clock, step_fps, stamps(stream, kind.name))
+            self._decoder = Decoder(stream, self._clock, step_fps, stamps(stream, form.name))
             self._stream = stream
-            self._announced = announced_frames(stream, kind.name)
+            self._announced = announced_frames(stream, form.name)
             self._damage = ""
             rest = timed(self._decoded())
             head = self._head(rest)
         except BaseException:
-            self._container.close()
+            self._close_container()
             raise
         size_hw = next(item.image.shape[:2] for item in head if isinstance(item, Frame))
-        counted = 0 if kind.name == "avi" else stream.frames  # AVI counts empty packets too
-        frames = self._announced or counted or frames_by_duration(stream, self._container, rate)
-        info = SourceInfo(self._path.name, "video", False, rate, frames, size_hw, time_base)
-        super().__init__(info, chain(head, rest), self._container.close)
+        counted = 0 if form.name == "avi" else stream.frames  # AVI counts empty packets too
+        frames = self._announced or counted or frames_by_duration(stream, container, rate)
+        aspect = pixel_aspect(stream, size_hw)
+        info = SourceInfo(name, kind, False, rate, frames, size_hw, time_base, aspect)
+        super().__init__(info, chain(head, rest), self._close_container)
+
+    def _close_container(self) -> None:
+        self._container.close()
+        if self._pipe is not None:
+            self._pipe.close()
 
     def _items(self) -> Iterator[Item]:
         yield from super()._items()
-        self.stats.note = "; ".join(filter(None, (self._damage or self._early_end(), self._jumps())))
+        said = (self._damage or self._early_end(), self._jumps(), self._left_out())
+        self.stats.note = shown("; ".join(filter(None, said)))
 
     def _head(self, items: Iterator[Frame | Failure]) -> list[Frame | Failure]:
         """Everything up to the first frame: only then is a file known to be of use."""
@@ -84,9 +124,9 @@ class VideoFileSource(StoredSource):
                 return head
         if head:
             raise StreamdeqError(
-                f"none of the {len(head)} frames of {self._path} can be decoded: the file is damaged, copy it again"
+                f"none of the {len(head)} frames of {self._label} can be decoded: the file is damaged, copy it again"
             )
-        raise StreamdeqError(f"{self._path} has a video stream without frames: record or copy it again")
+        raise StreamdeqError(f"{self._label} has a video stream without frames: record or copy it again")
 
     @property
     def _missing(self) -> int:
@@ -105,7 +145,7 @@ class VideoFileSource(StoredSource):
                 packet = next(packets, None)
             except FFmpegError as error:
                 # The generator is spent, the container is not: it goes on behind the damage.
-                self._damage = f"{self._path.name} is damaged: {error.strerror}"
+                self._damage = f"{self._name} is damaged: {error.strerror}"
                 packets = self._container.demux(self._stream)
                 errors += 1
                 continue
@@ -114,15 +154,22 @@ class VideoFileSource(StoredSource):
             errors = 0
             yield packet
 
+    def _left_out(self) -> str:
+        """What else is in the container and in no result."""
+        streams = self._container.streams
+        if len(shows := films(self._container)) > 1:
+            return f"{self._name} has {len(shows)} films: number {shows.index(self._stream) + 1} is taken"
+        return f"the sound of {self._name} is left out" if streams.audio else ""
+
     def _jumps(self) -> str:
         times = self._clock.jumps
         what = f"begin anew or jump {times} times" if times > 1 else "begin anew or jump once"
-        return f"the time stamps of {self._path.name} {what}: bridged by the frame rate" if times else ""
+        return f"the time stamps of {self._name} {what}: bridged by the frame rate" if times else ""
 
     def _early_end(self) -> str:
         """What to say of a file that holds less than it announces; empty when all is there."""
         if self._missing:
-            return f"{self._path.name} ends early: {self._missing} of its {self._announced} frames are missing"
+            return f"{self._name} ends early: {self._missing} of its {self._announced} frames are missing"
         announced_s = announced_seconds(self._stream, self._container)
         end_s = self._decoder.end_s
         if announced_s is None or self._clock.jumps:
@@ -130,100 +177,4 @@ class VideoFileSource(StoredSource):
         # Durations are rounded, and some containers count them from their own zero.
         if end_s + max(0.0, float(origin(self._stream) or 0)) + max(0.5, 0.02 * announced_s) >= announced_s:
             return ""
-        return f"{self._path.name} ends early: at {end_s:.2f} of {announced_s:.2f} seconds"
-
-
-def open_container(path: Path) -> InputContainer:
-    """Open a local file; refuses what is no video container, in words a user can act on."""
-    if first_bytes(path).startswith((b"#EXTM3U", b"ffconcat")):
-        raise StreamdeqError(f"{path} is a playlist, not a video: give the video it lists, or its network address")
-    try:
-        # "file:" keeps a name with a colon from being taken for a network address, the white list keeps a
-        # file that refers to others from reaching out to the network.
-        container = av.open(f"file:{path}", "r", container_options={"protocol_whitelist": "file"})
-    except FFmpegError as error:
-        raise StreamdeqError(unreadable(path, error)) from error
-    if container.format.name == "tty":
-        container.close()
-        raise StreamdeqError(f"{path} is a text file, not a video: give a video file or a folder of images")
-    return container
-
-
-def first_bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            start = file.read(12)
-    except OSError as error:
-        raise StreamdeqError(f"cannot read {path}: {error.strerror}; check the path and its permissions") from error
-    if not start:
-        raise StreamdeqError(f"{path} is empty (0 bytes): record or copy it again")
-    return start
-
-
-def unreadable(path: Path, error: FFmpegError) -> str:
-    """One line on why `path` could not be opened."""
-    if first_bytes(path)[4:8] == b"ftyp":
-        return f"{path} was cut off before its index (moov) was written, nothing in it can be decoded: copy it again"
-    return f"{path} is not a video that can be read ({error.strerror}): give another file, or convert it to mp4"
-
-
-def video_stream(container: InputContainer, path: Path | str) -> VideoStream:
-    """The stream to show: the one players take; a cover picture is none."""
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    if not streams:
-        kinds = sorted({stream.type for stream in container.streams}) or ["nothing"]
-        raise StreamdeqError(f"{path} has no video stream (it holds {', '.join(kinds)}): give a file with pictures")
-    best = container.streams.best("video")
-    stream = best if isinstance(best, VideoStream) and best in streams else streams[0]
-    if stream.codec_context is None:
-        raise StreamdeqError(f"no decoder here for the video in {path}: convert it to H.264 mp4")
-    return stream
-
-
-def average_fps(stream: VideoStream, container: str) -> float | None:
-    rates = (stream.average_rate, stream.guessed_rate)
-    # AVI's average counts the empty packets between pictures.
-    for rate in reversed(rates) if container == "avi" else rates:
-        if rate and LOWEST_FPS <= rate <= HIGHEST_FPS:
-            return float(rate)
-    return None
-
-
-def origin(stream: VideoStream) -> Fraction | None:
-    """The time stamp of the start in seconds, where the container says it."""
-    if stream.start_time is None or stream.time_base is None:
-        return None
-    return stream.start_time * stream.time_base
-
-
-def stamps(stream: VideoStream, container: str) -> Literal["pts", "dts"]:
-    """AVI has one time per packet, in decoding order: of no use as it is where pictures are reordered."""
-    return "dts" if container == "avi" and stream.codec_context.has_b_frames else "pts"
-
-
-def announced_frames(stream: VideoStream, container: str) -> int | None:
-    """The exact number of packets the file's index lists; None where there is no such index.
-
-    Only mp4 and its kin have one in front of the pictures. Its entries are what remains after edit lists;
-    a fragmented file (`frames` 0) lists as it goes.
-    """
-    return len(stream.index_entries) if container.startswith("mov") and stream.frames else None
-
-
-def announced_seconds(stream: VideoStream, container: InputContainer) -> float | None:
-    """How long the video stream says it is; the container's word counts only when it speaks of nothing else."""
-    claims: list[float] = []
-    if stream.duration is not None and stream.time_base is not None:
-        claims.append(float(stream.duration * stream.time_base))
-    if match := re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d*)?)", stream.metadata.get("DURATION", "").strip()):
-        claims.append(int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3]))
-    if container.duration is not None and len(container.streams) == 1:
-        claims.append(container.duration / av.time_base)
-    return next((seconds for seconds in claims if 0 <= seconds <= LONGEST_S), None)
-
-
-def frames_by_duration(stream: VideoStream, container: InputContainer, fps: float | None) -> int | None:
-    seconds = announced_seconds(stream, container)
-    if seconds is None and container.duration is not None:
-        seconds = container.duration / av.time_base
-    return round(seconds * fps) if seconds and seconds <= LONGEST_S and fps else None
+        return f"{self._name} ends early: at {end_s:.2f} of {announced_s:.2f} seconds"

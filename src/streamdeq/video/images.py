@@ -5,19 +5,34 @@ from __future__ import annotations
 import glob
 import re
 import struct
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.files import shown
 from streamdeq.values.frame import Failure, Frame
+from streamdeq.video.limits import MAX_PIXELS, check_pixels
 from streamdeq.video.source import SourceInfo, StoredSource, frame_step, timed
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pnm", ".avif"})
+#: How image files of a folder are called. A file that is given by itself is looked into instead.
+IMAGE_SUFFIXES = frozenset(
+    {".apng", ".avif", ".bmp", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"}
+    | {".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
+)
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "GIF", "JPEG2000")
+#: Those of which one file may hold many frames.
+SEQUENCES = ("PNG", "TIFF", "WEBP", "AVIF", "GIF")
+#: TIFF tags: a page that is a smaller copy of another, bits per sample.
+SUBFILE_TYPE, BITS_PER_SAMPLE = 254, 258
 #: EXIF orientations by which height and width change places.
 TRANSPOSED = (5, 6, 7, 8)
+MS = Fraction(1, 1000)
 BAD_PICTURE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
@@ -28,17 +43,28 @@ class ImageSource(StoredSource):
         paths: the files; their sizes may differ.
         name: what to call them together.
         fps: frames per second, for images have no time.
+        max_pixels: larger pictures are failures.
+        note: what else to say at the end.
 
     Raises:
         StreamdeqError: none of the files is an image.
     """
 
-    def __init__(self, paths: Sequence[Path], name: str, fps: float | None = None) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        name: str,
+        fps: float | None = None,
+        max_pixels: int = MAX_PIXELS,
+        note: str = "",
+    ) -> None:
         self.paths = tuple(paths)
+        self._max_pixels = max_pixels
         self._step = frame_step(fps)
         size_hw = self._first_size_hw(name)
         info = SourceInfo(name, "images", False, float(1 / self._step), len(paths), size_hw, self._step)
         super().__init__(info, timed(self._read()), lambda: None)
+        self.stats.note = note
 
     def _first_size_hw(self, name: str) -> tuple[int, int]:
         for path in self.paths:
@@ -51,26 +77,126 @@ class ImageSource(StoredSource):
     def _read(self) -> Iterator[Frame | Failure]:
         for index, path in enumerate(self.paths):
             try:
-                image = read_rgb(path)
+                image = read_rgb(path, self._max_pixels)
             except BAD_PICTURE as error:
-                yield Failure(index, f"{path.name}: {reason(error)}")
+                yield Failure(index, shown(f"{path.name}: {reason(error)}"))
             else:
                 yield Frame(image, index, float(index * self._step), index, self._step)
 
 
-def read_rgb(path: Path) -> np.ndarray:
-    """(H, W, 3) uint8 RGB, upright by its EXIF tag; 16 bits are cut to 8, transparency is dropped.
+class SequenceSource(StoredSource):
+    """The frames of one image file: the pages of a TIFF, or an animation with its own times.
+
+    Args:
+        path: the file.
+        fps: frames per second of pages, which have no time.
+        max_pixels: larger pictures are failures.
+
+    Raises:
+        StreamdeqError: the file is not an image that can be read.
+    """
+
+    def __init__(self, path: Path, fps: float | None, max_pixels: int) -> None:
+        self._path, self._step, self._max_pixels = path, frame_step(fps), max_pixels
+        try:
+            self._picture = Image.open(path, formats=FORMATS)
+        except BAD_PICTURE as error:
+            raise StreamdeqError(f"{path} cannot be read: {reason(error)}; give another file") from error
+        self._pages = pages(self._picture)
+        width, height = self._picture.size
+        self._picture.load()  # some formats say only now how long a frame lasts
+        fps = float(1 / (self._delay() or self._step))
+        info = SourceInfo(path.name, "images", False, fps, len(self._pages), (height, width), MS)
+        super().__init__(info, timed(self._frames()), self._picture.close)
+
+    def _frames(self) -> Iterator[Frame | Failure]:
+        at = Fraction(0)
+        for index, page in enumerate(self._pages):
+            try:
+                self._picture.seek(page)
+                image = rgb(self._picture, self._max_pixels)
+            except (EOFError, *BAD_PICTURE) as error:
+                yield Failure(index, f"{self._path.name}, frame {index}: {reason(error)}")
+            else:
+                yield Frame(image, index, float(at), None, MS)
+            at += self._delay() or self._step
+
+    def _delay(self) -> Fraction:
+        """How long the frame at hand is shown, in seconds; 0 where that is not said."""
+        return Fraction(self._picture.info.get("duration") or 0) / 1000
+
+
+def pages(picture: Image.Image) -> list[int]:
+    """Numbers of the frames in an open image file; smaller copies of a page are none."""
+    count = getattr(picture, "n_frames", 1) if picture.format in SEQUENCES else 1
+    if picture.format != "TIFF" or count == 1:
+        return list(range(count))
+    found = []
+    for page in range(count):
+        picture.seek(page)
+        if not int(picture.getexif().get(SUBFILE_TYPE, 0)) & 1:
+            found.append(page)
+    picture.seek(0)
+    return found
+
+
+def image_file(path: Path, fps: float | None, max_pixels: int) -> StoredSource | None:
+    """The source for an image file, whatever it is called; None if it is none.
+
+    Raises:
+        StreamdeqError: it has more pixels than allowed.
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            check_pixels(str(path), *picture.size, max_pixels)
+            many = len(pages(picture)) > 1
+    except Image.DecompressionBombError as error:
+        raise StreamdeqError(f"{path} has pictures of more pixels than can be read: make them smaller") from error
+    except BAD_PICTURE:
+        return None
+    return SequenceSource(path, fps, max_pixels) if many else ImageSource([path], path.name, fps, max_pixels)
+
+
+def read_rgb(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """(H, W, 3) uint8 RGB, upright by its EXIF tag; more bits are cut to 8, transparency is dropped.
 
     Raises:
         OSError, SyntaxError, ValueError, Image.DecompressionBombError: whatever Pillow finds wrong with it.
     """
     with Image.open(path) as picture:
-        if picture.mode == "F":
-            raise ValueError("pixels are floating point numbers of unknown range")
-        if picture.mode.startswith("I"):
-            grey = np.asarray(ImageOps.exif_transpose(picture)).astype(np.int64) >> 8
-            return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
-        return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+        return rgb(picture, max_pixels)
+
+
+def rgb(picture: Image.Image, max_pixels: int) -> np.ndarray:
+    """An open picture's pixels, as `read_rgb` says."""
+    width, height = picture.size
+    if width * height > max_pixels:
+        raise ValueError(f"{width}×{height} pixels are more than {max_pixels / 1e6:.0f} million (--max-pixels)")
+    if picture.mode == "F":
+        raise ValueError("pixels are floating point numbers of unknown range")
+    if picture.mode.startswith("I"):
+        grey = np.asarray(ImageOps.exif_transpose(picture)).astype(np.int64) >> (bits(picture) - 8)
+        return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+
+
+def bits(picture: Image.Image) -> int:
+    """Bits per pixel of a grey picture, as its file declares them."""
+    declared: Any = 16
+    if picture.format == "TIFF":
+        declared = picture.getexif().get(BITS_PER_SAMPLE, 16)
+    elif picture.format == "JPEG2000":
+        declared = jpeg2000_bits(picture)
+    declared = declared[0] if isinstance(declared, tuple) else declared
+    return declared if 8 < declared < 16 else 16
+
+
+def jpeg2000_bits(picture: Image.Image) -> int:
+    """From the SIZ marker: the eight fields before it have fixed lengths."""
+    with open(str(picture.filename), "rb") as file:  # pyright: ignore[reportAttributeAccessIssue]
+        head = file.read(4096)
+    at = head.find(b"\xff\x4f\xff\x51")
+    return (head[at + 42] & 0x7F) + 1 if 0 <= at < len(head) - 42 else 16
 
 
 def upright_size_hw(path: Path) -> tuple[int, int]:
@@ -116,8 +242,8 @@ def natural(path: Path) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
-def folder_source(folder: Path, fps: float | None) -> ImageSource:
-    """The images directly in `folder`, in natural order."""
+def folder_source(folder: Path, fps: float | None, max_pixels: int) -> ImageSource:
+    """The images directly in `folder`, in natural order; what other files are there is told."""
     try:
         entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
     except OSError as error:
@@ -127,17 +253,24 @@ def folder_source(folder: Path, fps: float | None) -> ImageSource:
         found = sorted(entry.suffix for entry in entries if entry.is_file())
         others = f"; it holds {', '.join(dict.fromkeys(found))} files: give one of them" if found else ""
         raise StreamdeqError(f"no images ({suffixes()}) in {folder}{others}")
-    return ImageSource(paths, folder.name or str(folder), fps)
+    return ImageSource(paths, folder.name or str(folder), fps, max_pixels, left_out(folder, entries, paths))
 
 
-def glob_source(pattern: str, fps: float | None) -> ImageSource:
+def left_out(folder: Path, entries: Sequence[Path], taken: Sequence[Path]) -> str:
+    """Which files of a folder are not taken for images, by their endings."""
+    others = Counter(entry.suffix or entry.name for entry in set(entries) - set(taken) if entry.is_file())
+    what = ", ".join(f"{count} {suffix}" for suffix, count in sorted(others.items())[:8])
+    return f"left out of {folder.name or folder}, for they are no images: {what}" if others else ""
+
+
+def glob_source(pattern: str, fps: float | None, max_pixels: int) -> ImageSource:
     """The images whose path matches a shell pattern (`**` for any depth), in natural order."""
     matches = [path for path in map(Path, glob.iglob(pattern, recursive=True)) if path.is_file()]
     paths = sorted((path for path in matches if path.suffix.lower() in IMAGE_SUFFIXES), key=natural)
     if not paths:
         found = f"{len(matches)} files match it, none is an image" if matches else "nothing matches it"
         raise StreamdeqError(f"no images ({suffixes()}) for the pattern '{pattern}': {found}")
-    return ImageSource(paths, pattern, fps)
+    return ImageSource(paths, pattern, fps, max_pixels)
 
 
 def suffixes() -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Iterator
 
-from streamdeq.values.frame import Item
+from streamdeq.values.frame import Frame, Item
+from streamdeq.video.queues import BoundedQueue
 from streamdeq.video.source import Source
 
 # How long a stopped thread may go unnoticed; a running one never waits for this.
@@ -32,7 +32,7 @@ class Prefetched(Source):
     def __init__(self, source: Source, depth: int) -> None:
         super().__init__(source.info)
         self._source = source
-        self._queue: queue.Queue[Item | Finished] = queue.Queue(depth)
+        self._queue: BoundedQueue[Item | Finished] = BoundedQueue(depth)
         self._stop = threading.Event()
         # A daemon: a source stuck in a system call must not keep the program from ending.
         self._thread = threading.Thread(target=self._produce, name=f"prefetch {source.name}", daemon=True)
@@ -68,12 +68,10 @@ class Prefetched(Source):
 
     def _put(self, item: Item | Finished) -> bool:
         """False when nobody takes items any more."""
+        size = item.image.nbytes if isinstance(item, Frame) else 0
         while not self._stop.is_set():
-            try:
-                self._queue.put(item, timeout=POLL_S)
-            except queue.Full:
-                continue
-            return True
+            if self._queue.put(item, size, POLL_S):
+                return True
         return False
 
     def _halt(self) -> bool:

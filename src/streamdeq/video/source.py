@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.files import shown
 from streamdeq.values.frame import Failure, Frame, Item
 
 # For what has neither a clock nor a rate.
@@ -29,6 +30,7 @@ class SourceInfo:
         frames: how many frames to expect; an estimate, None where unknown.
         size_hw: height and width of the first frame, upright; None where not known before it came.
         time_base: seconds per unit of `Frame.pts`; None where frames have no pts.
+        pixel_aspect: width of a pixel over its height; None where square or unknown.
     """
 
     name: str
@@ -38,6 +40,10 @@ class SourceInfo:
     frames: int | None = None
     size_hw: tuple[int, int] | None = None
     time_base: Fraction | None = None
+    pixel_aspect: Fraction | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", shown(self.name))
 
 
 @dataclass

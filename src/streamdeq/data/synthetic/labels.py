@@ -12,10 +12,10 @@ from streamdeq.data.synthetic.depth import depth_of
 from streamdeq.data.synthetic.render import Drawing, classes_of, visible
 from streamdeq.data.synthetic.scene import CAR, CLASSES, PERSON
 from streamdeq.data.synthetic.walkers import JOINTS
-from streamdeq.models.palette import distinct_colours
 from streamdeq.registry import Registry
 from streamdeq.values.boxes import Boxes
 from streamdeq.values.keypoints import Keypoints
+from streamdeq.values.palette import distinct_colours
 
 PALETTE = (
     (128, 128, 128), (128, 0, 0), (128, 64, 128), (60, 40, 222),
@@ -73,7 +73,7 @@ class PointLabels(Labels):
         mirrored = tuple(
             (k, JOINTS.index(name.replace("left", "right"))) for k, name in enumerate(JOINTS) if "left" in name
         )
-        skeleton = pairs_of([list(pair) for pair in BONES], JOINTS, "the walkers")
+        skeleton = pairs_of(BONES, JOINTS, "the walkers")
         return PoseDataset("synthetic", self.task, split, JOINTS, colours, clips, licence, skeleton, mirrored)
 
 

@@ -12,6 +12,7 @@ from streamdeq.data.synthetic.labels import LABELS
 from streamdeq.data.synthetic.render import FINER, Drawing, VisibleThing, draw, own, paint, visible
 from streamdeq.data.synthetic.scene import Scene
 from streamdeq.data.synthetic.spec import StreetSpec, parse_street_spec
+from streamdeq.data.targets import Lazy
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 
@@ -20,11 +21,9 @@ SPLITS = ("train", "train-fit", "train-holdout", "val", "test")
 
 
 @dataclass(frozen=True)
-class StreetClip(Clip):
-    """Clip `number` of a split. Every frame is a function of (spec, split, number, t) alone."""
+class StreetFrames:
+    """The frames of clip `number` of a split. Each is a function of (spec, split, number, t) alone."""
 
-    name: str
-    fps: float
     spec: StreetSpec
     split: str
     number: int
@@ -33,19 +32,19 @@ class StreetClip(Clip):
         return self.spec.frames
 
     @property
-    def labelled(self) -> tuple[int, ...]:
-        return tuple(range(len(self)))
-
-    @property
     def cuts(self) -> tuple[int, ...]:
         """The first frames of the second and later streets."""
         return self.spec.cuts
 
-    def image(self, t: int) -> np.ndarray:
+    def read(self, t: int) -> np.ndarray:
         drawing, look = self._draw(t)
         return paint(drawing, look, np.random.default_rng((*self._key, 3, t)))
 
+    def place(self, t: int) -> None:
+        return None
+
     def target(self, t: int) -> Any:
+        """What is labelled in frame `t`, of the kind that the spec names."""
         drawing, look = self._draw(t)
         return LABELS[self.spec.labels].read(drawing, own(drawing, look), self.spec.shot(t)[0])
 
@@ -55,8 +54,8 @@ class StreetClip(Clip):
         return visible(drawing, own(drawing, look), shot=self.spec.shot(t)[0])
 
     def _draw(self, t: int) -> tuple[Drawing, Look]:
-        shot, begin = self.spec.shot(self.check(t))
-        return _draw_street((*self._key, shot), (t - begin) / self.fps, self.spec.size_hw)
+        shot, begin = self.spec.shot(t)
+        return _draw_street((*self._key, shot), (t - begin) / self.spec.fps, self.spec.size_hw)
 
     @property
     def _key(self) -> tuple[int, int, int]:
@@ -82,6 +81,11 @@ def open_street(settings: str, split: str) -> Dataset:
     if split not in SPLITS:
         raise StreamdeqError(unknown("split of the synthetic street", split, list(SPLITS)))
     spec = parse_street_spec(settings)
-    clips = tuple(StreetClip(f"{split}-{number:03d}", spec.fps, spec, split, number) for number in range(spec.clips))
+    clips = tuple(_clip(StreetFrames(spec, split, number)) for number in range(spec.clips))
     labels = LABELS[spec.labels]
     return labels.dataset(split, clips, LICENCE)
+
+
+def _clip(frames: StreetFrames) -> Clip:
+    targets = Lazy(tuple(range(len(frames))), frames.target)
+    return Clip(f"{frames.split}-{frames.number:03d}", frames.spec.fps, frames, targets)

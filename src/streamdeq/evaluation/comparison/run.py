@@ -86,7 +86,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, eq=False)
-class _Judge:
+class _Scoring:
     """What all are judged on, and how. `clip` is that of the flicker, None where answers are no label maps."""
 
     dataset: Dataset
@@ -140,8 +140,8 @@ class _Judge:
         figure = score.figure(self.draws)
         flips = self.flicker(lambda clip: (peer.answer(clip.image(t)) for t in range(LEAD, len(clip))))
         line = BudgetLine(1, None, None, figure, ms, flips)
-        training = peer.training
-        return ComparedModel(peer.name, peer.parameters, figure, 1, flips, training.steps, training.seconds, (line,))
+        steps, seconds = peer.trained.steps, peer.trained.seconds
+        return ComparedModel(peer.name, peer.parameters, figure, 1, flips, steps, seconds, (line,))
 
     def _streamed(self, model: Model, clip: Clip, iterations: int, keep: bool) -> Iterable[Result]:
         """The answers from `LEAD` on, each started from the last one's or (not `keep`) from zeros."""
@@ -180,16 +180,16 @@ def compare(
         check_classes(model.spec, scored)
     plan = make_plan(scored, settings.offsets, early=task.counts_early)
     draws = resample(plan.samples, resamples, films=plan.films) if resamples else None
-    judge = _Judge(scored, plan, draws, settings, max(scored.clips, key=len) if task.label_maps else None)
+    scoring = _Scoring(scored, plan, draws, settings, max(scored.clips, key=len) if task.label_maps else None)
     ms, entries, metric = _time(models, peers, scored, settings, report), [], ""
     for number, model in enumerate(models):
         report(f"scoring {model.spec.name}")
         scores = evaluate(model, dataset, settings, on_step).scores
         metric = next(iter(scores.values())).total.name  # what it is may depend on the labels
-        entries.append(judge.model(model, scores, {count: ms[number, count] for count in settings.iterations}))
+        entries.append(scoring.model(model, scores, {count: ms[number, count] for count in settings.iterations}))
     for number, peer in enumerate(peers, start=len(models)):
         report(f"scoring {peer.name}")
-        entries.append(judge.peer(peer, ms[number, 1]))
+        entries.append(scoring.peer(peer, ms[number, 1]))
     block = draws.length if draws else None
     return Comparison(metric, len(plan.samples), settings.offsets[0], block, tuple(entries))
 

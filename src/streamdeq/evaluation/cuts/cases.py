@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.base import Dataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.cuts.clips import CutClip
 
@@ -60,14 +60,15 @@ def cases_between(
             f"'{dataset.split}' of {dataset.name}, and pictures to cut from in split '{donors.split}'; found none"
         )
     order = np.random.default_rng(seed).permutation(len(pictures))
-    known = {id(clip): ([clip.image(t) for t in range(len(clip))], _targets(clip)) for clip in dataset.clips}
+    known = {id(clip): [clip.image(t) for t in range(len(clip))] for clip in dataset.clips}
+    targets = {(id(clip), t): clip.target(t) for clip, t in dataset.samples}
     cases = []
     for number, (clip, start) in enumerate(starts):
-        images, targets = known[id(clip)]
+        images = known[id(clip)]
         donor, t = pictures[order[number % len(order)]]
         end = start + frames
         shown = tuple(images[start - lead : start]), tuple(images[start:end])
-        cases.append(CutCase((donor.image(t),), *shown, tuple(targets[t] for t in range(start, end))))
+        cases.append(CutCase((donor.image(t),), *shown, tuple(targets[id(clip), t] for t in range(start, end))))
     return cases
 
 
@@ -78,7 +79,3 @@ def cases_of(clip: CutClip, frames: int = FRAMES, before: int = LEAD) -> list[Cu
         CutCase(images[max(begin, cut - before) : cut], (), images[cut : min(end, cut + frames)], None)
         for begin, cut, end in zip(begins, clip.cuts, ends, strict=True)
     ]
-
-
-def _targets(clip: Clip) -> dict[int, Any]:
-    return {t: clip.target(t) for t in clip.labelled}

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.frames import Rendered
 from streamdeq.data.open import open_dataset
+from streamdeq.data.targets import Lazy
 
 #: Frames of a shot, from and below.
 SHOT = (8, 31)
@@ -50,35 +52,20 @@ def wandering_clip(dataset: Dataset, seed: int, shots: int = 6) -> CutClip:
     return CutClip(f"stills {seed}", tuple(images), tuple(cuts[1:]))
 
 
-class WanderingStill(Clip):
+def wandering_still(clip: Clip, t: int, frames: int, rng: np.random.Generator) -> Clip:
     """A labelled picture set in motion as in `wandering_clip`; the labels move with it. Its fps is made up."""
-
-    fps = 15.0
-
-    def __init__(self, clip: Clip, t: int, frames: int, rng: np.random.Generator) -> None:
-        self.name = f"{clip.name}, frame {t}, wandering"
-        self._image, self._target = clip.image(t), clip.target(t)
-        self._windows = _wander(self._image, frames, rng)
-
-    def __len__(self) -> int:
-        return len(self._windows)
-
-    def image(self, t: int) -> np.ndarray:
-        return np.ascontiguousarray(self._image[self._windows[self.check(t)]])
-
-    def target(self, t: int) -> np.ndarray:
-        return np.ascontiguousarray(self._target[self._windows[self.check(t)]])
-
-    @property
-    def labelled(self) -> tuple[int, ...]:
-        return tuple(range(len(self)))
+    image, target = clip.image(t), clip.target(t)
+    windows = _wander(image, frames, rng)
+    shown = Rendered(frames, lambda u: np.ascontiguousarray(image[windows[u]]))
+    targets = Lazy(tuple(range(frames)), lambda u: np.ascontiguousarray(target[windows[u]]))
+    return Clip(f"{clip.name}, frame {t}, wandering", 15.0, shown, targets)
 
 
 def wandering_stills(dataset: Dataset, frames: int, seed: int = 0) -> Dataset:
     """Every labelled picture of a segmentation data set as a clip of `frames` frames: video with labels where there
     is none, to choose hyper-parameters on."""
     clips = [
-        WanderingStill(clip, t, frames, np.random.default_rng((seed, number)))
+        wandering_still(clip, t, frames, np.random.default_rng((seed, number)))
         for number, (clip, t) in enumerate(dataset.samples)
     ]
     return replace(dataset, name=f"{dataset.name}, wandering", clips=tuple(clips))
@@ -105,7 +92,7 @@ def _wander(image: np.ndarray, frames: int, rng: np.random.Generator) -> list[tu
 
 def _street(name: str, seed: int, split: str, frames: int, settings: str) -> CutClip:
     [clip] = open_dataset(f"synthetic:seed={seed},clips=1,frames={frames},{settings}", split).clips
-    return CutClip(name, tuple(clip.image(t) for t in range(frames)), tuple(getattr(clip, "cuts", ())))
+    return CutClip(name, tuple(clip.image(t) for t in range(frames)), tuple(getattr(clip.frames, "cuts", ())))
 
 
 def _joined(numbers: np.ndarray) -> str:

@@ -12,8 +12,8 @@ from streamdeq.evaluation.reporting.chart import COLOURS, Chart, Line
 from streamdeq.evaluation.reporting.table import Cells
 from streamdeq.streaming.cut import FromZeros, KeepGoing, ResidualCut, Response
 
-#: A row of a table, for JSON.
-Row = Mapping[str, Any]
+#: A line of a table, as it stands in the JSON file.
+Record = Mapping[str, Any]
 
 NO_CUT = "no cut"
 #: The responses that are drawn, and their colours.
@@ -22,18 +22,18 @@ DRAWN = {NO_CUT: 0, "keep going": 1, "keep going + 1": 6, "keep going + 3": 3, "
 SHOWN = (0, 1, 2, 3, 4, 6, 8, 12)
 
 
-def detection_row(clips: str, detector: str, score: CutScore, margin: tuple[float, float] | None = None) -> Row:
+def detection_row(clips: str, detector: str, score: CutScore, margin: tuple[float, float] | None = None) -> Record:
     """What a detector found in a group of clips; `margin` as of `detection.margins`."""
     row = {"films": clips, "detector": detector, **asdict(score), "margin": margin}
     return row | {"precision": score.precision, "recall": score.recall}
 
 
-def detection_cells(rows: Sequence[Row]) -> list[Cells]:
+def detection_cells(rows: Sequence[Record]) -> list[Cells]:
     heading = ["clips", "frames", "cuts", "detector", "found", "late", "missed", "false alarms", "quiet ≤", "cuts ≥"]
     return [heading, *map(_detection_line, rows)]
 
 
-def recovery_rows(clips: str, cases: int, curves: Sequence[RecoveryCurve]) -> list[Row]:
+def recovery_rows(clips: str, cases: int, curves: Sequence[RecoveryCurve]) -> list[Record]:
     """A row for every curve, the first of which saw no cut."""
     return [
         {
@@ -45,7 +45,7 @@ def recovery_rows(clips: str, cases: int, curves: Sequence[RecoveryCurve]) -> li
     ]  # fmt: skip
 
 
-def recovery_cells(rows: Sequence[Row]) -> list[Cells]:
+def recovery_cells(rows: Sequence[Record]) -> list[Cells]:
     shown = [n for n in SHOWN if n < len(rows[0]["points"])]
     heading = ["response", "NFE on the cut's frame", *(f"+{n}" for n in shown), "points lost", "recovered at"]
     cells = [heading]
@@ -81,7 +81,7 @@ def residual_chart(clip: CutClip, trace: CutTrace, iterations: int) -> Chart:
     )
 
 
-def recovery_chart(rows: Sequence[Row]) -> Chart:
+def recovery_chart(rows: Sequence[Record]) -> Chart:
     """Of one group and number of iterations: no cut, both responses plain, and at equal cost."""
     lines = []
     for row in rows:
@@ -93,7 +93,7 @@ def recovery_chart(rows: Sequence[Row]) -> Chart:
     return Chart(title, "frames since the cut", rows[0]["metric"], tuple(lines))
 
 
-def _detection_line(row: Row) -> Cells:
+def _detection_line(row: Record) -> Cells:
     late = sum(delay > 0 for delay in row["delays"])
     quiet, cuts = ("", "") if row["margin"] is None else (NOTHING if v != v else f"{v:.2f}" for v in row["margin"])
     figures = map(str, (len(row["delays"]), late, row["missed"], row["alarms"]))

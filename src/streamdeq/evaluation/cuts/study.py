@@ -12,7 +12,7 @@ from streamdeq.evaluation.cuts.cases import EVERY, CutCase, cases_between, cases
 from streamdeq.evaluation.cuts.clips import CutClip, fast_street_clip, street_clip, wandering_clip
 from streamdeq.evaluation.cuts.detection import CutTrace, margins, score_cuts, trace_stream
 from streamdeq.evaluation.cuts.recovery import recover
-from streamdeq.evaluation.cuts.report import Row, detection_row, recovery_rows
+from streamdeq.evaluation.cuts.report import Record, detection_row, recovery_rows
 from streamdeq.streaming.cut import ResidualCut
 from streamdeq.streaming.options import StreamOptions
 
@@ -45,7 +45,7 @@ def detection_groups(data: str, demo: CutClip) -> dict[str, Callable[[], list[Cu
 
 def detect(
     model: Model, street: Model, data: str, demo: CutClip
-) -> Iterator[tuple[Row, list[CutClip], list[CutTrace]]]:
+) -> Iterator[tuple[Record, list[CutClip], list[CutTrace]]]:
     """A row for every group of clips and detector, with the clips and what the detector saw in them.
 
     Args:
@@ -70,7 +70,7 @@ def camvid_cases(data: str, every: int = EVERY) -> list[CutCase]:
     return cases_between(open_dataset(data, "test"), open_dataset(data, "val"), every=every)
 
 
-def recover_all(model: Model, street: Model, data: str, demo: CutClip, every: int = EVERY) -> Iterator[list[Row]]:
+def recover_all(model: Model, street: Model, data: str, demo: CutClip, every: int = EVERY) -> Iterator[list[Record]]:
     """For every group of cuts and number of iterations a row for each response, the first without a cut."""
     streets = cases_between(open_dataset(OTHER_STREETS, "test"), open_dataset(STREETS, "val"))
     groups = (("CamVid val", model, camvid_cases(data, every)), ("streets", street, streets))

@@ -10,7 +10,7 @@ import numpy as np
 
 from streamdeq.api import Model
 from streamdeq.data.base import Clip, Dataset
-from streamdeq.data.labelboxes import boxes_of
+from streamdeq.data.label_boxes import boxes_of
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.bootstrap import Figure
 from streamdeq.evaluation.jitter.measure import (
@@ -24,6 +24,7 @@ from streamdeq.evaluation.jitter.measure import (
 )
 from streamdeq.evaluation.reporting.chart import COLOURS, Chart, Line
 from streamdeq.evaluation.reporting.table import Cells
+from streamdeq.streaming.locate import FromTable
 from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.tasks.pose.draw import SHOWN
 
@@ -66,7 +67,9 @@ def jitter_on_clips(
         on_frame: called for every frame of every clip.
     """
     settings = usual_settings(counts)
-    videos = [stream_all(model, _images(clip, on_frame), settings, boxes_of(clip), options) for clip in clips]
+    videos = [
+        stream_all(model, _images(clip, on_frame), settings, FromTable(boxes_of(clip)), options) for clip in clips
+    ]
     return tuple(measure_jitter(videos))
 
 

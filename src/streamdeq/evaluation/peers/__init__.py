@@ -3,7 +3,7 @@
 from streamdeq.evaluation.peers import detection as detection
 from streamdeq.evaluation.peers import pose as pose
 from streamdeq.evaluation.peers import segmentation as segmentation
-from streamdeq.evaluation.peers.base import PEERS, Peer, Training, peer_class, usual
+from streamdeq.evaluation.peers.base import PEERS, Peer, peer_class, usual
 from streamdeq.evaluation.peers.load import load_peer
 
-__all__ = ["PEERS", "Peer", "Training", "load_peer", "peer_class", "usual"]
+__all__ = ["PEERS", "Peer", "load_peer", "peer_class", "usual"]

@@ -5,7 +5,6 @@ trained on the same data.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -17,19 +16,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.transforms.v2 import functional as tv
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.models.spec import ModelSpec
+from streamdeq.models.spec import ModelSpec, Provenance
 from streamdeq.registry import Registry
 from streamdeq.tasks import Result, Task, build_task
 from streamdeq.values.geometry import Geometry
 from streamdeq.values.status import Start, Status
-
-
-@dataclass(frozen=True)
-class Training:
-    """How a peer was trained: optimiser steps, and wall time in seconds."""
-
-    steps: int
-    seconds: float
 
 
 class Peer(ABC):
@@ -38,6 +29,7 @@ class Peer(ABC):
     Args:
         network: as trained; it is folded in place.
         spec: of the model it is compared with.
+        trained: steps and seconds of its training.
     """
 
     #: Of the task it is for.
@@ -51,9 +43,9 @@ class Peer(ABC):
         spec: ModelSpec,
         device: torch.device,
         dtype: torch.dtype,
-        training: Training,
+        trained: Provenance,
     ) -> None:
-        self.name, self.spec, self.training = name, spec, training
+        self.name, self.spec, self.trained = name, spec, trained
         self.task: Task = build_task(spec)
         self.device, self.dtype = device, dtype
         self.parameters = sum(p.numel() for p in network.parameters())  # as trained

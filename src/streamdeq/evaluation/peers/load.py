@@ -6,8 +6,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.peers.base import Peer, Training, peer_class
-from streamdeq.models.spec import ModelSpec
+from streamdeq.evaluation.peers.base import Peer, peer_class
+from streamdeq.models.spec import ModelSpec, Provenance
 from streamdeq.runtime.precision import pick_dtype
 
 
@@ -30,8 +30,8 @@ def load_peer(name: str, path: Path, spec: ModelSpec, device: torch.device, prec
         raise StreamdeqError(f"{path} cannot be read as safetensors: {error}") from error
     except RuntimeError as error:
         raise StreamdeqError(f"{path} does not fit {name} with {len(spec.classes)} classes: {_first(error)}") from error
-    training = Training(int(about.get("steps", 0)), float(about.get("seconds", 0)))
-    return kind(name, network, spec, device, pick_dtype(precision, device), training)
+    trained = Provenance(steps=int(about.get("steps", 0)), seconds=float(about.get("seconds", 0)))
+    return kind(name, network, spec, device, pick_dtype(precision, device), trained)
 
 
 def _first(error: RuntimeError) -> str:

@@ -1,6 +1,7 @@
 """Curves of a streaming evaluation over the offset, as in the paper's figures."""
 
 import os
+from collections import defaultdict
 from collections.abc import Sequence
 
 from streamdeq.errors import StreamdeqError
@@ -25,25 +26,24 @@ def draw_curves(report: EvaluationReport, path: str | os.PathLike[str]) -> None:
 def over_the_offset(rows: Sequence[ScoreRow], title: str) -> Chart | None:
     """Per iteration count a solid line (streaming, by frames since the start from zeros) and a dashed one of the same
     colour (each frame from zeros); dashed black is the single frame at its best count. None where nothing streamed."""
-    streaming = [row for row in rows if row.mode is Mode.STREAMING and row.offset is not None and row.value is not None]
-    if not streaming:
+    along: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    for row in rows:
+        if row.mode is Mode.STREAMING and row.offset is not None and row.value is not None:
+            along[row.iterations].append((float(row.offset), row.value))
+    if not along:
         return None
-    offsets = sorted({row.offset for row in streaming if row.offset is not None})
-    scratch = {row.iterations: row.value for row in rows if row.mode is Mode.SINGLE and row.value is not None}
+    offsets = [x for points in along.values() for x, _ in points]
+
+    def level(row: ScoreRow) -> tuple[tuple[float, float], ...]:
+        return tuple((x, row.value or 0.0) for x in (min(offsets), max(offsets)))
+
+    scratch = {row.iterations: row for row in rows if row.mode is Mode.SINGLE and row.value is not None}
     lines = []
-    for number, count in enumerate(dict.fromkeys(row.iterations for row in streaming)):
+    for number, (count, points) in enumerate(along.items()):
         colour = COLOURS[1 + number % (len(COLOURS) - 1)]
-        along = tuple(
-            sorted((float(row.offset or 0), row.value or 0.0) for row in streaming if row.iterations == count)
-        )
-        lines.append(Line(f"streaming, {count}", along, colour, dots=True))
+        lines.append(Line(f"streaming, {count}", tuple(sorted(points)), colour, dots=True))
         if count in scratch:
-            lines.append(Line(f"from scratch, {count}", _level(offsets, scratch[count]), colour, dashed=True))
+            lines.append(Line(f"from scratch, {count}", level(scratch[count]), colour, dashed=True))
     if (best := best_single(rows)) is not None:
-        name = f"single frame, {best.iterations}"
-        lines.append(Line(name, _level(offsets, best.value or 0.0), COLOURS[0], dashed=True))
-    return Chart(title, "frames since the start from zeros", streaming[0].metric, tuple(lines))
-
-
-def _level(offsets: Sequence[int], value: float) -> tuple[tuple[float, float], ...]:
-    return ((float(offsets[0]), value), (float(offsets[-1]), value))
+        lines.append(Line(f"single frame, {best.iterations}", level(best), COLOURS[0], dashed=True))
+    return Chart(title, "frames since the start from zeros", rows[0].metric, tuple(lines))

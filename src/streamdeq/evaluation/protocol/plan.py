@@ -6,7 +6,7 @@ Where early frames count, one with n < t is scored at offset t when streaming st
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -94,22 +94,25 @@ def make_plan(dataset: Dataset, offsets: Sequence[int], *, early: bool = False) 
             f"'{dataset.split}' of {dataset.name}; the longest clip has {longest} frames and the most before a "
             f"labelled one is {most}; use smaller --offsets"
         )
-    return ScoringPlan(samples, _chains(samples, offsets), films=films)
-
-
-def _chains(samples: Sequence[Sample], offsets: Sequence[int]) -> tuple[Chain, ...]:
-    """In the order of their first frames, so that neighbours run over the same pictures."""
-    wanted: dict[Sample, list[Read]] = defaultdict(list)
-    for sample in samples:
-        for offset in offsets:
-            after = min(offset, sample.t)
-            wanted[Sample(sample.clip, sample.t - after)].append(Read(after, offset))
-    return tuple(Chain(first.clip, first.t, tuple(sorted(wanted[first]))) for first in sorted(wanted))
+    return ScoringPlan(samples, _chains(_streams(samples, offsets)), films=films)
 
 
 def continuous_chains(samples: Sequence[Sample]) -> tuple[Chain, ...]:
     """One stream per clip, from its first frame on and never from zeros again, read at every sample."""
-    wanted: dict[int, list[Read]] = defaultdict(list)
+    return _chains((Sample(sample.clip, 0), Read(sample.t, None)) for sample in samples)
+
+
+def _streams(samples: Sequence[Sample], offsets: Sequence[int]) -> Iterator[tuple[Sample, Read]]:
+    """Where a stream has to start for every figure, and when it is read."""
     for sample in samples:
-        wanted[sample.clip].append(Read(sample.t, None))
-    return tuple(Chain(clip, 0, tuple(sorted(reads))) for clip, reads in wanted.items())
+        for offset in offsets:
+            after = min(offset, sample.t)
+            yield Sample(sample.clip, sample.t - after), Read(after, offset)
+
+
+def _chains(reads: Iterable[tuple[Sample, Read]]) -> tuple[Chain, ...]:
+    """In the order of their first frames, so that neighbours run over the same pictures."""
+    wanted: dict[Sample, list[Read]] = defaultdict(list)
+    for first, read in reads:
+        wanted[first].append(read)
+    return tuple(Chain(first.clip, first.t, tuple(sorted(wanted[first]))) for first in sorted(wanted))

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.bootstrap import NOTHING, RESAMPLES, Figure, Interval, interval, resample
+from streamdeq.evaluation.bootstrap import NOTHING, RESAMPLES, Figure, Interval, resample
 from streamdeq.evaluation.protocol.run import Evaluation, Mode
 from streamdeq.evaluation.reporting.table import Cells, Lines, Style
 from streamdeq.registry import unknown
@@ -73,10 +73,10 @@ def make_rows(evaluation: Evaluation, resamples: int = RESAMPLES, figure: str | 
         if name not in figures:
             raise StreamdeqError(unknown("figure", name, list(figures)))
         about = (condition.mode, evaluation.solver, condition.iterations, condition.offset)
-        error = name in score.total.errors
-        row = ScoreRow(*about, name, figures[name], len(score.pieces), score.nfe, figures=figures, error=error)
-        within = interval(drawn.figures(score.pieces, name)) if drawn else None
-        rows.append(replace(row, low=within.low, high=within.high) if within else row)
+        within = score.figure(drawn, name).interval
+        low, high = (within.low, within.high) if within else (None, None)
+        frames, error = len(score.pieces), name in score.total.errors
+        rows.append(ScoreRow(*about, name, figures[name], frames, score.nfe, low, high, figures, error))
     return tuple(rows)
 
 

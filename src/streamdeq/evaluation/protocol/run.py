@@ -7,9 +7,9 @@ first frame of its clip. All scores are about the same frames.
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -101,9 +101,10 @@ class Score:
         self.nfe = result.status.nfe
         self.failed += result.status.failed
 
-    def figure(self, draws: Resamples | None) -> Figure:
-        """The figure that stands for the task."""
-        value, name = self.total.figure(self.total.name), self.total.name
+    def figure(self, draws: Resamples | None, name: str | None = None) -> Figure:
+        """One of the task's figures, by name; None for the one that stands for it."""
+        name = name or self.total.name
+        value = self.total.figure(name)
         within = interval(draws.figures(self.pieces, name)) if draws else None
         return Figure(None if np.isnan(value) else value, within)
 
@@ -203,22 +204,21 @@ def _answers(
             yield Condition(Mode.CONTINUOUS if offset is None else Mode.STREAMING, count, offset), sample, result
 
 
-@dataclass(frozen=True)
-class _Lane:
-    """A row of the batch: the chain it works on and the frames that chain has had."""
+class _Visit(NamedTuple):
+    """A frame that a row streams over, and the offsets at which its answer is scored."""
 
-    row: Row
-    chain: Chain
-    had: int = 0
+    sample: Sample
+    offsets: list[int | None]
+    first: bool
 
-    @property
-    def sample(self) -> Sample:
-        return Sample(self.chain.clip, self.chain.start + self.had)
 
-    @property
-    def due(self) -> list[int | None]:
-        """The offsets at which its answer is scored now."""
-        return [read.offset for read in self.chain.reads if read.after == self.had]
+def _visits(waiting: deque[Chain]) -> Iterator[_Visit]:
+    """All frames of one chain after another; several rows may take their chains from the same queue."""
+    while waiting:
+        chain = waiting.popleft()
+        for had in range(chain.frames):
+            offsets = [read.offset for read in chain.reads if read.after == had]
+            yield _Visit(Sample(chain.clip, chain.start + had), offsets, had == 0)
 
 
 @dataclass(frozen=True)
@@ -246,28 +246,19 @@ class _Batch:
 
     def stream(self, chains: Sequence[Chain], iterations: int) -> Iterator[tuple[int | None, Sample, Result]]:
         """(offset, sample, answer) of all chains. A row whose chain has ended takes up the next one at once."""
-        evaluations = self.engine.solver.evaluations(iterations)
-        waiting = deque(chains)
-        lanes = [_Lane(self.engine.open(), waiting.popleft()) for _ in range(min(self.size, len(chains)))]
-        while lanes:
-            rows, due = [lane.row for lane in lanes], [lane for lane in lanes if lane.due]
-            frames = [self.frames.frame(lane.sample) for lane in lanes]
-            read = [lane.row for lane in due]
+        evaluations, waiting = self.engine.solver.evaluations(iterations), deque(chains)
+        lanes = [(self.engine.open(), _visits(waiting)) for _ in range(min(self.size, len(chains)))]
+        # Rows keep their order, so that they stay behind one another in memory and are not copied.
+        while now := [(row, visit) for row, visits in lanes if (visit := next(visits, None)) is not None]:
+            for row, visit in now:
+                if visit.first:
+                    self.engine.reset(row)
+            rows, due = [row for row, _ in now], [(row, visit) for row, visit in now if visit.offsets]
+            frames, read = [self.frames.frame(visit.sample) for _, visit in now], [row for row, _ in due]
             results = run_frames(self.engine, rows, frames, evaluations, read=read, on_step=self._tell(rows))
-            for lane, result in zip(due, results, strict=True):
-                for offset in lane.due:
-                    yield offset, lane.sample, result
-            # Lanes keep their order, so that rows stay behind one another in memory and are not copied.
-            lanes = [after for lane in lanes if (after := self._after(lane, waiting)) is not None]
-
-    def _after(self, lane: _Lane, waiting: deque[Chain]) -> _Lane | None:
-        """The lane at its next frame, at the first frame of the next chain, or None when there is no more to do."""
-        if lane.had + 1 < lane.chain.frames:
-            return replace(lane, had=lane.had + 1)
-        if not waiting:
-            return None
-        self.engine.reset(lane.row)
-        return _Lane(lane.row, waiting.popleft())
+            for (_, visit), result in zip(due, results, strict=True):
+                for offset in visit.offsets:
+                    yield offset, visit.sample, result
 
     def _tell(self, rows: Sequence[Row]) -> OnStep:
         def told(step: int) -> None:

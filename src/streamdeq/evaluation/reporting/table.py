@@ -2,7 +2,6 @@
 
 import json
 import os
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,39 +14,25 @@ Cells = list[str]
 Lines = Sequence[str]
 
 
-class Style(ABC):
-    """How a report is written down."""
-
-    #: How the best of several figures is marked, and what explains the mark.
-    best: str
-    legend: str
-
-    @abstractmethod
-    def table(self, cells: Sequence[Cells]) -> Lines:
-        """Lines of a table; columns of names to the left, of numbers to the right."""
-
-    @abstractmethod
-    def page(self, title: str, blocks: Sequence[Lines], notes: Lines) -> str:
-        """Tables and lines of text with what has to be known about them."""
-
-
-class Text(Style):
-    """For a terminal."""
+class Text:
+    """For a terminal. `best` marks the best of several figures, and `legend` explains the mark."""
 
     best, legend = "{}*", "  (* the best)"
 
     def table(self, cells: Sequence[Cells]) -> Lines:
+        """Lines of a table, its heading first; columns of names to the left, of numbers to the right."""
         columns = list(zip(*cells, strict=True))
         signs = ["<" if _names(column) else ">" for column in columns]
         forms = [f"{{:{sign}{max(map(len, column))}}}" for sign, column in zip(signs, columns, strict=True)]
         return ["  ".join(f.format(cell) for f, cell in zip(forms, line, strict=True)).rstrip() for line in cells]
 
     def page(self, title: str, blocks: Sequence[Lines], notes: Lines) -> str:
+        """Tables and lines of text with what has to be known about them."""
         return "\n\n".join("\n".join(block) for block in ([title] if title else [], *blocks, notes) if block)
 
 
-class Markdown(Style):
-    """For a README."""
+class Markdown:
+    """For a README. As `Text`."""
 
     best, legend = "**{}**", ""
 
@@ -59,6 +44,9 @@ class Markdown(Style):
     def page(self, title: str, blocks: Sequence[Lines], notes: Lines) -> str:
         below = [title, *notes] if title else [" ".join(notes)]
         return "\n\n".join(["\n".join(block) for block in blocks if block] + below)
+
+
+Style = Text | Markdown
 
 
 def write_json(report: Mapping[str, Any], path: str | os.PathLike[str]) -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from streamdeq.data.augment.pictures import AreaCrop, Augmentation
 from streamdeq.data.base import Dataset
 from streamdeq.data.sampling import SampleRecipe, Transform
-from streamdeq.data.transforms import AreaCrop, Augmentation
 from streamdeq.tasks.objective import Objective, pictures, refuse
 
 

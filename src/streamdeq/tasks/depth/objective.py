@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from streamdeq.data.augment.pictures import Augmentation, View
 from streamdeq.data.base import Dataset
 from streamdeq.data.sampling import SampleRecipe, Transform
-from streamdeq.data.transforms import Augmentation, View
 from streamdeq.tasks.objective import Objective, refuse, views
 
 

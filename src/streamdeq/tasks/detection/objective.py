@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from streamdeq.data.augment.pictures import Augmentation, View
 from streamdeq.data.base import Dataset
 from streamdeq.data.sampling import SampleRecipe, Transform
-from streamdeq.data.transforms import Augmentation, View
 from streamdeq.tasks.detection.head import Target
 from streamdeq.tasks.objective import Objective, refuse, views
 from streamdeq.values.boxes import Boxes

@@ -4,8 +4,8 @@ and its points."""
 import torch
 from torch import Tensor
 
+from streamdeq.data.augment.pose_crops import PoseCrop
 from streamdeq.data.base import Dataset
-from streamdeq.data.posecrops import PoseCrop
 from streamdeq.data.poses import PoseDataset, one_sided
 from streamdeq.data.sampling import SampleRecipe
 from streamdeq.errors import StreamdeqError

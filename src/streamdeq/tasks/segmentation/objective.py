@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from streamdeq.data import cityscapes
 from streamdeq.data.base import IGNORE_INDEX, Dataset
+from streamdeq.data.readers import cityscapes
 from streamdeq.data.sampling import SampleRecipe
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent

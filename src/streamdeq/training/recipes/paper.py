@@ -8,7 +8,7 @@ pictures are padded to one size for all, so that of an upright frame the lower p
 
 from dataclasses import replace
 
-from streamdeq.data.transforms import Jitter
+from streamdeq.data.augment.colour import Jitter
 from streamdeq.models.architecture import PRESETS
 from streamdeq.tasks.detection import DetectorSettings
 from streamdeq.tasks.pose import PoseSettings

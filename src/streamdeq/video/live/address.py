@@ -12,17 +12,17 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 from streamdeq.video.live.redact import Redactor, redacted_address
 
-# Without this FFmpeg follows what a play list says to any protocol, local files included.
+# Without a list FFmpeg follows what a play list says to any protocol, local files included.
 WEB = {"protocol_whitelist": "http,https,tls,tcp,crypto,httpproxy"}
 # UDP loses pictures on every busy network; who wants it says so in the options.
-RTSP = {"rtsp_transport": "tcp"}
+RTSP = {"rtsp_transport": "tcp", "protocol_whitelist": "rtsp,rtp,srtp,tcp,udp,tls"}
 SCHEMES: dict[str, tuple[str | None, Mapping[str, str]]] = {
     "rtsp": ("rtsp", RTSP),
     "rtsps": ("rtsp", RTSP),
     "http": (None, WEB),
     "https": (None, WEB),
-    "tcp": (None, {}),
-    "udp": (None, {}),
+    "tcp": (None, {"protocol_whitelist": "tcp"}),
+    "udp": (None, {"protocol_whitelist": "udp"}),
 }
 # The library's default wait for a publisher is one that it refuses itself.
 RTSP_LISTENS = {"rtsp_flags": "listen", "listen_timeout": "1000000"}
@@ -98,7 +98,7 @@ def network(spec: str) -> Address:
     if not spec.partition("://")[2].strip("/"):
         raise StreamdeqError(f"expected an address such as {scheme}://HOST/PATH, got {label}: name the host")
     form, options = SCHEMES[scheme]
-    url, listening = without_listen(spec)
+    url, listening = without_listen(scheme + spec[len(scheme) :])  # FFmpeg knows small letters only
     if listening and scheme not in CAN_LISTEN:
         raise StreamdeqError(f"cannot listen at {label}: only {' and '.join(CAN_LISTEN)} can; leave out 'listen'")
     if listening and scheme == "tcp":

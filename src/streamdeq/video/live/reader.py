@@ -26,14 +26,16 @@ from av.video.stream import VideoStream
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.frame import Failure, Frame
 from streamdeq.video.clock import Clock
+from streamdeq.video.containers import HIGHEST_FPS, opened, stamps, untimed, video_stream
 from streamdeq.video.decoding import Decoder
-from streamdeq.video.files import HIGHEST_FPS, stamps, video_stream
 from streamdeq.video.live.messages import Channel, Decoded, Ended, Job, Memory, Opened
 from streamdeq.video.live.ring import Ring, new_memory
 from streamdeq.video.source import FALLBACK_FPS
 
 # A damaged stream may give errors for ever; a sound one gives none.
 READ_ERRORS_IN_A_ROW = 100
+# Pictures under way may take so much together, but for the fewest that are needed.
+RING_BYTES, LEAST_SLOTS = 256 << 20, 3
 # How often a full ring is looked at while a recording waits.
 POLL_S = 0.002
 # A piece that comes later than this was not there yet: from then on all are shown later, or every piece would be a
@@ -76,8 +78,9 @@ def read(job: Job, channel: Channel) -> Ended:
             time_base = stream.time_base
             decoder = Decoder(stream, Clock(), FALLBACK_FPS, stamps(stream, container.format.name))
             fraction = None if time_base is None else [time_base.numerator, time_base.denominator]
-            channel.send(Opened(announced_fps(stream), fraction, recorded))
-            sender = FrameSender(channel, job.slots, patient=recorded)
+            arrival = untimed(container) and not recorded  # made-up stamps tell less than when a frame came
+            channel.send(Opened(None if arrival else announced_fps(stream), fraction, recorded))
+            sender = FrameSender(channel, job.slots, patient=recorded, stamped=not arrival)
             unit_s = float(time_base or 0)
             pacer = Pacer(channel.waiting, unit_s, time.monotonic) if is_hls(container) and not recorded else None
             for packet in packets(container, channel):
@@ -98,7 +101,7 @@ def open_source(job: Job) -> InputContainer:
     # Without waiting to estimate the rate, frames come in a quarter of a second instead of one and a half.
     options = {"fpsprobesize": "0", **job.options}
     patience_s = (job.open_timeout_s, job.read_timeout_s)
-    return av.open(job.url, "r", format=job.format, container_options=options, timeout=patience_s)
+    return opened(job.url, format=job.format, container_options=options, timeout=patience_s)
 
 
 def has_an_end(container: InputContainer) -> bool:
@@ -176,12 +179,14 @@ class FrameSender:
 
     Args:
         patient: wait for a free slot rather than go on without the frame.
+        stamped: frames' time stamps are worth sending.
     """
 
-    def __init__(self, channel: Channel, slots: int, *, patient: bool) -> None:
+    def __init__(self, channel: Channel, slots: int, *, patient: bool, stamped: bool) -> None:
         self._channel = channel
         self._slots = slots
         self._patient = patient
+        self._stamped = stamped
         self._ring: Ring | None = None
 
     def send(self, items: Iterator[Frame | Failure]) -> None:
@@ -197,7 +202,8 @@ class FrameSender:
         spent_s = time.monotonic() - captured_s
         height, width = frame.image.shape[:2]
         slot = self._store(frame)
-        self._channel.send(Decoded(frame.index, captured_s, slot, "", height, width, frame.pts, spent_s))
+        pts = frame.pts if self._stamped else None
+        self._channel.send(Decoded(frame.index, captured_s, slot, "", height, width, pts, spent_s))
 
     def _store(self, frame: Frame) -> int | None:
         if self._ring is None or self._ring.slot_bytes < frame.image.nbytes:
@@ -210,10 +216,11 @@ class FrameSender:
 
     def _new_ring(self, slot_bytes: int) -> Ring:
         # The old one lives on in the parent until its last picture is taken.
-        file = new_memory(self._slots, slot_bytes)
+        slots = max(LEAST_SLOTS, min(self._slots, RING_BYTES // slot_bytes))
+        file = new_memory(slots, slot_bytes)
         try:
-            self._channel.send(Memory(self._slots, slot_bytes), file)
-            return Ring(file, self._slots, slot_bytes)
+            self._channel.send(Memory(slots, slot_bytes), file)
+            return Ring(file, slots, slot_bytes)
         finally:
             os.close(file)
 

@@ -47,17 +47,20 @@ class Sink(ABC, Generic[T]):
 class PendingFile:
     """A file being written under a temporary name beside its final one.
 
+    Args:
+        visible: as in `atomic_path`.
+
     Attributes:
         path: where to write; exists, empty, from the start, which proves that it can be written.
         final: its name once `keep` is called.
     """
 
-    def __init__(self, final: str | os.PathLike[str]) -> None:
+    def __init__(self, final: str | os.PathLike[str], *, visible: bool = False) -> None:
         self.final = Path(final)
         if os.path.isdir(self.final):
             raise StreamdeqError(f"cannot write {self.final}: it is a folder; choose a file name")
         self._stack = ExitStack()
-        self.path = self._stack.enter_context(atomic_path(self.final))
+        self.path = self._stack.enter_context(atomic_path(self.final, visible=visible))
         try:
             self.path.open("wb").close()
         except OSError as error:
@@ -65,6 +68,7 @@ class PendingFile:
             raise StreamdeqError(unwritable(self.final, error.strerror)) from error
 
     def keep(self) -> None:
+        """Give it its name; a second time does nothing. Who writes to it may go on."""
         try:
             self._stack.close()
         except OSError as error:

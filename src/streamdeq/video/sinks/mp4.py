@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.files import atomic_path
 from streamdeq.values.frame import Frame
 from streamdeq.video.clock import Clock
 from streamdeq.video.sinks.base import PendingFile, Sink, unwritable
@@ -26,6 +28,8 @@ MOST_TICKS_PER_S = 1_000_000_000
 AVCOL_SPC_BT709 = 1
 ONE_THREAD_PIXELS = 1920 * 1088
 INDEX_IN_FRONT = {"movflags": "faststart"}
+# What is being written plays up to its last whole second, also after a kill.
+BY_THE_SECOND = {"movflags": "hybrid_fragmented+frag_keyframe", "frag_duration": "1000000", "flush_packets": "1"}
 
 
 class VideoSink(Sink[Frame]):
@@ -34,11 +38,13 @@ class VideoSink(Sink[Frame]):
     All frames are shown at the first one's size; later ones of another size are scaled into it, with black bars.
     Odd sizes grow by a repeated row or column, for 4:2:0 needs even ones. No two frames share a time: one that is
     not later than its predecessor is shown one tick (at most 0.1 ms) after it; where the source's clock begins anew,
-    the film goes on.
+    the film goes on. While it is written the file is called `NAME.unfinished-PID.mp4`; it plays up to its last whole
+    second, also after a kill.
 
     Args:
         path: the file to make; its name ends in .mp4.
         fps: frames per second on average, for the last frame's duration; 25 where unknown.
+        pixel_aspect: width over height of the pixels; None: they are square.
         preset: x264's trade of time for size. At 640×272 and 1280×720, one thread, this costs about
             1.8 and 8 ms per frame ("ultrafast"), 2.5 and 12 ("superfast", 0.7 of the size), 4.4 and 19 ("veryfast",
             half the size).
@@ -46,12 +52,18 @@ class VideoSink(Sink[Frame]):
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], fps: float | None = None, preset: str = "superfast", crf: int = 20
+        self,
+        path: str | os.PathLike[str],
+        fps: float | None = None,
+        pixel_aspect: Fraction | None = None,
+        preset: str = "superfast",
+        crf: int = 20,
     ) -> None:
         if Path(path).suffix.lower() != ".mp4":
             raise StreamdeqError(f"expected a name that ends in .mp4, got {path}: rename it")
-        self._file = PendingFile(path)
+        self._file = PendingFile(path, visible=True)
         self._fps = fps or FALLBACK_FPS
+        self._pixel_aspect = pixel_aspect
         # Without B-frames decoding order is showing order: any times will do, and encoding is a quarter faster.
         self._options = {"preset": preset, "crf": str(crf), "bf": "0", "g": "60"}
         self._encoder: Encoder | None = None
@@ -60,7 +72,9 @@ class VideoSink(Sink[Frame]):
     def write(self, item: Frame) -> None:
         try:
             if self._encoder is None:
-                self._encoder = Encoder(self._file.path, item, self._fps, self._options, INDEX_IN_FRONT)
+                self._encoder = Encoder(
+                    self._file.path, item, self._fps, self._options, BY_THE_SECOND, self._pixel_aspect
+                )
             self._encoder.write(item)
         except FFmpegError as error:
             raise StreamdeqError(unwritable(self._file.final, error.strerror)) from error
@@ -77,7 +91,23 @@ class VideoSink(Sink[Frame]):
         except FFmpegError as error:
             self._file.discard()
             raise StreamdeqError(unwritable(self._file.final, error.strerror)) from error
+        put_index_in_front(self._file.path)
         self._file.keep()
+
+
+def put_index_in_front(path: Path) -> None:
+    """Rewrite a whole mp4 so that it plays while it is fetched; where there is no room for that it stays as it is."""
+    with (
+        suppress(FFmpegError, OSError),
+        atomic_path(path) as part,
+        av.open(str(path)) as given,
+        av.open(str(part), "w", format="mp4", options=INDEX_IN_FRONT) as made,
+    ):
+        stream = made.add_stream_from_template(given.streams.video[0])
+        for packet in given.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                made.mux(packet)
 
 
 class Encoder:
@@ -91,7 +121,13 @@ class Encoder:
     """
 
     def __init__(
-        self, path: Path, first: Frame, fps: float, options: dict[str, str], container_options: dict[str, str]
+        self,
+        path: Path,
+        first: Frame,
+        fps: float,
+        options: dict[str, str],
+        container_options: dict[str, str],
+        pixel_aspect: Fraction | None = None,
     ) -> None:
         height, width = first.image.shape[:2]
         self._canvas_hw = (height + height % 2, width + width % 2)
@@ -100,6 +136,8 @@ class Encoder:
         self.bytes = self.largest = 0
         self._container: OutputContainer = av.open(str(path), "w", format="mp4", options=container_options)
         self._stream = self._add_stream(fps, options)
+        if pixel_aspect is not None:
+            self._stream.codec_context.sample_aspect_ratio = pixel_aspect
 
     def write(self, frame: Frame, *, key: bool = False) -> None:
         """`key`: make it a picture that stands alone."""

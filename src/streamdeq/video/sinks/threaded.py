@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
+from collections.abc import Callable
 from typing import TypeVar
 
+from streamdeq.video.queues import BoundedQueue
 from streamdeq.video.sinks.base import Sink
 
 T = TypeVar("T")
@@ -18,13 +19,18 @@ class ThreadedSink(Sink[T]):
     Items must not be changed after they were handed over. When the queue is full, `write` waits: memory stays
     bounded. An error of the inner sink is raised by every later `write` and by `close`; items after it are dropped.
 
+    Args:
+        depth: items that may wait.
+        size_of: bytes of an item: what waits is bounded by them too.
+
     Attributes:
         busy_s: seconds the inner sink has worked so far.
     """
 
-    def __init__(self, sink: Sink[T], depth: int = 8) -> None:
+    def __init__(self, sink: Sink[T], depth: int = 8, size_of: Callable[[T], int] = lambda item: 0) -> None:
         self._sink = sink
-        self._queue: queue.Queue[T | None] = queue.Queue(depth)
+        self._size_of = size_of
+        self._queue: BoundedQueue[T | None] = BoundedQueue(depth)
         self._error: BaseException | None = None
         self._closed = False
         self.busy_s = 0.0
@@ -34,7 +40,7 @@ class ThreadedSink(Sink[T]):
     def write(self, item: T) -> None:
         if self._error is not None:
             raise self._error
-        self._queue.put(item)
+        self._queue.put(item, self._size_of(item))
 
     def close(self) -> None:
         if self._closed:

@@ -1,0 +1,163 @@
+"""A picture and its label map or boxes, scaled, cut and mirrored by chance."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional as tv
+
+from streamdeq.data.augment.colour import Jitter
+from streamdeq.data.base import IGNORE_INDEX
+
+IMAGENET_MEAN_RGB = (124, 116, 104)
+"""What normalisation turns into (almost) zero, as inference pads."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Where a sample looks: what is cut of a frame, how large that becomes, and whether it is mirrored."""
+
+    rows: slice
+    columns: slice
+    size_hw: tuple[int, int]
+    mirrored: bool
+
+    def boxes(self, xyxy: np.ndarray) -> np.ndarray:
+        """(N, 4) boxes in the frame's pixels → in the sample's, not clipped to it."""
+        height, width = self.size_hw
+        down = height / (self.rows.stop - self.rows.start)
+        along = width / (self.columns.stop - self.columns.start)
+        origin = np.array([self.columns.start, self.rows.start] * 2)
+        moved = (xyxy - origin) * np.array([along, down] * 2)
+        if self.mirrored:
+            moved[:, [0, 2]] = width - moved[:, [2, 0]]
+        return moved.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Scale, crop, flip and colour.
+
+    At scale 1 the picture's shorter side becomes `size` pixels, or less where the longer one would be more than
+    `longest` (None: of any length); the scale is drawn log-uniformly from `scale_range`, or uniformly from its steps
+    of `scale_step`, and a window of `crop_hw` is cut at a uniform place. Where the scaled picture is smaller than the
+    window it sits top left, as at inference, and the rest is `fill` in the image and 255 in the target. `flip` is the
+    probability of a mirrored sample.
+    """
+
+    crop_hw: tuple[int, int]
+    size: int
+    scale_range: tuple[float, float] = (0.75, 2.0)
+    flip: float = 0.5
+    jitter: Jitter = field(default_factory=Jitter)
+    fill: tuple[int, int, int] = IMAGENET_MEAN_RGB
+    scale_step: float | None = None
+    longest: int | None = None
+
+    @staticmethod
+    def unchanged(crop_hw: tuple[int, int], size: int, longest: int | None = None) -> "Augmentation":
+        """Pictures as inference scales them, but for what the crop cuts off."""
+        return Augmentation(crop_hw, size, (1.0, 1.0), 0.0, Jitter(0.0, 0.0, 0.0, 0.0), longest=longest)
+
+    def __call__(self, image: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """From (H, W, 3) and (H, W) uint8 arrays of any size to (3, h, w) and (h, w) uint8 tensors."""
+        view = self.view((target.shape[0], target.shape[1]), rng)
+        return self.picture(image, view, rng), self.labels(target, view)
+
+    def view(self, frame_hw: tuple[int, int], rng: np.random.Generator) -> View:
+        """Drawn for a frame of this size."""
+        factor = self.factor(frame_hw, self._scale(rng))
+        rows, height = _window(frame_hw[0], factor, self.crop_hw[0], rng.uniform())
+        columns, width = _window(frame_hw[1], factor, self.crop_hw[1], rng.uniform())
+        return View(rows, columns, (height, width), bool(rng.uniform() < self.flip))
+
+    def factor(self, frame_hw: tuple[int, int], scale: float = 1.0) -> float:
+        """How much larger than the frame the scaled picture is."""
+        factor = self.size * scale / min(frame_hw)
+        return factor if self.longest is None else min(factor, self.longest * scale / max(frame_hw))
+
+    def picture(self, image: np.ndarray, view: View, rng: np.random.Generator) -> Tensor:
+        """What the view shows of (H, W, 3) uint8, its colours changed: (3, h, w) uint8."""
+        pixels = self.jitter(_picture(image[view.rows, view.columns], view.size_hw), rng)
+        fill = torch.tensor(self.fill, dtype=torch.uint8)[:, None, None]
+        return self._pad(pixels.flip(-1) if view.mirrored else pixels, fill)
+
+    def labels(self, target: np.ndarray, view: View) -> Tensor:
+        """What the view shows of (H, W) uint8: (h, w) uint8."""
+        labels = _labels(target[view.rows, view.columns], view.size_hw)
+        nothing = torch.full((1, 1, 1), IGNORE_INDEX, dtype=torch.uint8)
+        return self._pad(labels.flip(-1) if view.mirrored else labels, nothing)[0]
+
+    def _scale(self, rng: np.random.Generator) -> float:
+        low, high = self.scale_range
+        if self.scale_step is None:
+            return float(np.exp(rng.uniform(*np.log(self.scale_range))))
+        return low + self.scale_step * int(rng.integers(round((high - low) / self.scale_step) + 1))
+
+    def _pad(self, part: Tensor, fill: Tensor) -> Tensor:
+        """(C, h, w) at the top left of the crop, the rest `fill` (C, 1, 1)."""
+        height, width = part.shape[-2:]
+        if (height, width) == self.crop_hw:
+            return part.contiguous()
+        whole = fill.repeat(1, *self.crop_hw)
+        whole[:, :height, :width] = part
+        return whole
+
+
+@dataclass(frozen=True)
+class AreaCrop:
+    """A window of random area and aspect, stretched to `crop_hw`; flip and colour (Szegedy et al. 2015).
+
+    Its area is a share of the picture's drawn uniformly from `area_range`, its aspect (width / height) log-uniformly
+    from `aspect_range`; after ten draws that do not fit, it is the largest square in the middle.
+    """
+
+    crop_hw: tuple[int, int]
+    area_range: tuple[float, float] = (0.08, 1.0)
+    aspect_range: tuple[float, float] = (3 / 4, 4 / 3)
+    flip: float = 0.5
+    jitter: Jitter = field(default_factory=Jitter)
+
+    def __call__(self, image: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """From (H, W, 3) and (H, W) uint8 arrays of any size to (3, h, w) and (h, w) uint8 tensors."""
+        rows, columns = self._place(target.shape[0], target.shape[1], rng)
+        labels = _labels(target[rows, columns], self.crop_hw)
+        pixels = self.jitter(_picture(image[rows, columns], self.crop_hw), rng)
+        if rng.uniform() < self.flip:
+            pixels, labels = pixels.flip(-1), labels.flip(-1)
+        return pixels.contiguous(), labels[0].contiguous()
+
+    def _place(self, height: int, width: int, rng: np.random.Generator) -> tuple[slice, slice]:
+        for _ in range(10):
+            area = height * width * rng.uniform(*self.area_range)
+            aspect = float(np.exp(rng.uniform(*np.log(self.aspect_range))))
+            h, w = round(math.sqrt(area / aspect)), round(math.sqrt(area * aspect))
+            if 0 < h <= height and 0 < w <= width:
+                top, left = int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1))
+                return slice(top, top + h), slice(left, left + w)
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        return slice(top, top + side), slice(left, left + side)
+
+
+def _picture(window: np.ndarray, size_hw: tuple[int, int]) -> Tensor:
+    """(3, h, w), cut before it is resized: the rest would be resized for nothing."""
+    pixels = torch.from_numpy(window.copy()).permute(2, 0, 1)
+    return tv.resize(pixels, list(size_hw), InterpolationMode.BILINEAR, antialias=True)
+
+
+def _labels(window: np.ndarray, size_hw: tuple[int, int]) -> Tensor:
+    """(1, h, w)."""
+    return tv.resize(torch.from_numpy(window.copy())[None], list(size_hw), InterpolationMode.NEAREST_EXACT)
+
+
+def _window(length: int, factor: float, crop: int, place: float) -> tuple[slice, int]:
+    """One axis: which source pixels to cut, and how many pixels they become. `place` is in 0..1."""
+    if round(length * factor) <= crop:
+        return slice(0, length), max(1, round(length * factor))
+    taken = min(length, max(1, round(crop / factor)))
+    start = round(place * (length - taken))
+    return slice(start, start + taken), crop

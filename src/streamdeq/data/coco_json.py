@@ -1,0 +1,227 @@
+"""COCO's JSON: its pictures, where they lie, the films they form, where an entry stands.
+
+Pictures lie where `file_name` says, below the folder, its `images/`, or the split's folder in either.
+
+What is a shot: images with a `video_id` are a film, in the order of their `frame_id`; where that rises by more than
+the film's usual step, another shot begins. Other images are shots of one frame.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import inf
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from msgspec import Meta, field
+
+from streamdeq.data.boxes import box_in_frame
+from streamdeq.data.documents import Json, Schema
+from streamdeq.data.frames import PictureFiles, runs
+from streamdeq.errors import StreamdeqError
+from streamdeq.values import UNKNOWN
+
+SPLITS = {"train": ("train",), "val": ("val", "valid"), "test": ("test",)}
+"""What each split is called in files' names."""
+FPS = 25.0
+"""Of a film that does not say it."""
+STILL_FPS = 1.0
+
+_ROOTS = (".", "images", "{0}", "images/{0}", "{0}2017", "images/{0}2017")
+
+
+class Picture(Schema):
+    """An entry of `images`."""
+
+    expected = "id, file_name, width and height"
+    id: int
+    file_name: str
+    width: Annotated[float, Meta(gt=0)] = inf
+    height: Annotated[float, Meta(gt=0)] = inf
+    video_id: Any = None
+    frame_id: Any = 0
+    is_vid_train_frame: Any = True
+
+
+class Video(Schema):
+    expected = "a whole number as id"
+    id: int
+    name: Any = None
+    fps: Annotated[float, Meta(gt=0, le=1e6, description="fps above 0")] = FPS
+
+
+class Category(Schema):
+    expected = "an id and a name"
+    id: int
+    name: str
+
+
+class Annotation(Schema):
+    """What all annotations say."""
+
+    expected = "the id of an image"
+    image_id: int
+    category_id: Any = None
+    instance_id: Any = None
+    track_id: Any = None
+    iscrowd: Any = False
+    ignore: Any = False
+
+
+class Coco(Schema, kw_only=True):
+    """A file but for its annotations and categories, which depend on what is labelled."""
+
+    expected = "COCO's JSON with a list of images, annotations and categories"
+    images: Annotated[list[Picture], Meta(min_length=1, description="COCO's JSON with a list of images")]
+    videos: Annotated[list[Video], Meta(description="videos in {} to be a list")] = field(default_factory=list)
+    licenses: Any = None
+
+
+E = TypeVar("E", Picture, Video, Category)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """Pictures that follow one another."""
+
+    name: str
+    fps: float
+    pictures: tuple[Picture, ...]
+
+    def frames(self, root: Path) -> PictureFiles:
+        return PictureFiles(tuple(root / one.file_name for one in self.pictures))
+
+
+@dataclass(frozen=True, eq=False)
+class CocoFile:
+    """What a file says: pictures and videos by id, categories and annotations as they stand."""
+
+    json: Json
+    pictures: dict[int, Picture]
+    videos: dict[int, Video]
+    annotations: list[Any]
+    categories: list[Any]
+    licence: str
+
+    @classmethod
+    def read(cls, path: Path, kind: type[Coco]) -> "CocoFile":
+        """A file whose schema `kind` has `annotations` and `categories` besides.
+
+        Raises:
+            StreamdeqError: with file, line and reason for what is broken.
+        """
+        json = Json(path)
+        whole: Any = json.read(kind)
+        for k, one in enumerate(whole.images):
+            frame = 0 if one.video_id is None else one.frame_id
+            if not (one.video_id is None or _is_whole(one.video_id)) or not _is_whole(frame):
+                raise StreamdeqError(
+                    f"expected whole numbers as video_id and frame_id in {json.where('images', k)}, "
+                    f"got {one.video_id} and {frame}; correct it"
+                )
+        listed = whole.licenses if isinstance(whole.licenses, list) else []
+        names = [one["name"] for one in listed if isinstance(one, dict) and one.get("name")]
+        pictures, videos = _by_id("images", whole.images, json), _by_id("videos", whole.videos, json)
+        categories = _by_id("categories", whole.categories, json)
+        return cls(json, pictures, videos, whole.annotations, list(categories.values()), ", ".join(names))
+
+    def where(self, k: int) -> str:
+        """Annotation `k`, in words for an error."""
+        return self.json.where("annotations", k)
+
+    def picture_of(self, k: int) -> Picture:
+        """What annotation `k` is about."""
+        picture = self.pictures.get(self.annotations[k].image_id)
+        if picture is None:
+            raise StreamdeqError(f"expected the id of an image in {self.where(k)}, got {self.annotations[k].image_id}")
+        return picture
+
+    def within(self, k: int, bbox: Sequence[float]) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom of annotation `k`'s left, top, width, height, cut to its picture.
+
+        Raises:
+            StreamdeqError: nothing of it is in the picture.
+        """
+        picture, (left, top, width, height) = self.picture_of(k), bbox
+        corners = (left, top, left + width, top + height)
+        try:
+            return box_in_frame(corners, picture.width, picture.height, "")
+        except StreamdeqError:  # where it stands is only looked for when it is asked for: the file may be large
+            return box_in_frame(corners, picture.width, picture.height, self.where(k))
+
+    def category_of(self, k: int, known: Collection[int]) -> int:
+        """The id of what annotation `k` shows, one of `known`."""
+        given = self.annotations[k].category_id
+        if not _is_whole(given) or given not in known:
+            of = ", ".join(map(str, known))
+            raise StreamdeqError(f"expected a category_id of {of} in {self.where(k)}, got {given}; correct it")
+        return given
+
+    def instance_of(self, k: int) -> int:
+        """Which object annotation `k` shows, `UNKNOWN` where that is not said."""
+        entry = self.annotations[k]
+        key = "track_id" if entry.instance_id is None else "instance_id"
+        given = entry.track_id if entry.instance_id is None else entry.instance_id
+        if given is not None and not _is_whole(given):
+            raise StreamdeqError(f"expected a whole number as {key} in {self.where(k)}, got {given}; correct it")
+        return UNKNOWN if given is None else given
+
+    def root_in(self, folder: Path, split: str) -> Path:
+        """Where `file_name`s begin."""
+        first = next(iter(self.pictures.values())).file_name
+        for root in (folder / root.format(name) for name in SPLITS[split] for root in _ROOTS):
+            if (root / first).exists():
+                return root
+        raise StreamdeqError(
+            f"expected the picture '{first}' of {self.json.path} in {folder} or its images/, found it in none"
+        )
+
+    def shots(self) -> Iterator[Shot]:
+        """Pictures, then films."""
+        films: dict[int, list[Picture]] = defaultdict(list)
+        for one in self.pictures.values():
+            if one.video_id is None:
+                yield Shot(one.file_name, STILL_FPS, (one,))
+            else:
+                films[one.video_id].append(one)
+        for number, pictures in films.items():
+            about = self.videos.get(number, Video(number))
+            yield from _film(name_of(about), about.fps, pictures, self.json.path)
+
+
+def find(folder: Path, split: str, files: tuple[str, ...]) -> Path | None:
+    """The first of `files` that there is; `{0}` in them is the split."""
+    spelled = [folder / file.format(name) for name in SPLITS.get(split, ()) for file in files]
+    return next((path for path in spelled if path.is_file()), None)
+
+
+def name_of(video: Video) -> str:
+    return str(video.id if video.name is None else video.name)
+
+
+def _is_whole(value: Any) -> bool:
+    """That int64 holds."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+def _by_id(key: str, entries: list[E], json: Json) -> dict[int, E]:
+    found: dict[int, E] = {}
+    for k, entry in enumerate(entries):
+        if entry.id in found:
+            raise StreamdeqError(f"expected each id once, got {entry.id} again in {json.where(key, k)}; correct it")
+        found[entry.id] = entry
+    return found
+
+
+def _film(name: str, fps: float, pictures: list[Picture], path: Path) -> Iterator[Shot]:
+    """One shot, or as many as the film has gaps."""
+    ordered = sorted(pictures, key=lambda one: one.frame_id)
+    steps = [b.frame_id - a.frame_id for a, b in pairwise(ordered)]
+    if 0 in steps:
+        double = ordered[steps.index(0)]
+        raise StreamdeqError(f"expected each frame_id once per video in {path}, got {double.frame_id} twice in {name}")
+    step = min(steps, default=1)
+    parts = runs(ordered, lambda part, one: one.frame_id - part[-1].frame_id <= step)
+    for part in parts:
+        yield Shot(f"{name}@{part[0].frame_id}" if len(parts) > 1 else name, fps / step, tuple(part))

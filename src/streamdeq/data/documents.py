@@ -1,0 +1,220 @@
+"""The text files of data sets: JSON by a schema, YAML, XML, CSV. All of them are read here, and what is broken is
+refused with its file, its place in it and what to do.
+
+What is expected of a field of a `Schema` stands in its `msgspec.Meta(description=…)`, what is expected of an entry as
+a whole in the class's `expected`; `{}` in such a text is where the place goes, else it comes after. Fields that a
+schema does not name are nobody's business, unless it forbids them.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type_hints
+from xml.etree import ElementTree
+
+import msgspec
+import yaml
+
+from streamdeq.errors import StreamdeqError
+
+T = TypeVar("T")
+Place = Sequence[str | int]
+"""The keys and indices that lead to an entry."""
+UNSTATED = "not stated by the data"
+
+
+def read_text(path: Path) -> str:
+    """The UTF-8 text in `path`, with or without a byte order mark."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise StreamdeqError(
+            f"expected UTF-8 text in {path}, got byte {error.start} that is none; save it so"
+        ) from error
+
+
+def licence_of(folder: Path) -> str:
+    """The paragraph of the folder's README.md that begins with `Licence:`, in one line; `UNSTATED` without."""
+    readme = folder / "README.md"
+    if not readme.is_file():
+        return UNSTATED
+    found = re.search(r"^Licen[cs]e: (.+?)(?:\n\s*\n|\Z)", read_text(readme), re.MULTILINE | re.DOTALL)
+    return " ".join(found[1].split()) if found else UNSTATED
+
+
+# -- JSON --------------------------------------------------------------------------------------------------
+
+
+class Schema(msgspec.Struct):
+    """What an object of JSON holds."""
+
+    expected: ClassVar[str] = ""
+
+
+@dataclass(frozen=True)
+class Json:
+    """A file of JSON, and where its entries stand; `first` is the number of the first entry, where it is a list."""
+
+    path: Path
+    first: int = 1
+
+    def read(self, kind: Any) -> Any:
+        """Raises StreamdeqError with file, place and reason for what is no `kind`."""
+        whole = _load(read_text(self.path), lambda line: f"{self.path}, line {line}")
+        return _convert(whole, kind, self._spot)
+
+    def _spot(self, place: Place) -> str:
+        match place:
+            case [int(index), *_]:
+                return f"{self.path}, entry {index + self.first}"
+            case [str(key), int(index), *_]:
+                return self.where(key, index)
+        return str(self.path)
+
+    def where(self, key: str, index: int) -> str:
+        """Entry `index` of the list `key`, in words for an error. The file is read again: it may be large."""
+        text = read_text(self.path)
+        found = re.search(rf'"{key}"\s*:\s*\[\s*', text)
+        place, decoder, begin = found.end() if found else 0, json.JSONDecoder(), 0
+        for _ in range(index + 1):
+            begin, (_, end) = place, decoder.raw_decode(text, place)
+            place = re.compile(r"[\s,]*").match(text, end).end()  # type: ignore[union-attr]
+        line = text.count("\n", 0, begin) + 1
+        return f"{self.path}, line {line}, {key} number {index + 1}"
+
+
+def read_json_lines(path: Path, kind: type[T]) -> Iterator[tuple[str, T]]:
+    """Every line that is not empty, and where it stands, in words for an error."""
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        where = f"line {number} of {path}"
+        if line.strip():
+            whole = _load(line, lambda _, where=where: where)
+            yield where, _convert(whole, kind, lambda _, where=where: where)
+
+
+def _load(text: str, where: Callable[[int], str]) -> Any:
+    """What the text says; `where` says where a line of it stands, in words for an error."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise StreamdeqError(f"expected JSON in {where(error.lineno)}, got: {error.msg}; correct it") from error
+
+
+def _convert(whole: Any, kind: Any, where: Callable[[Place], str]) -> Any:
+    try:
+        return msgspec.convert(whole, kind)
+    except msgspec.ValidationError as error:
+        place = _place(error)
+        raise StreamdeqError(_refusal(whole, kind, place, where(place), str(error))) from error
+
+
+def _place(error: msgspec.ValidationError) -> Place:
+    path = re.search(r" - at `\$(.*)`$", str(error))
+    steps = re.findall(r"\[(\d+)\]|\.([^.\[]+)", path[1]) if path else []
+    return [int(index) if index else key for index, key in steps]
+
+
+def _refusal(given: Any, kind: Any, place: Place, where: str, problem: str) -> str:
+    """What the innermost field or entry on the way to the problem is expected to be, and is."""
+    expected, got = _expected(kind), given
+    for step in place:
+        kind, given = _inner(kind, step), given[step]
+        if text := _expected(kind):
+            expected, got = text, given
+    missing = re.search(r"missing required field `(.+?)`", problem)
+    if missing and not any(one.expected for one in _schemas(kind)):
+        expected = _expected(_inner(kind, missing[1])) or expected
+    if "unknown field" in problem:
+        told = ", ".join(got)
+    elif (isinstance(got, list) and "`object`" in problem) or (isinstance(got, dict) and "`array`" in problem):
+        told = type(got).__name__
+    else:
+        told = str(got)[:80].replace("\n", " ")
+    placed = expected if "{}" in expected else f"{expected} in {{}}"
+    return f"expected {placed.replace('{}', where)}, got {told}; correct it"
+
+
+def _expected(kind: Any) -> str:
+    notes = [note.description for note in getattr(kind, "__metadata__", ()) if isinstance(note, msgspec.Meta)]
+    return next(filter(None, (*notes, *(one.expected for one in _schemas(kind)))), "")
+
+
+def _inner(kind: Any, step: str | int) -> Any:
+    """The type of a field, or of the entries of a list; None where that cannot be told."""
+    if isinstance(step, str):
+        return next((get_type_hints(one, include_extras=True).get(step) for one in _schemas(kind)), None)
+    return next((get_args(one)[0] for one in _members(kind) if get_args(one)), None)
+
+
+def _schemas(kind: Any) -> Iterator[type["Schema"]]:
+    return (one for one in _members(kind) if isinstance(one, type) and issubclass(one, Schema))
+
+
+def _members(kind: Any) -> Iterator[Any]:
+    """The types that an annotated one, or a union, stands for."""
+    if getattr(kind, "__metadata__", ()):
+        yield from _members(get_args(kind)[0])
+    elif get_origin(kind) in (Union, UnionType):
+        for member in get_args(kind):
+            yield from _members(member)
+    else:
+        yield kind
+
+
+# -- other documents ---------------------------------------------------------------------------------------
+
+
+def read_csv(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not empty, each with the number of its line."""
+    rows = csv.reader(read_text(path).splitlines())
+    try:
+        for row in rows:
+            if row:
+                yield rows.line_num, row
+    except csv.Error as error:
+        raise StreamdeqError(f"expected CSV in {path}, line {rows.line_num}, got: {error}; correct it") from error
+
+
+def read_xml(path: Path) -> ElementTree.Element:
+    """The root of the file."""
+    try:
+        return ElementTree.parse(path).getroot()
+    except OSError as error:
+        raise StreamdeqError(f"expected an annotation in {path}, got: {error.strerror}; fetch it again") from error
+    except ElementTree.ParseError as error:
+        line = error.position[0]
+        raise StreamdeqError(f"expected XML in {path}, line {line}, got: {error.msg}; fetch it again") from error
+
+
+class _Loader(yaml.BaseLoader):
+    """Leaves text as it is, so that `no` is a name, and refuses a key that stands twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        found = super().construct_mapping(node, deep)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(problem=f"'{key.value}' twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+        return found
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """What each key of the file says: text (empty for nothing), a list or a dictionary of such."""
+    text = read_text(path)
+    try:
+        found = yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        where = f"{path}, line {error.problem_mark.line + 1}" if error.problem_mark else path
+        began = f" {error.context} from line {error.context_mark.line + 1} on" if error.context_mark else ""
+        raise StreamdeqError(f"expected YAML in {where}, got: {error.problem}{began}; correct it") from error
+    except yaml.reader.ReaderError as error:
+        raise StreamdeqError(f"expected YAML in {path}, got: {error.reason}; correct it") from error
+    if not isinstance(found, dict):
+        first = (text.strip() or "nothing").splitlines()[0][:60]
+        raise StreamdeqError(f"expected 'key: value' in {path}, got '{first}'; correct it")
+    return found

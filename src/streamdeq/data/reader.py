@@ -1,0 +1,75 @@
+"""What a format of data has to be able to do, and the formats that there are.
+
+A reader is registered by its name (`streamdeq.register("reader", NAME)`, in an installed package or here): its folders
+can then be trained on, evaluated and checked like any other.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.documents import licence_of
+from streamdeq.errors import StreamdeqError
+from streamdeq.registry import Registry, unknown
+from streamdeq.values.palette import distinct_colours
+
+
+class Reader(ABC):
+    """A format: the folders that are of it, and what is in them.
+
+    Attributes:
+        title: what it is called.
+        expected: what a folder holds, in words for the error.
+        source: how to get what a folder lacks, in words.
+        task: what its labels are for, where a folder can be of two formats at once or none of them is a box.
+        complete: the number of labelled frames of a split, where it is known.
+    """
+
+    title: str
+    expected: str
+    source: str
+    task: str = ""
+    complete: Mapping[str, int] = MappingProxyType({})
+
+    @abstractmethod
+    def splits(self, folder: Path) -> tuple[str, ...]:
+        """The splits of which a folder has anything, whole or not; `train-fit` is a part of `train`."""
+
+    @abstractmethod
+    def open(self, folder: Path, split: str) -> Dataset:
+        """A split of a folder. Reads names and labels' files; pixels are read frame by frame.
+
+        Raises:
+            StreamdeqError: no such split, or what is broken, with file, place and reason.
+        """
+
+    def recognises(self, folder: Path) -> bool:
+        """Whether a folder is of this format, whole or not."""
+        return bool(self.splits(folder))
+
+    def check_split(self, folder: Path, split: str) -> None:
+        """Raises StreamdeqError, with those that there are, for a split of which `folder` has nothing."""
+        if split not in (known := self.splits(folder)):
+            raise StreamdeqError(unknown("split", split, list(known)))
+
+    def lacks(self, folder: Path) -> str:
+        """What a folder that is not recognised lacks to be of this format, in words; empty where it is nothing of the
+        kind."""
+        return ""
+
+    def unused(self, folder: Path) -> tuple[str, ...]:
+        """What is in a folder and used by no split, in words."""
+        return ()
+
+
+def own_dataset(
+    folder: Path, task: str, split: str, classes: tuple[str, ...], clips: Iterable[Clip], licence: str = ""
+) -> Dataset:
+    """A user's own data: named as its folder, with made-up colours and, where none is given, its README's licence."""
+    colours, licence = distinct_colours(len(classes)), licence or licence_of(folder)
+    return Dataset(folder.resolve().name, task, split, classes, colours, tuple(clips), licence)
+
+
+READERS: Registry[type[Reader]] = Registry("reader")

@@ -1,0 +1,13 @@
+"""The formats of the program itself: each module registers the one that it reads."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+
+ORDER = (
+    "imagenet-vid", "cityscapes", "own-pictures", "camvid", "mpii", "coco-boxes", "coco-pose", "yolo", "pose-table",
+    "deeplabcut", "class-folders",
+)  # fmt: skip
+"""Who is asked before whom: some folders look like two formats. The last takes any folder of folders of pictures."""

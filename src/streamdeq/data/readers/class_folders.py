@@ -1,0 +1,76 @@
+"""Pictures sorted into one folder per class, as ImageNet is: the targets are class indices.
+
+Layout: `{train,val,test}/{class}/**/*.jpg` (any picture format, any of the splits). The classes are the folders of
+train, or of the first split there is, by name; the index of a class is its place among them. A picture is a clip
+of one frame.
+"""
+
+import os
+from pathlib import Path
+
+from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.frames import PictureFiles
+from streamdeq.data.pictures import PICTURES, subfolders
+from streamdeq.data.reader import READERS, Reader, own_dataset
+from streamdeq.data.targets import Held
+from streamdeq.errors import StreamdeqError
+
+SOURCE = (
+    "put pictures into train/CLASS/ and val/CLASS/; ImageNet: register at https://www.image-net.org (Download, "
+    "ILSVRC2012), unpack each class's archive into train/WNID/ and sort the validation pictures into val/WNID/"
+)
+SPLITS = ("train", "val", "test")
+FPS = 1.0
+
+
+@READERS.register("class-folders")
+class ClassFolders(Reader):
+    title = "class folders"
+    expected = "train/ and val/, each with one folder of pictures per class"
+    source = SOURCE
+    task = "classification"
+
+    def recognises(self, folder: Path) -> bool:
+        """Whether a split has at least one folder, and a first folder with a picture in it."""
+        for split in self.splits(folder):
+            classes = subfolders(folder / split)
+            if any(path.name == "images" for path in classes):  # train/images/ beside train/labels/ is something else
+                return False
+            if classes and any(_is_picture(name) for _, _, names in os.walk(classes[0]) for name in names):
+                return True
+        return False
+
+    def splits(self, folder: Path) -> tuple[str, ...]:
+        return tuple(split for split in SPLITS if (folder / split).is_dir())
+
+    def open(self, folder: Path, split: str) -> Dataset:
+        self.check_split(folder, split)
+        first = folder / self.splits(folder)[0]
+        classes = tuple(path.name for path in subfolders(first))
+        found = subfolders(folder / split)
+        if not found:
+            raise StreamdeqError(f"expected one folder per class in {folder / split}, found none; {SOURCE}")
+        clips: list[Clip] = []
+        for path in found:
+            if path.name not in classes:
+                raise StreamdeqError(
+                    f"expected the classes of {first} in {folder / split}, got also '{path.name}'; "
+                    "a class without training pictures cannot be learned, remove it or add them"
+                )
+            target = Held.of({0: classes.index(path.name)})  # shared by the pictures of a class
+            clips += [Clip(file, FPS, PictureFiles((file,)), target) for file in _of_class(path)]
+        return own_dataset(folder, "classification", split, classes, clips)
+
+
+def _of_class(folder: Path) -> list[str]:
+    """As text from the start: ImageNet has 1.3 million of them."""
+    found = [os.path.join(root, name) for root, _, names in os.walk(folder) for name in names if _is_picture(name)]
+    if not found:
+        raise StreamdeqError(
+            f"expected pictures of class '{folder.name}' in {folder}, found none; remove it or add some"
+        )
+    return sorted(found)
+
+
+def _is_picture(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in PICTURES and not name.startswith(".")

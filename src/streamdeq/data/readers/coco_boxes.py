@@ -1,0 +1,110 @@
+"""Boxes in COCO's JSON, of pictures or of films (COCO-VID).
+
+Files, per split (train, val or valid, test), the first that exists: `SPLIT.json`, `annotations/SPLIT.json`,
+`annotations/instances_SPLIT.json`, the same with `SPLIT2017`, `SPLIT/_annotations.coco.json`. Where pictures lie and
+what a clip is: `coco_json`. Every image is labelled: one without annotations shows that nothing is there. `iscrowd` or
+`ignore` objects count neither way; `instance_id` (or `track_id`) says which object it is. In `train`,
+`is_vid_train_frame` says which frames are labelled (converters of ImageNet-VID write it, false throughout, into other
+splits too). The names of ImageNet-VID's classes may have `_` for the space.
+
+A split may be narrowed to some of its films: `val:NAME` or `val:NAME,NAME`.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.boxes import LabelledBox, collect, with_motion
+from streamdeq.data.class_names import IMAGENET_VID
+from streamdeq.data.coco_json import SPLITS, Annotation, Category, Coco, CocoFile, find, name_of
+from streamdeq.data.reader import READERS, Reader, own_dataset
+from streamdeq.data.targets import Held
+from streamdeq.errors import StreamdeqError
+from streamdeq.registry import unknown
+from streamdeq.values.boxes import Boxes
+
+_FILES = (
+    "{0}.json", "annotations/{0}.json", "annotations/instances_{0}.json", "annotations/instances_{0}2017.json",
+    "{0}/_annotations.coco.json",
+)  # fmt: skip
+
+
+class _Box(Annotation, kw_only=True):
+    bbox: Annotated[tuple[float, float, float, float], Meta(description="bbox with left, top, width, height")]
+
+
+class _Whole(Coco, kw_only=True):
+    annotations: Annotated[list[_Box], Meta(description="COCO's JSON with a list of annotations")]
+    categories: Annotated[list[Category], Meta(description="COCO's JSON with a list of categories")]
+
+
+@READERS.register("coco-boxes")
+class CocoBoxes(Reader):
+    title = "COCO boxes"
+    expected = "train.json and val.json in COCO's form, or annotations/instances_train.json, …"
+    source = (
+        "COCO: https://cocodataset.org (annotations/ and the pictures' folders); your own: export COCO JSON from your "
+        "labelling tool as train.json and val.json; films: give images a video_id and a frame_id, and list videos "
+        "with fps"
+    )
+    task = "detection"
+
+    def splits(self, folder: Path) -> tuple[str, ...]:
+        return tuple(split for split in SPLITS if find(folder, split, _FILES))
+
+    def open(self, folder: Path, split: str) -> Dataset:
+        name, _, films = split.partition(":")
+        path = find(folder, name, _FILES)
+        if path is None:
+            raise StreamdeqError(unknown("split", name, list(self.splits(folder))))
+        read = CocoFile.read(path, _Whole)
+        classes = _classes(read)
+        clips = _clips(read, read.root_in(folder, name), every=name != "train")
+        if films:
+            clips = _narrowed(clips, films.split(","), read)
+        return own_dataset(folder, "detection", split, classes, clips, read.licence)
+
+
+def _ordered(read: CocoFile) -> list[Category]:
+    return sorted(read.categories, key=lambda one: one.id)
+
+
+def _classes(read: CocoFile) -> tuple[str, ...]:
+    names = tuple(one.name for one in _ordered(read))
+    if not names or len(set(names)) < len(names):
+        raise StreamdeqError(f"expected different categories in {read.json.path}, got {', '.join(names) or 'none'}")
+    spaced = tuple(name.replace("_", " ") for name in names)
+    return spaced if sorted(spaced) == sorted(IMAGENET_VID.values()) else names  # converters write domestic_cat
+
+
+def _clips(read: CocoFile, root: Path, every: bool) -> tuple[Clip, ...]:
+    """With labels in `every` frame, or in those for training."""
+    boxes, clips = _boxes(read), []
+    for shot in read.shots():
+        shown = {t: boxes[one.id] for t, one in enumerate(shot.pictures)}
+        moving = with_motion(shown) if len(shown) > 1 else shown
+        kept = {t: found for t, found in moving.items() if every or shot.pictures[t].is_vid_train_frame}
+        clips.append(Clip(shot.name, shot.fps, shot.frames(root), Held.of(kept)))
+    return tuple(clips)
+
+
+def _boxes(read: CocoFile) -> dict[int, Boxes]:
+    """Of every picture, by its id."""
+    index = {one.id: number for number, one in enumerate(_ordered(read))}
+    objects: dict[int, list[LabelledBox]] = {number: [] for number in read.pictures}
+    for k, entry in enumerate(read.annotations):
+        number, label = read.picture_of(k).id, index[read.category_of(k, index)]
+        ignore = bool(entry.iscrowd or entry.ignore)
+        objects[number].append(LabelledBox(read.within(k, entry.bbox), label, ignore, read.instance_of(k)))
+    return {number: collect(found) for number, found in objects.items()}
+
+
+def _narrowed(clips: tuple[Clip, ...], names: list[str], read: CocoFile) -> tuple[Clip, ...]:
+    """The clips of these films."""
+    known = [name_of(video) for video in read.videos.values()]
+    for name in names:
+        if name not in known:
+            raise StreamdeqError(unknown(f"film of {read.json.path}", name, known))
+    return tuple(clip for clip in clips if clip.name.partition("@")[0] in names)

@@ -1,0 +1,236 @@
+"""A user's own segmentation data: pictures, label pictures, a list of classes.
+
+Layout, in one folder:
+
+- `images/NAME.jpg` (any picture format) and `labels/NAME.png` of the same size and name, 8 bit, a class index per
+  pixel, 255 where there is none. Both may have subfolders, the same ones. A picture needs no label.
+- `classes.txt` or `classes.json`: see `class_names`.
+- splits, one of: lists `train.txt`, `val.txt`, `test.txt` beside the folders, a NAME (or NAME.jpg) per line; or
+  subfolders `images/train/`, `labels/train/`, …; with neither, everything is `train`.
+- `clips.jsonl`, if some pictures are films: per line
+  `{"name": "drive1", "fps": 25, "frames": ["drive1/0001", "drive1/0002", …], "labelled": [1]}`;
+  `frames` are NAMEs in time order, `labelled` counts them from 0 and defaults to all that have a label file. A clip
+  belongs to the split of its labelled frames. Labelled pictures in no clip are clips of one frame.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.class_names import FILES, Classes, classes_file, read_classes
+from streamdeq.data.documents import Schema, licence_of, read_json_lines, read_text
+from streamdeq.data.frames import PictureFiles
+from streamdeq.data.pictures import PICTURES, pictures
+from streamdeq.data.reader import READERS, Reader
+from streamdeq.data.targets import Coding, LabelFile, LabelMaps
+from streamdeq.errors import StreamdeqError
+from streamdeq.registry import unknown
+
+SOURCE = (
+    "your own data: images/NAME.jpg with labels/NAME.png, classes.txt with a class per line, splits by train.txt and "
+    "val.txt (a NAME per line) or by subfolders images/train/, labels/train/, …; clips.jsonl says what is a film"
+)
+SPLITS = ("train", "val", "test")
+FPS = 1.0
+"""Of a clip of one picture, where it means nothing."""
+
+
+class Film(Schema, forbid_unknown_fields=True):
+    """A line of clips.jsonl. `labelled` counts the frames from 0; when it is checked, `frames` are keys (names without
+    suffix)."""
+
+    expected = "the keys name, fps, frames and perhaps labelled"
+    name: Annotated[str, Meta(min_length=1, description="a text as name")]
+    fps: Annotated[float, Meta(gt=0, lt=1e6, description="a number above 0 as fps")]
+    frames: Annotated[list[str], Meta(min_length=1, description="a list of names as frames")]
+    labelled: Annotated[list[int] | None, Meta(description="a list of whole numbers as labelled")] = None
+
+    @property
+    def labelled_frames(self) -> tuple[str, ...]:
+        return tuple(self.frames[t] for t in self.labelled or ())
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What is in a folder. Pictures and labels by key; `split` has the keys that belong to one."""
+
+    classes: Classes
+    images: Mapping[str, Path]
+    labels: Mapping[str, Path]
+    split: Mapping[str, str]
+    films: tuple[Film, ...]
+
+    @property
+    def filmed(self) -> set[str]:
+        return {key for film in self.films for key in film.frames}
+
+
+@READERS.register("own-pictures")
+class OwnPictures(Reader):
+    title = "own pictures"
+    expected = "images/ and labels/ with classes.txt"
+    source = SOURCE
+
+    def recognises(self, folder: Path) -> bool:
+        return (folder / "images").is_dir() and (folder / "labels").is_dir() and classes_file(folder) is not None
+
+    def lacks(self, folder: Path) -> str:
+        """Of a folder with images/ or labels/: the rest."""
+        there = [name for name in ("images", "labels") if (folder / name).is_dir()]
+        if not there:
+            return ""
+        missing = [f"{name}/" for name in ("images", "labels") if name not in there]
+        if classes_file(folder) is None:
+            missing.append(f"{' or '.join(FILES)} (a class per line, the first is index 0)")
+        return " and ".join(missing)
+
+    def splits(self, folder: Path) -> tuple[str, ...]:
+        """By lists, by subfolders, or `train` alone."""
+        lists = tuple(split for split in SPLITS if (folder / f"{split}.txt").is_file())
+        return lists or tuple(split for split in SPLITS if (folder / "images" / split).is_dir()) or ("train",)
+
+    def open(self, folder: Path, split: str) -> Dataset:
+        known = self.splits(folder)
+        if split not in known:
+            raise StreamdeqError(
+                f"{unknown('split', split, list(known))}; make others by lists ({split}.txt) or subfolders"
+            )
+        tree = read_tree(folder)
+        coding = Coding.plain(len(tree.classes.names))
+        clips = (*_films(tree, split, coding), *_stills(tree, split, coding))
+        if not clips:
+            raise StreamdeqError(f"expected labelled pictures of split '{split}' in {folder}, found none; {SOURCE}")
+        name, classes = folder.resolve().name, tree.classes
+        return Dataset(name, "segmentation", split, classes.names, classes.palette, clips, licence_of(folder))
+
+    def unused(self, folder: Path) -> tuple[str, ...]:
+        tree = read_tree(folder)
+        filmed = tree.filmed
+        used = {key for film in tree.films for key in film.labelled_frames} | (tree.labels.keys() - filmed)
+        bare = [key for key in tree.images if key not in tree.labels and key not in filmed]
+        astray = [key for key in tree.labels if key not in used or key not in tree.split]
+        told = (
+            (bare, "pictures without label and in no clip"),
+            (astray, "labels in no split or not wanted by their clip"),
+        )
+        return tuple(f"{len(keys)} {what} are not used, the first is {keys[0]}" for keys, what in told if keys)
+
+
+def read_tree(folder: Path) -> Tree:
+    """Everything but the pixels, checked.
+
+    Raises:
+        StreamdeqError: names the file, the line, and what is wrong with it.
+    """
+    path = classes_file(folder)
+    if path is None:
+        raise StreamdeqError(f"expected {' or '.join(FILES)} in {folder}, found neither; write one class per line")
+    classes = read_classes(path)
+    images, labels = _by_key(folder / "images", PICTURES), _by_key(folder / "labels", frozenset({".png"}))
+    for key, label in labels.items():
+        if key not in images:
+            raise StreamdeqError(f"expected a picture images/{key}.* for the label {label}, found none; add or remove")
+    return Tree(classes, images, labels, _split(folder, images, labels), _read_films(folder, images, labels))
+
+
+def _by_key(root: Path, suffixes: frozenset[str]) -> dict[str, Path]:
+    """Pictures below `root` by their path without suffix, in the order of names."""
+    found: dict[str, Path] = {}
+    for path in pictures(root.rglob("*")):
+        if path.suffix.lower() not in suffixes:
+            raise StreamdeqError(f"expected {', '.join(sorted(suffixes))} files in {root}, got {path}; convert it")
+        key = path.relative_to(root).with_suffix("").as_posix()
+        if key in found:
+            raise StreamdeqError(f"expected one picture per name, got {found[key]} and {path}; rename or remove one")
+        found[key] = path
+    if not found:
+        raise StreamdeqError(f"expected pictures in {root}, found none; {SOURCE}")
+    return found
+
+
+def _key(name: str, images: Mapping[str, Path]) -> str | None:
+    """The key of a picture that is named with or without its suffix; None when there is no such picture."""
+    if name in images:
+        return name
+    key = str(Path(name).with_suffix("").as_posix()) if Path(name).suffix.lower() in PICTURES else name
+    return key if key in images else None
+
+
+def _split(folder: Path, images: Mapping[str, Path], labels: Mapping[str, Path]) -> dict[str, str]:
+    lists = [folder / f"{split}.txt" for split in SPLITS if (folder / f"{split}.txt").is_file()]
+    if lists:
+        return _listed(lists, images, labels)
+    if any((folder / "images" / split).is_dir() for split in SPLITS):
+        return {key: key.partition("/")[0] for key in images if key.partition("/")[0] in SPLITS}
+    return dict.fromkeys(images, "train")
+
+
+def _listed(lists: Sequence[Path], images: Mapping[str, Path], labels: Mapping[str, Path]) -> dict[str, str]:
+    listed: dict[str, str] = {}
+    for path in lists:
+        for number, line in enumerate(read_text(path).splitlines(), start=1):
+            name, where = line.strip(), f"line {number} of {path}"
+            if not name:
+                continue
+            key = _key(name, images)
+            if key is None or key not in labels:
+                lacking = "picture in images/" if key is None else "label in labels/"
+                raise StreamdeqError(f"expected a {lacking} for '{name}', {where}, found none; correct the list")
+            if listed.setdefault(key, path.stem) != path.stem:
+                raise StreamdeqError(f"expected '{key}' in one split, {where} has it and {listed[key]}.txt too")
+    return listed
+
+
+def _read_films(folder: Path, images: Mapping[str, Path], labels: Mapping[str, Path]) -> tuple[Film, ...]:
+    path = folder / "clips.jsonl"
+    if not path.is_file():
+        return ()
+    films = [_film(line, where, images, labels) for where, line in read_json_lines(path, Film)]
+    for what, counted in (
+        ("clip names", Counter(film.name for film in films)),
+        ("labelled frames", Counter(key for film in films for key in film.labelled_frames)),
+    ):
+        double = next((name for name, count in counted.items() if count > 1), None)
+        if double is not None:
+            raise StreamdeqError(f"expected {what} once in {path}, got '{double}' {counted[double]} times")
+    return tuple(films)
+
+
+def _film(line: Film, where: str, images: Mapping[str, Path], labels: Mapping[str, Path]) -> Film:
+    frames = []
+    for name in line.frames:
+        key = _key(name, images)
+        if key is None:
+            raise StreamdeqError(f"expected the frame '{name}', {where}, in images/, found none; correct the line")
+        frames.append(key)
+    labelled = [t for t, key in enumerate(frames) if key in labels] if line.labelled is None else line.labelled
+    for t in labelled:
+        if not 0 <= t < len(frames) or frames[t] not in labels:
+            reason = f"labels/{frames[t]}.png is missing" if 0 <= t < len(frames) else f"it has {len(frames)} frames"
+            raise StreamdeqError(f"expected labelled frames of the clip in {where}, got {t}, but {reason}")
+    return Film(line.name, line.fps, frames, sorted(set(labelled)))
+
+
+def _films(tree: Tree, split: str, coding: Coding) -> Iterator[Clip]:
+    for film in tree.films:
+        found = {tree.split.get(key) for key in film.labelled_frames}
+        if len(found) > 1:
+            named = " and ".join(sorted(name or "none" for name in found))
+            raise StreamdeqError(f"expected clip '{film.name}' in one split, its labelled frames are in {named}")
+        if found == {split}:
+            frames = PictureFiles(tuple(tree.images[key] for key in film.frames))
+            labels = {t: LabelFile(tree.labels[film.frames[t]], coding) for t in film.labelled or ()}
+            yield Clip(film.name, film.fps, frames, LabelMaps(frames, labels))
+
+
+def _stills(tree: Tree, split: str, coding: Coding) -> Iterator[Clip]:
+    filmed = tree.filmed
+    for key, path in tree.labels.items():
+        if key not in filmed and tree.split.get(key) == split:
+            frames = PictureFiles((tree.images[key],))
+            yield Clip(key, FPS, frames, LabelMaps(frames, {0: LabelFile(path, coding)}))
