@@ -46,15 +46,33 @@ def models() -> str:
     from streamdeq.models import zoo
     from streamdeq.models.checkpoint import read_spec
 
-    lines = [["name", "task", "size", "data", "licence of the data", "figures"]]
+    lines = [["name", "task", "size", "data", "figures"]]
+    licences: dict[str, list[str]] = {}
     for name in zoo.names():
         path = zoo.find(name)
         spec = read_spec(path)
         origin = spec.provenance
-        figures = "<br>".join(f"{key}: {value:.1f}" for key, value in origin.metrics.items()) or NOTHING
+        licences.setdefault(str(origin.licence), []).append(f"`{name}`")
         size = f"{path.stat().st_size / 1e6:.1f} MB"
-        lines.append([f"`{name}`", spec.task, size, str(origin.data), str(origin.licence), figures])
-    return "\n".join(["# Models\n", "What `streamdeq models` lists: the weights in the package.\n", *piped(lines), ""])
+        lines.append([f"`{name}`", spec.task, size, str(origin.data), _figures(origin.metrics)])
+    below = [f"- {', '.join(names)}: {licence}" for licence, names in licences.items()]
+    head = ["# Models\n", "What `streamdeq models` lists: the weights in the package.\n"]
+    return "\n".join([*head, *piped(lines), "\n## Licences\n", "Weights follow their data:\n", *below, ""])
+
+
+def _figures(metrics: Any) -> str:
+    """`mIoU val streaming at 1`, `… at 2` are written as one."""
+    together: dict[str, list[tuple[str, str]]] = {}
+    for key, value in metrics.items():
+        what, _, count = key.rpartition(" at ")
+        together.setdefault(what or key, []).append((count if what else "", f"{value:.1f}"))
+    said = [
+        f"{what} at {'/'.join(count for count, _ in values)}: {' / '.join(value for _, value in values)}"
+        if values[0][0]
+        else f"{what}: {values[0][1]}"
+        for what, values in together.items()
+    ]
+    return "<br>".join(said) or NOTHING
 
 
 def recipes() -> str:
@@ -102,7 +120,7 @@ def description(file: str) -> str:
     """What a page's front matter says the page is."""
     if file in GENERATED:
         return GENERATED[file][0]
-    found = re.match(r"---\ndescription: (.+)\n---\n", (ROOT / "docs" / file).read_text(encoding="utf-8"))
+    found = re.match(r"---\ndescription: (.+)\n", (ROOT / "docs" / file).read_text(encoding="utf-8"))
     if found is None:
         raise ValueError(f"docs/{file}: expected a description in its first lines")
     return found.group(1)

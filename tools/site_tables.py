@@ -51,7 +51,10 @@ def compared(comparison: dict[str, Any]) -> list[list[str]]:
 def piped(lines: Sequence[Sequence[str]]) -> list[str]:
     """A Markdown table; the first line is the heading, columns of names stand to the left."""
     heading, *rest = lines
-    rule = ["---" if any(cell[:1].isalpha() for cell in column[1:]) else "---:" for column in zip(*lines, strict=True)]
+    rule = [
+        "---" if any(cell.strip("`")[:1].isalpha() for cell in column[1:]) else "---:"
+        for column in zip(*lines, strict=True)
+    ]
     return [f"| {' | '.join(line)} |" for line in (heading, rule, *rest)]
 
 

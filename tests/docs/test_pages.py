@@ -46,8 +46,11 @@ def test_llms_txt_is_current() -> None:
 def test_files_that_a_page_names_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     missing = [name for name in REPOSITORY_PATH.findall(text) if not any(ROOT.glob(name.rstrip("/")))]
-    links = [link for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text) if link not in site_pages.GENERATED]
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    links = [link for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", prose) if link not in site_pages.GENERATED]
     missing += [link for link in links if not (page.parent / link).exists()]
+    modules = re.findall(r"`((?:\w+/)+\w+\.py)(?:: \w+)?`", text)
+    missing += [name for name in modules if not (ROOT / name).exists() and not (ROOT / "src/streamdeq" / name).exists()]
     assert missing == []
 
 
