@@ -28,7 +28,8 @@ def streamed(rows: Sequence[dict[str, Any]], *, intervals: bool = True) -> list[
     lines = [heading]
     for count in dict.fromkeys(iterations for iterations, _ in streaming):
         along = [single[count], *(streaming[count, offset] for offset in offsets)]
-        gain = f"{along[-1]['value'] - along[0]['value']:+.1f}"
+        sign = -1 if along[0].get("error") else 1  # of an error less is better
+        gain = f"{sign * (along[-1]['value'] - along[0]['value']):+.1f}"
         lines.append([str(count), str(along[0]["nfe"]), *(_points(*map(row.get, written)) for row in along), gain])
     return lines
 

@@ -138,7 +138,7 @@ class Model:
 
     def _finder(self, choice: Choice) -> Locator:
         """This model as what says where to look."""
-        if self.spec.task != "detection":
+        if not self.task.locates:
             name, task = self.spec.name, self.spec.task
             raise StreamdeqError(f"boxes: expected a detection model, got '{name}', which is for {task}")
         stream, choose = self.stream(), self.task.chooser(choice)

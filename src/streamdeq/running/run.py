@@ -58,7 +58,7 @@ class Run:
         if self._stopping:
             return
         self._stopping = True
-        if self.source.live:
+        if self.source.live or self.source.kind == "pipe":
             # It may have nothing to give for a long time; closed, it ends whoever waits for it.
             self._closing.start()
 

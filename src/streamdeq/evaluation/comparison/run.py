@@ -107,7 +107,8 @@ class _Scoring:
         return flicker(self.still, answers(self.clip)) if self.clip is not None and self.still else None
 
     def model(self, model: Model, scores: Mapping[Condition, Score], ms: Mapping[int, float]) -> ComparedModel:
-        single = {c.iterations: s.total.figure(s.total.name) for c, s in scores.items() if c.mode is Mode.SINGLE}
+        alone = {c.iterations: s.total for c, s in scores.items() if c.mode is Mode.SINGLE}
+        single = {n: (-1 if s.name in s.errors else 1) * s.figure(s.name) for n, s in alone.items()}
         best = max(single, key=lambda count: (single[count], -count))
 
         def line(count: int) -> BudgetLine:

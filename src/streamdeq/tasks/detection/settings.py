@@ -1,4 +1,4 @@
-"""What a detector's head leaves open, as one typed value; the defaults are the published ones. Knows no tensors."""
+"""What a detector's head leaves open, as one typed value; the defaults are the published ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields

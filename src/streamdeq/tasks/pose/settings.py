@@ -1,4 +1,4 @@
-"""What a pose head leaves open, as one typed value. Knows no tensors."""
+"""What a pose head leaves open, as one typed value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
