@@ -15,7 +15,7 @@ from typing import Any, TypedDict, Union, Unpack
 
 import numpy as np
 
-from streamdeq.errors import StreamdeqError
+from streamdeq.errors import StreamdeqError, memory_errors
 from streamdeq.models import zoo
 from streamdeq.models.checkpoint import load_tensors, read_weights
 from streamdeq.models.mdeq import Network
@@ -158,6 +158,7 @@ class Model:
         row = engine.open()
         return StreamState(engine, self.spec.architecture, options, budget, row, budget.init(), cuts, seen, regions)
 
+    @memory_errors()
     def step(
         self, frame: np.ndarray | Frame, state: StreamState, on_update: OnUpdate | None = None
     ) -> tuple[Any, StreamState]:

@@ -3,53 +3,108 @@
 import io
 import os
 import re
+import secrets
 import sys
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from streamdeq.errors import StreamdeqError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+#: Held by the process that works in a folder; empty, and gone when it ends in order.
+LOCK = ".lock"
+
+
+class TakenError(StreamdeqError):
+    """Somebody else works in a folder."""
+
 
 @contextmanager
 def atomic_path(final: str | os.PathLike[str], *, visible: bool = False) -> Iterator[Path]:
-    """Yield a path beside `final` to write to; rename it to `final` on success, remove it on failure.
+    """Yield a path beside `final`, a new empty file, to write to; rename it on success, remove it on failure.
 
     The temporary name keeps the suffix (writers choose their format by it) and starts with a dot, unless it is to be
-    `visible`, for it is of use before it is whole.
+    `visible`, for it is of use before it is whole. Nobody else has it: it is drawn by lot, and made anew.
 
     Raises:
         StreamdeqError: when the folder cannot be made or written to.
     """
     final = Path(final)
-    name = f"{final.stem}.unfinished" if visible else f".{final.stem}.part"
-    part = final.with_name(f"{name}-{os.getpid()}{final.suffix}")
     ensure_folder(final.parent)
+    part, file = _new_part(final, f"{final.stem}.unfinished" if visible else f".{final.stem}.part")
     try:
+        if fcntl is None:
+            os.close(file)  # there, what is open cannot be renamed
         yield part
         os.replace(part, final)
     finally:
         part.unlink(missing_ok=True)
+        if fcntl is not None:
+            os.close(file)
+
+
+def _new_part(final: Path, name: str) -> tuple[Path, int]:
+    """A new file and its descriptor, which holds a lock that says that its writer lives."""
+    while True:
+        part = final.with_name(f"{name}-{secrets.token_hex(4)}{final.suffix}")
+        file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        if fcntl is None:
+            return part, file
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file).st_nlink:  # else it was swept away before it was locked
+            return part, file
+        os.close(file)
 
 
 def sweep(folder: str | os.PathLike[str]) -> None:
     """Remove what killed processes left half-written in `folder`: temporary files whose writer is no more."""
+    if fcntl is None:
+        return
     folder = Path(folder)
     for path in (*folder.glob(".*.part-*"), *folder.glob("*.unfinished-*")):
-        writer = re.search(r"\.(?:part|unfinished)-(\d+)(\.[^.]*)?$", path.name)
-        if writer and not _runs(int(writer[1])):
-            path.unlink(missing_ok=True)
+        if re.search(r"\.(?:part|unfinished)-[0-9a-f]{8}(\.[^.]*)?$", path.name):
+            with suppress(OSError):  # whose writer lives, or not ours
+                file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    path.unlink(missing_ok=True)
+                finally:
+                    os.close(file)
 
 
-def _runs(pid: int) -> bool:
+@contextmanager
+def held(folder: str | os.PathLike[str], doing: str, otherwise: str) -> Iterator[Path]:
+    """Make `folder`; nobody else holds it while the block lasts. A process that was killed holds nothing.
+
+    Args:
+        doing, otherwise: for the message: "another process DOING FOLDER; wait for its end, or choose OTHERWISE".
+
+    Raises:
+        StreamdeqError: the folder cannot be written to; `TakenError`: somebody holds it.
+    """
+    from filelock import FileLock, Timeout  # the list of commands does without
+
+    path = ensure_folder(folder) / LOCK
+    lock = FileLock(path)
     try:
-        os.kill(pid, 0)  # signal 0 asks and does nothing
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # somebody else's
-    return True
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise TakenError(f"another process {doing} {folder}; wait for its end, or choose {otherwise}") from error
+    except (OSError, NotImplementedError) as error:
+        raise StreamdeqError(f"cannot lock {folder} for this run alone: {error}; choose {otherwise}") from error
+    try:
+        yield path.parent
+    finally:
+        with suppress(OSError):
+            path.unlink()  # while it is held; who waits for the file that it was sees that it is gone
+        lock.release()
 
 
 def shown(text: str) -> str:

@@ -56,7 +56,7 @@ class Registry(Generic[T]):
 
 def unknown(kind: str, name: str, choices: list[str]) -> str:
     """The one-line message for a name that is not among `choices`."""
-    near = get_close_matches(name, choices, n=1, cutoff=0.5)
+    near = get_close_matches(str(name), choices, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     return f"unknown {kind} '{name}'{hint} (choices: {', '.join(choices)})"
 

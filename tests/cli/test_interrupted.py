@@ -77,14 +77,15 @@ def test_a_hang_up_that_is_to_be_ignored_is_ignored(given, tmp_path):
 def test_what_a_killed_run_has_written_plays_and_the_next_run_tidies_up(given, tmp_path):
     out = tmp_path / "out"
     for enough in (80, 110, 140):
+        (out / "a.jsonl").unlink(missing_ok=True)
         with started(given, out) as process:
             wait_for_lines(out / "a.jsonl", enough)
             process.kill()
         [left] = [path for path in out.iterdir() if path.suffix == ".mp4"]
-        assert left.name == f"a.unfinished-{process.pid}.mp4"
+        assert left.name.startswith("a.unfinished-")
         assert len(decoded(left)) >= enough - 60  # a second, and what was on its way
         assert (out / "a.jsonl").read_text().count("\n") >= enough
-    with started(given, out, "--max-frames", "3") as process:
+    with started(given, out, "--max-frames", "3", "--overwrite") as process:
         process.communicate(timeout=60)
     assert process.returncode == 0
     assert sorted(os.listdir(out)) == ["a.jsonl", "a.mp4"]

@@ -207,9 +207,12 @@ def test_max_frames_stops_after_so_many(run, clip: Path, tmp_path: Path) -> None
     assert len(decoded(tmp_path / "out" / "street.mp4")) == len(lines(tmp_path / "out" / "street.jsonl")) == 5
 
 
-def test_a_run_again_replaces_what_was_there(run, clip: Path, tmp_path: Path) -> None:
+def test_a_run_again_replaces_what_was_there_if_it_is_told_to(run, clip: Path, tmp_path: Path) -> None:
     run(clip)
-    run(clip, "--max-frames", "3")
+    before = (tmp_path / "out" / "street.mp4").read_bytes()
+    refused(run(clip, "--max-frames", "3"), "street.mp4 is there already; choose another --save, or --overwrite")
+    assert (tmp_path / "out" / "street.mp4").read_bytes() == before
+    run(clip, "--max-frames", "3", "--overwrite")
     assert files(tmp_path / "out") == {"street.mp4", "street.jsonl"}
     assert len(decoded(tmp_path / "out" / "street.mp4")) == len(lines(tmp_path / "out" / "street.jsonl")) == 3
 

@@ -1,6 +1,6 @@
 """A film without end: files of bounded length that play; after a kill the last is readable up to its last second."""
 
-import os
+import resource
 import signal
 import subprocess
 import sys
@@ -130,7 +130,7 @@ def test_a_place_that_cannot_be_written_to_is_refused_at_once(tmp_path):
 
 
 KILLED = """
-    import sys
+    import os, sys
     sys.path.insert(0, sys.argv[2])
     from video.test_segmented_sink import *
     sink = SegmentedVideoSink(sys.argv[1], fps=25, max_seconds=3)
@@ -160,17 +160,43 @@ def test_a_file_can_be_read_while_it_is_written(tmp_path):
     assert numbers(sink.latest) == list(range(60))
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_is_an_error_that_says_so(tmp_path):
     def fill():
         for number in range(60):
             sink.write(frame(number, draw=rough))
         sink.close()
 
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     with SegmentedVideoSink(tmp_path / "cam.mp4", fps=25) as sink:
-        (tmp_path / "cam-000001.unfinished.mp4").symlink_to("/dev/full")
-        with pytest.raises(StreamdeqError, match="No space left"):
-            fill()
-        with pytest.raises(StreamdeqError, match="No space left"):
-            sink.write(frame(61))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, limits[1]))
+        try:
+            with pytest.raises(StreamdeqError, match="File too large"):
+                fill()
+            with pytest.raises(StreamdeqError, match="File too large"):
+                sink.write(frame(61))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert names(tmp_path) == ["cam-000001.unfinished.mp4"]
+
+
+def test_two_writers_of_one_row_take_turns_and_a_planted_link_is_not_followed(tmp_path):
+    one, other = (SegmentedVideoSink(tmp_path / "cam.mp4", fps=25) for _ in range(2))
+    (tmp_path / "mine.mp4").write_bytes(b"mine")
+    (tmp_path / "cam-000001.unfinished.mp4").symlink_to(tmp_path / "mine.mp4")
+    for number in range(10):
+        one.write(frame(number))
+        other.write(frame(number + 10))
+    one.close()
+    third = SegmentedVideoSink(tmp_path / "cam.mp4", fps=25)
+    other.close()
+    third.write(frame(30))
+    third.close()
+    assert (tmp_path / "mine.mp4").read_bytes() == b"mine"
+    assert [numbers(sink.latest) for sink in (one, other, third)] == [list(range(10)), list(range(10, 20)), [30]]
+    assert names(tmp_path) == [
+        *(f"cam-{n:06d}{end}" for n, end in ((1, ".unfinished.mp4"),)),
+        "cam-000002.mp4",
+        "cam-000003.mp4",
+        "cam-000004.mp4",
+        "mine.mp4",
+    ]

@@ -19,7 +19,7 @@ def demo(
     iterations: Annotated[int | None, option(StreamOptions, "iterations")] = None,
     compare: Annotated[bool, option(RunOptions, "compare")] = False,
     max_frames: Annotated[int | None, option(RunOptions, "max_frames")] = None,
-    save: options.Save = Path("demo"),
+    save: options.Save = None,
     view: View = False,
     view_port: ViewPort = None,
     quiet: options.Quiet = False,
@@ -29,7 +29,8 @@ def demo(
 
     clip = find_clip()
     stream = StreamOptions(iterations=iterations, cuts="residual")
-    whole = RunOptions(stream=stream, save=save, max_frames=max_frames, compare=compare)
+    where = {"save": save or Path("demo"), "numbered": save is None}
+    whole = RunOptions(stream=stream, max_frames=max_frames, compare=compare, **where)
     with viewing(view, view_port) as monitor:
         report(load(options.DEFAULT_MODEL), str(clip), whole, quiet=quiet, monitor=monitor)
 

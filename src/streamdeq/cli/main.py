@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from streamdeq.cli.generated import command
-from streamdeq.errors import StreamdeqError
+from streamdeq.errors import StreamdeqError, memory_errors
 from streamdeq.files import ensure_standard_files
 from streamdeq.version import __version__
 
@@ -81,7 +81,8 @@ def guarded(app: typer.Typer, arguments: Sequence[str]) -> int:
     """Run `app` and turn every way it can end into an exit code and, where needed, a line on stderr."""
     try:
         # Outside standalone mode an early exit comes back as its code and a finished command as None.
-        code = app(list(arguments), prog_name="streamdeq", standalone_mode=False)
+        with memory_errors():
+            code = app(list(arguments), prog_name="streamdeq", standalone_mode=False)
         _flush_stdout()
     except StreamdeqError as error:
         return _say(str(error), 2)

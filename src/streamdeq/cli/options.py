@@ -11,7 +11,7 @@ from streamdeq.codec import Option
 DEFAULT_MODEL = "camvid-s"
 
 Model = Annotated[str, Option("A packaged model, or a weights file.", short="-m", metavar="NAME|FILE")]
-Save = Annotated[Path, Option("Folder for what is written.", metavar="DIR")]
+Save = Annotated[Path | None, Option("Folder for what is written; default: a new one.", metavar="DIR")]
 Data = Annotated[str, Option("The data set.", metavar="DIR|synthetic")]
 Split = Annotated[str, Option("The part of it to score.", metavar="NAME")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], Option("Where to compute.")]

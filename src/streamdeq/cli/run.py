@@ -26,7 +26,7 @@ def run(
     source: Source,
     chosen: RunOptions,
     model: options.Model = options.DEFAULT_MODEL,
-    save: options.Save = Path("runs/video"),
+    save: options.Save = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     view: View = False,
@@ -37,7 +37,9 @@ def run(
 
     with viewing(view, view_port) as monitor:
         loaded = load(model, device, precision)
-        report(loaded, source, replace(chosen, save=save), quiet=quiet, monitor=monitor)
+        numbered = save is None and not chosen.overwrite
+        chosen = replace(chosen, save=save or Path("runs/video"), numbered=numbered)
+        report(loaded, source, chosen, quiet=quiet, monitor=monitor)
 
 
 def report(model: Any, source: Any, chosen: Any, *, quiet: bool, monitor: Any = None) -> None:

@@ -9,6 +9,7 @@ from streamdeq.streaming.options import StreamOptions
 from streamdeq.values import MAX_PIXELS
 from streamdeq.values.choice import Choice
 from streamdeq.values.live import LivePolicy
+from streamdeq.values.numbers import check_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +18,8 @@ class RunOptions:
 
     Args:
         stream: how every frame is solved.
-        save: folder for what is written; None writes nothing.
+        save: folder for what is written; None writes nothing. Files of the run's name in it are an error.
+        numbered: where `save` is not empty or another run writes to it, `save-2` gets what is written, or `save-3`, …
         live: which frames of a live source are taken, and how long it is waited for.
         choice: what of a detector's answers is shown and written, or looked at where a detector gives the boxes.
         boxes: where the instances are, for a task that looks at each of them: as for `Model.locator`.
@@ -25,6 +27,8 @@ class RunOptions:
 
     stream: StreamOptions = field(default_factory=StreamOptions)
     save: Path | None = None
+    numbered: bool = False
+    overwrite: Annotated[bool, Option("Replace what an earlier run of that name wrote; other files never.")] = False
     write: Annotated[tuple[Literal["video", "jsonl", "png", "mot"], ...], Option("What goes into --save.")] = (
         "video",
         "jsonl",
@@ -44,3 +48,8 @@ class RunOptions:
             metavar="FILE|MODEL|labels|frame",
         ),
     ] = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("max_frames", self.max_frames), ("max_pixels", self.max_pixels)):
+            if value is not None:
+                check_number(name, value, whole=True, least=1)

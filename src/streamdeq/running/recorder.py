@@ -2,7 +2,6 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -10,8 +9,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.files import ensure_folder, sweep
 from streamdeq.running.observer import AnnotatedFrame, Observer
+from streamdeq.running.options import RunOptions
+from streamdeq.running.outputs import outputs
 from streamdeq.running.summary import Summary, stages_of
 from streamdeq.tasks import Result, Task
 from streamdeq.values.frame import Failure, Frame, Gap, Item
@@ -41,7 +41,7 @@ class ProcessedItem:
 
 
 class Recorder(Sink[ProcessedItem]):
-    """Everything a run leaves behind in one folder, named after the source.
+    """Everything a run leaves behind in one folder, under `name`.
 
     Attributes:
         observer: is shown every frame, where there is one.
@@ -51,42 +51,33 @@ class Recorder(Sink[ProcessedItem]):
     """
 
     def __init__(
-        self, task: Task, folder: Path, name: str, write: tuple[str, ...], source: SourceInfo, summary: Summary
+        self, task: Task, options: RunOptions, name: str, spec: Any, source: SourceInfo, summary: Summary
     ) -> None:
-        for kind in write:
+        for kind in options.write if options.save else ():
             if kind not in task.writes:
                 what = task.spec.task
                 raise StreamdeqError(f"{what} has no {kind} to write; it has: {', '.join(task.writes)}")
         self.observer: Observer | None = None
         self._task = task
         self._summary = summary
-        self._files = ExitStack()
         self._video = self._lines = self._labels = self._mot = None
-        self.paths: dict[str, Path] = {}
-        if write:
-            sweep(ensure_folder(folder))  # what a killed run left there
-        with ExitStack() as undo:
-            undo.enter_context(self._files)
-            if "video" in write:
-                self.paths["video"] = folder / f"{name}.mp4"
+        with ExitStack() as files:
+            self.paths = files.enter_context(outputs(options, name, spec, live=source.live))
+            if path := self.paths.get("video"):
                 # What has no known end must not be lost whole to a power cut, nor fill one file for ever.
-                path = self.paths["video"]
                 sink = (
                     SegmentedVideoSink(path, fps=source.fps)
                     if source.live
                     else VideoSink(path, fps=source.fps, pixel_aspect=source.pixel_aspect)
                 )
-                self._video = self._files.enter_context(sink)
-            if "jsonl" in write:
-                self.paths["jsonl"] = folder / f"{name}.jsonl"
-                self._lines = self._files.enter_context(JsonLinesSink(self.paths["jsonl"]))
-            if "png" in write:
-                self.paths["png"] = folder / f"{name}-labels"
-                self._labels = self._files.enter_context(LabelPngSink(self.paths["png"], task.spec.palette))
-            if "mot" in write:
-                self.paths["mot"] = folder / f"{name}.txt"
-                self._mot = self._files.enter_context(LinesSink(self.paths["mot"]))
-            self._files = undo.pop_all()
+                self._video = files.enter_context(sink)
+            if path := self.paths.get("jsonl"):
+                self._lines = files.enter_context(JsonLinesSink(path))
+            if path := self.paths.get("png"):
+                self._labels = files.enter_context(LabelPngSink(path, task.spec.palette))
+            if path := self.paths.get("mot"):
+                self._mot = files.enter_context(LinesSink(path))
+            self._files = files.pop_all()
 
     def write(self, item: ProcessedItem) -> None:
         frame = item.taken

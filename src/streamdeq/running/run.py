@@ -9,9 +9,9 @@ from time import monotonic, perf_counter
 from typing import Any
 
 from streamdeq.api import Model
-from streamdeq.errors import StreamdeqError
+from streamdeq.errors import OutOfMemoryError, StreamdeqError
 from streamdeq.files import shown
-from streamdeq.running.naming import check_not_source, output_name
+from streamdeq.running.naming import output_name
 from streamdeq.running.observer import Observer
 from streamdeq.running.options import RunOptions
 from streamdeq.running.recorder import ProcessedItem, Recorder
@@ -110,7 +110,7 @@ class Run:
                 compared = scratch.take(item) if self._options.compare else None
             except StreamdeqError as error:
                 # One odd picture must not end a run; when none could be processed, it is no odd one.
-                if not isinstance(item, Frame):
+                if not isinstance(item, Frame) or isinstance(error, OutOfMemoryError):
                     raise
                 failure, self._unprocessed = error, self._unprocessed + 1
                 recorder.write(ProcessedItem(Failure(item.index, shown(str(error)), item.time_s)))
@@ -138,12 +138,8 @@ class Run:
             self._closing.join()
 
     def _recorder(self) -> ThreadedSink[ProcessedItem]:
-        write = self._options.write if self._options.save else ()
-        folder = self._options.save or Path()
         name = output_name(self.source.name, self.source.kind, self._spec)
-        if "video" in write:
-            check_not_source(folder / f"{name}.mp4", self._spec)
-        recorder = Recorder(self._model.task, folder, name, write, self.source.info, self.summary)
+        recorder = Recorder(self._model.task, self._options, name, self._spec, self.source.info, self.summary)
         recorder.observer = self._observer
         self.paths = recorder.paths
         return ThreadedSink(recorder, AHEAD, size_of)

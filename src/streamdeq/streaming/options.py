@@ -9,6 +9,7 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 from streamdeq.streaming.budget import EXTRA, AnswerTolerance, Budget, FixedBudget, ResidualTolerance
 from streamdeq.streaming.timing import Deadline, TargetFps
+from streamdeq.values.numbers import check_number
 
 #: Iterations that a budget may take at the most when the user names no number.
 DEFAULT_CAP = 20
@@ -89,23 +90,29 @@ class StreamOptions:
     def __post_init__(self) -> None:
         from streamdeq.streaming.cut import make_cut_policy  # numpy, which the command line's --help does without
 
-        if self.iterations is not None and self.iterations < 1:
-            raise StreamdeqError(f"iterations must be at least 1; got {self.iterations}")
+        if self.iterations is not None:
+            check_number("iterations", self.iterations, whole=True, least=1)
+        check_number("max_gap_s", self.max_gap_s, least=0)
+        check_number("cut_iterations", self.cut_iterations, whole=True)
         if self.start not in tuple(StartFrom):
             raise StreamdeqError(unknown("start", self.start, list(StartFrom)))
-        if self.size not in (None, "native") and not (isinstance(self.size, int) and 1 <= self.size <= MAX_SIZE):
+        if self.size not in (None, "native") and not (type(self.size) is int and 1 <= self.size <= MAX_SIZE):
             raise StreamdeqError(f"size must be 1 to {MAX_SIZE} pixels or 'native'; got {self.size!r}")
         if self.tolerance_of not in ("residual", "answer"):
             raise StreamdeqError(unknown("tolerance_of", self.tolerance_of, ["residual", "answer"]))
+        check_number("patience", self.patience, whole=True)
         if self.patience < 0:
             raise StreamdeqError(f"patience must be at least 0 frames; got {self.patience}")
-        make_cut_policy(self.cuts, self.on_cut, self.cut_iterations)
+        make_cut_policy(str(self.cuts), str(self.on_cut), self.cut_iterations)
         given = {"tolerance": self.tolerance, "budget_ms": self.budget_ms, "target_fps": self.target_fps}
         named = [name for name, value in given.items() if value is not None]
         if len(named) > 1:
             raise StreamdeqError(
                 f"one budget at a time: give either {' or '.join(named)}; iterations is the cap of each"
             )
+        for name in named:
+            check_number(name, given[name])
+        self.budget(1)  # says what is out of its range
 
     @property
     def dynamic(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from streamdeq.errors import StreamdeqError
+from streamdeq.errors import StreamdeqError, memory_errors
 from streamdeq.streaming.advance import Clock, FrameSolve, OnUpdate
 from streamdeq.streaming.state import StreamState
 from streamdeq.values.frame import Failure, Frame, Gap, Item
@@ -64,6 +64,7 @@ class Stream:
         """
         return self.step(Frame(image, self.stats.decoded, time_s), on_update)
 
+    @memory_errors()
     def step(self, frame: Frame, on_update: OnUpdate | None = None) -> Any:
         """The answer for the next frame, given with its number and time."""
         solve = self._begin(frame, on_update)
@@ -97,10 +98,12 @@ class Stream:
                 if result is not None:
                     yield result
 
+    @memory_errors()
     def observe(self, image: np.ndarray, time_s: float = 0.0) -> None:
         """By hand: take a new frame. Then `iterate` as often as there is time, `read` whenever an answer is wanted."""
         self._begin(Frame(image, self.stats.decoded, time_s))
 
+    @memory_errors()
     def iterate(self) -> Stop | None:
         """By hand: one step. Why the frame's budget wants no further one, or None as long as it does."""
         state = self.state
@@ -110,6 +113,7 @@ class Stream:
         self._state = self._solve.remembered(state)
         return stopped
 
+    @memory_errors()
     def read(self) -> Any:
         """The current answer, without a step. Its status says which frame it reflects and how many steps it had."""
         state = self.state

@@ -1,22 +1,18 @@
 """Start a run in a new folder, or take one up again."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
+from streamdeq import files
 from streamdeq.codec import differences, from_plain, to_plain
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import ensure_folder, sweep
 from streamdeq.training import checkpoint, log
 from streamdeq.training.recipe import Recipe
 from streamdeq.training.trainer import Trainer, describe
-
-#: Held by the process that trains in the folder; empty.
-LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -28,24 +24,13 @@ class Past:
     step: int
 
 
-@contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Nobody else trains in `folder` meanwhile. A process that was killed holds nothing.
+def held(folder: Path) -> AbstractContextManager[Path]:
+    """Nobody else trains in `folder` meanwhile.
 
     Raises:
         StreamdeqError: somebody does, or the folder cannot be written to.
     """
-    lock = FileLock(ensure_folder(folder) / LOCK)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout as error:
-        raise StreamdeqError(f"another process trains in {folder}; wait for its end, or choose --out") from error
-    except (OSError, NotImplementedError) as error:
-        raise StreamdeqError(f"cannot lock {folder} for this run alone: {error}; choose another --out") from error
-    try:
-        yield
-    finally:
-        lock.release()
+    return files.held(folder, "trains in", "--out")
 
 
 def past(folder: Path) -> Past:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from streamdeq.codec import Option
+from streamdeq.values.numbers import check_number
 
 
 @dataclass(frozen=True)
@@ -15,3 +16,7 @@ class Choice:
     ] = None
     classes: Annotated[tuple[str, ...], Option("Detections: these classes alone.", metavar="NAME,NAME,…")] = ()
     track: Annotated[bool, Option("Detections: ids that last over frames; needs the extra 'track'.")] = False
+
+    def __post_init__(self) -> None:
+        if self.conf is not None:
+            check_number("conf", self.conf)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, get_args
 from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
+from streamdeq.values.numbers import check_above_zero, check_number
 
 Delivery = Literal["latest", "every"]
 
@@ -36,7 +37,7 @@ class Patience:
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if value is not None:
-                positive(name, value)
+                check_above_zero(name, value)
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,7 @@ class LivePolicy:
     def __post_init__(self) -> None:
         if self.delivery not in get_args(Delivery):
             raise StreamdeqError(unknown("live policy", str(self.delivery), list(get_args(Delivery))))
-        positive("waiting", self.waiting)
+        check_number("waiting", self.waiting, whole=True)
+        check_above_zero("waiting", self.waiting)
         if self.max_staleness_s is not None:
-            positive("max_staleness_s", self.max_staleness_s)
-
-
-def positive(name: str, value: float) -> None:
-    if not value > 0:
-        raise StreamdeqError(f"{name} must be above 0, got {value}: give another, or leave it out")
+            check_above_zero("max_staleness_s", self.max_staleness_s)

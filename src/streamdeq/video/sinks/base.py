@@ -60,11 +60,9 @@ class PendingFile:
         if os.path.isdir(self.final):
             raise StreamdeqError(f"cannot write {self.final}: it is a folder; choose a file name")
         self._stack = ExitStack()
-        self.path = self._stack.enter_context(atomic_path(self.final, visible=visible))
         try:
-            self.path.open("wb").close()
+            self.path = self._stack.enter_context(atomic_path(self.final, visible=visible))
         except OSError as error:
-            self.discard()
             raise StreamdeqError(unwritable(self.final, error.strerror)) from error
 
     def keep(self) -> None:

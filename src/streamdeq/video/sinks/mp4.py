@@ -20,6 +20,7 @@ from streamdeq.files import atomic_path
 from streamdeq.values.frame import Frame
 from streamdeq.video.clock import Clock
 from streamdeq.video.sinks.base import PendingFile, Sink, unwritable
+from streamdeq.video.sinks.origin import MADE_BY
 from streamdeq.video.source import FALLBACK_FPS
 
 # The mp4 muxer refines clocks below this by doubling; doing it here keeps the ticks ours.
@@ -38,8 +39,8 @@ class VideoSink(Sink[Frame]):
     All frames are shown at the first one's size; later ones of another size are scaled into it, with black bars.
     Odd sizes grow by a repeated row or column, for 4:2:0 needs even ones. No two frames share a time: one that is
     not later than its predecessor is shown one tick (at most 0.1 ms) after it; where the source's clock begins anew,
-    the film goes on. While it is written the file is called `NAME.unfinished-PID.mp4`; it plays up to its last whole
-    second, also after a kill.
+    the film goes on. While it is written the file is called `NAME.unfinished-XXXXXXXX.mp4`; it plays up to its last
+    whole second, also after a kill.
 
     Args:
         path: the file to make; its name ends in .mp4.
@@ -103,6 +104,7 @@ def put_index_in_front(path: Path) -> None:
         av.open(str(path)) as given,
         av.open(str(part), "w", format="mp4", options=INDEX_IN_FRONT) as made,
     ):
+        made.metadata["comment"] = MADE_BY
         stream = made.add_stream_from_template(given.streams.video[0])
         for packet in given.demux(video=0):
             if packet.size:
@@ -135,6 +137,7 @@ class Encoder:
         self._reformatter = VideoReformatter()
         self.bytes = self.largest = 0
         self._container: OutputContainer = av.open(str(path), "w", format="mp4", options=container_options)
+        self._container.metadata["comment"] = MADE_BY
         self._stream = self._add_stream(fps, options)
         if pixel_aspect is not None:
             self._stream.codec_context.sample_aspect_ratio = pixel_aspect

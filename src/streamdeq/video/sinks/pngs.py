@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path, ensure_folder
 from streamdeq.video.sinks.base import PendingFile, Sink, unwritable
+from streamdeq.video.sinks.origin import MADE_BY
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +38,8 @@ class LabelPngSink(Sink[LabelMap]):
         colours = [int(value) for colour in palette for value in colour]
         # All 256: with fewer colours Pillow stores fewer bits, and the ignore index 255 would be lost.
         self._palette = colours + [0] * (3 * 256 - len(colours))
+        self._origin = PngInfo()
+        self._origin.add_text("Software", MADE_BY)
 
     def write(self, item: LabelMap) -> None:
         if item.labels.dtype != np.uint8 or item.labels.ndim != 2:
@@ -46,7 +50,7 @@ class LabelPngSink(Sink[LabelMap]):
         try:
             with atomic_path(final) as part:
                 # Level 1: labels are flat areas, higher levels cost several times the time for little.
-                picture.save(part, format="PNG", compress_level=1)
+                picture.save(part, format="PNG", compress_level=1, pnginfo=self._origin)
         except OSError as error:
             raise StreamdeqError(unwritable(final, error.strerror)) from error
 

@@ -81,10 +81,10 @@ class SegmentedVideoSink(Sink[Frame]):
             self.close()
         try:
             if self._segment is None:
-                self._number += 1
+                self._claim_number()
                 self._segment = Segment(self._unfinished(), item, self._fps, self._options, self._fragment_s)
             self._segment.write(item)
-        except FFmpegError as error:
+        except (FFmpegError, OSError) as error:
             raise self._failed(error) from error
 
     def close(self) -> None:
@@ -99,6 +99,19 @@ class SegmentedVideoSink(Sink[Frame]):
         self._segment = None
         self.latest = self._final()
         self.finished += 1
+
+    def _claim_number(self) -> None:
+        """The next number that nobody has: others may write the same row."""
+        while True:
+            self._number += 1
+            try:
+                os.close(os.open(self._unfinished(), os.O_WRONLY | os.O_CREAT | os.O_EXCL))  # follows no link either
+            except FileExistsError:
+                continue
+            # In this order: whoever finishes a file with this number gives its name up only for the final one.
+            if not os.path.lexists(self._final()):
+                return
+            self._unfinished().unlink()
 
     def _failed(self, error: OSError | FFmpegError) -> StreamdeqError:
         """What was written by then stays, as the unfinished file that it is."""
