@@ -1,14 +1,18 @@
 """What a run may replace: nothing but what a run wrote, and that when it is told to."""
 
 import os
+import signal
 import subprocess
 import sys
-from pathlib import Path
+import time
 
 import pytest
 from PIL import Image
 from support.making_videos import decoded, rough, write_video
 from support.small_files import tiny_weights
+
+from streamdeq.cli.main import COMMANDS, build, guarded
+from streamdeq.files import held
 
 COMMAND = [sys.executable, "-c", "from streamdeq.cli.main import main; main()", "run"]
 
@@ -19,14 +23,19 @@ def weights(tmp_path_factory):
 
 
 @pytest.fixture
-def run(weights, tmp_path):
-    def command(source, *options, wait=True):
-        given = [*COMMAND, str(source), "--model", str(weights), "--device", "cpu", "-n", "1", "-q", *options]
-        process = subprocess.Popen(given, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        if not wait:
-            return process
-        out, err = process.communicate(timeout=120)
-        return process.returncode, (out.splitlines() or [""])[-1], err
+def given(weights):
+    return ["--model", str(weights), "--device", "cpu", "--precision", "fp32", "-n", "1", "-q"]
+
+
+@pytest.fixture
+def run(given, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def command(source, *options):
+        """Exit code, last line on stdout, stderr."""
+        code = guarded(build(COMMANDS), ["run", str(source), *given, *options])
+        out, err = capsys.readouterr()
+        return code, (out.splitlines() or [""])[-1], err
 
     return command
 
@@ -91,18 +100,28 @@ def test_a_planted_link_is_neither_followed_nor_replaced(run, tmp_path):
     assert (tmp_path / "secret").read_text() == "mine"
 
 
-def test_of_two_processes_on_one_folder_one_is_told_and_in_the_default_one_both_run(run, tmp_path):
-    clip = write_video(tmp_path / "a.mp4", 1500, draw=rough)
-    both = [run(clip, "--save", "out", wait=False) for _ in range(2)]
-    said = [process.communicate(timeout=300) for process in both]
-    assert sorted(process.returncode for process in both) == [0, 2]
-    [error] = [err for _, err in said if err]
-    assert error.count("\n") == 1
-    assert "another process writes to out; wait for its end, or choose another --save" in error
+def test_of_two_processes_on_one_folder_the_second_is_told_so_and_the_first_is_not_disturbed(run, given, tmp_path):
+    clip = write_video(tmp_path / "a.mp4", 300, draw=rough)
+    process = subprocess.Popen([*COMMAND, str(clip), *given, "--save", "out"], stdout=subprocess.PIPE, cwd=tmp_path)
+    until = time.monotonic() + 120
+    while not (tmp_path / "out" / "a.jsonl").exists():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    process.send_signal(signal.SIGSTOP)
+    try:
+        for options in ((), ("--overwrite",)):
+            code, _, err = run(clip, "--save", "out", *options)
+            assert code == 2
+            assert err == "streamdeq: another process writes to out; wait for its end, or choose another --save\n"
+    finally:
+        process.send_signal(signal.SIGCONT)
+    process.communicate(timeout=300)
+    assert process.returncode == 0
     assert sorted(os.listdir(tmp_path / "out")) == ["a.jsonl", "a.mp4"]
-    assert len(decoded(tmp_path / "out" / "a.mp4")) == 1500
+    assert len(decoded(tmp_path / "out" / "a.mp4")) == 300
 
-    both = [run(clip, "--max-frames", "300", wait=False) for _ in range(2)]
-    films = sorted(Path(process.communicate(timeout=300)[0].splitlines()[-1]) for process in both)
-    assert films == [Path("runs/video-2/a.mp4"), Path("runs/video/a.mp4")]
-    assert [len(decoded(tmp_path / film)) for film in films] == [300, 300]
+
+def test_a_default_folder_that_somebody_holds_is_passed_over(run, tmp_path):
+    clip = write_video(tmp_path / "a.mp4", 2)
+    with held(tmp_path / "runs" / "video", "works in", "another"):
+        assert run(clip)[:2] == (0, "runs/video-2/a.mp4")

@@ -573,6 +573,31 @@ sys.exit(guarded(build(COMMANDS), sys.argv[1:]))
 """
 
 
+SHORT_OF_MEMORY = """
+import resource, sys
+import numpy, torch, av, streamdeq
+from streamdeq.cli.main import COMMANDS, build, guarded
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 700_000_000, -1))
+sys.exit(guarded(build(COMMANDS), sys.argv[1:]))
+"""
+
+
+def test_a_frame_that_is_too_large_for_the_memory_is_one_line_with_the_way_out(weights: Path, tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "large.mp4", 1, size_hw=(2160, 3840))
+    given = ["run", str(clip), "--model", str(weights), "--save", str(tmp_path / "out"), "--size", "native", "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-c", SHORT_OF_MEMORY, *given, "--device", "cpu", "--precision", "fp32"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "not enough memory" in done.stderr
+    assert "compute at a smaller size (--size N)" in done.stderr
+    assert files(tmp_path / "out") == set()
+
+
 def test_a_disk_that_fills_up_ends_the_run_in_one_line_and_leaves_no_half_film(weights: Path, tmp_path: Path) -> None:
     clip = write_video(tmp_path / "rough.mp4", 40, size_hw=(96, 128), draw=rough)
     save = tmp_path / "out"
