@@ -1,10 +1,8 @@
 """Files that appear under their final name only when they are whole."""
 
-import io
 import os
 import re
 import secrets
-import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -113,21 +111,6 @@ def shown(text: str) -> str:
     Bytes of a name that are no UTF-8, and characters that control a terminal, become "\ufffd".
     """
     return "".join("\ufffd" if unicodedata.category(sign) in ("Cc", "Cs") else sign for sign in text)
-
-
-def ensure_standard_files() -> None:
-    """What the shell has closed of input, output and errors leads nowhere; no letter is an error to write."""
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
-    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # Paths come out as the bytes that they are, where letters are written as UTF-8.
-        escape = sys.stdout.encoding.lower().replace("-", "") == "utf8"
-        sys.stdout.reconfigure(errors="surrogateescape" if escape else "replace")
 
 
 def ensure_folder(folder: str | os.PathLike[str]) -> Path:

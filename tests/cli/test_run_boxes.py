@@ -55,6 +55,25 @@ def test_the_whole_frame_is_one_instance(given, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("boxes", "note"),
+    [
+        ({"99": [[5, 5, 35, 45]]}, "note: no box was in any frame: nothing was looked at"),
+        ({"0": [[500, 500, 600, 600]]}, "note: no box was in any frame: nothing was looked at"),
+        (
+            {"0": [[5, 5, 35, 45]], "3": [[5, 5, 35, 45]], "4": [[5, 5, 35, 45]], "9": [[5, 5, 35, 45]], "10": []},
+            "note: 2 frames that have boxes lie behind the end of the source",
+        ),
+        ({"0": [[5, 5, 35, 45]], "3": [[5, 5, 35, 45]]}, ""),
+    ],
+)
+def test_boxes_that_have_no_effect_are_told(given, tmp_path, capsys, boxes, note):
+    (tmp_path / "odd.json").write_text(json.dumps(boxes))
+    assert run(given, tmp_path / "out", "--boxes", str(tmp_path / "odd.json")) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
+    assert told == ([note] if note else [])
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ("--boxes boxes.json --conf 0.5", "--conf, --classes and --track choose among a detector's boxes"),

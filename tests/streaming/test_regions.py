@@ -119,6 +119,11 @@ def test_boxes_are_read_by_frame_from_json_and_from_a_detectors_lines(tmp_path):
         ('{"0": [{"box": 1}]}', r"expected boxes \[left, top, right, bottom\] in frame 0"),
         (f'{{"0": [{{"box_xyxy": [1, 2, 3, 4], "id": {10**24}}}]}}', r"in frame 0 of .*boxes\.json, got .*'id': 1000"),
         (f'{{"0": [[1, 2, 3, {10**400}]]}}', r"expected boxes \[left, top, right, bottom\] in frame 0"),
+        ('{"0": [[100, 60, 50, 40]]}', r"got \[100.0, 60.0, 50.0, 40.0\]: x, y, width, height are no corners"),
+        ('{"0": [[NaN, 10, 60, 100]]}', "in frame 0 of .*: NaN is no place"),
+        ('{"0": [[1, 2, Infinity, 4]]}', "in frame 0 of .*: NaN is no place"),
+        ("{}", "expected boxes in .*, found none"),
+        ('{"0": [], "1": []}', "expected boxes in .*, found none"),
         ('{"0": 7}', r"expected boxes \[left, top, right, bottom\] in frame 0"),
     ],
 )

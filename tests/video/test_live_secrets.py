@@ -26,14 +26,23 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.e30.ZRrHA1JJJW8o"
         ("rtsp://***@cam/live", "rtsp://admin:p@ss@cam/live"),
         ("rtsp://***@cam/live", "rtsp://admin:p/a?s#s@cam/live"),
         ("rtsp:/***@cam/live", "rtsp:/admin:hunter2@cam/live"),
-        ("http://cam/a.m3u8?token=***&x=1", "http://cam/a.m3u8?token=hunter2&x=1"),
-        ("http://cam/a?x=1&API_Key=***", "http://cam/a?x=1&API_Key=hunter2"),
-        ("http://cam/a?user=***&pwd=***", "http://cam/a?user=admin&pwd=hunter2"),
-        ("http://cam/a?X-Amz-Signature=***", "http://cam/a?X-Amz-Signature=hunter2"),
-        ("http://cam/a?v=***", f"http://cam/a?v={TOKEN}"),
+        ("http://cam/a.m3u8?***", "http://cam/a.m3u8?token=hunter2&x=1"),
+        ("http://cam/a?***", "http://cam/a?x=1&API_Key=hunter2"),
+        ("http://cam/a?***", "http://cam/a?user=admin&pwd=hunter2"),
+        ("http://cam/a?***", "http://cam/a?X-Amz-Signature=hunter2"),
+        ("http://cam/a?***", f"http://cam/a?v={TOKEN}"),
         ("http://cam/a?***", f"http://cam/a?{TOKEN}"),
-        ("http://cam/a#access_token=***", "http://cam/a#access_token=hunter2"),
-        ("rtsp://cam/live?channel=1&subtype=0", "rtsp://cam/live?channel=1&subtype=0"),
+        ("http://cam/a#***", "http://cam/a#access_token=hunter2"),
+        ("rtsp://cam/live?***", "rtsp://cam/live?channel=1&subtype=0"),
+        ("http://cam/a?***", "http://cam/a?k=hunter2"),
+        ("rtsp://cam:554/***", "rtsp://cam:554/user=admin_password=hunter2_channel=1_stream=0.sdp"),
+        ("rtsp://cam/…/live", "rtsp://cam/s3cr3tt0ken/live"),
+        ("http://cam/…/***", f"http://cam/hls/{TOKEN}"),
+        ("rtsp://cam/***", "rtsp://cam/a8f3k2z9"),
+        ("rtsp://cam/***", "rtsp://cam/mypassword"),
+        ("http://cam/…/index.m3u8", "http://cam/u/admin/p/hunter2/index.m3u8"),
+        ("rtsp://cam/…/ch01", "rtsp://cam/Streaming/Channels/ch01"),
+        ("http://cam/", "http://cam/"),
         ("tcp://127.0.0.1:5000?listen=1", "tcp://127.0.0.1:5000?listen=1"),
         ("udp://@239.0.0.1:5000", "udp://@239.0.0.1:5000"),
         ("/videos/clip.mp4", "/videos/clip.mp4"),
@@ -45,6 +54,8 @@ def test_addresses_are_shown_without_their_secrets(shown, address):
 
 def test_secrets_are_found_where_they_stand_alone():
     hide = Redactor("rtsp://admin:p%40ss%20word@cam/a?token=hunter2-x", ("Bearer-12345",))
+    hidden = Redactor("rtsp://cam/user=admin_password=hunter2_channel=1")
+    assert hidden("no admin, hunter2 at cam") == "no ***, *** at cam"
     text = hide("p@ss word, p%40ss%20word, hunter2-x, Bearer-12345; camera cam said no")
     assert text == "***, ***, ***, ***; camera cam said no"
 
@@ -88,7 +99,7 @@ def test_no_secret_is_told_while_a_source_is_read_lost_and_given_up(scheme, capl
     seen += [str(error), repr(error), repr(error.__cause__), repr(error.__context__), caplog.text, source.stats.note]
     for secret in (*secrets, "admin"):
         assert not [text for text in seen if secret in text]
-    assert f"{scheme}://***@127.0.0.1:{port}/live?token=***" in str(error)
+    assert f"{scheme}://***@127.0.0.1:{port}/live?***" in str(error)
 
 
 def test_nothing_secret_is_in_the_readers_environment():

@@ -9,6 +9,7 @@ import typer
 from streamdeq.cli import options
 from streamdeq.cli.generated import option
 from streamdeq.cli.progress import track
+from streamdeq.cli.terminal import say
 from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol.settings import Settings
@@ -48,14 +49,14 @@ def compare(
     files = map(_named_file, peer or [])
     peers = [load_peer(name, path, first.spec, first.functions.device, precision) for name, path in files]
 
-    def say(what: str) -> None:
+    def tell(what: str) -> None:
         if not quiet:
-            typer.echo(f"compare: {what}", err=True)
+            say(f"compare: {what}", err=True)
 
     settings = Settings(iterations, offsets=(offset,))
     steps = sum(count_steps(one, dataset, settings) for one in loaded)
     with track("compare", steps, unit="steps", quiet=quiet) as advance:
-        comparison = judge(loaded, peers, dataset, settings, say, resamples, advance)
+        comparison = judge(loaded, peers, dataset, settings, tell, resamples, advance)
     about = _place(loaded[0])
     if out is not None:
         header = {
@@ -68,7 +69,7 @@ def compare(
         }
         write_json(to_plain(comparison, header), out)
     place = "{machine}, {threads} threads, {precision}".format_map(about)
-    typer.echo(render(comparison, place, Markdown() if markdown else Text()))
+    say(*render(comparison, place, Markdown() if markdown else Text()).split("\n"))
 
 
 def _named_file(text: str) -> tuple[str, Path]:

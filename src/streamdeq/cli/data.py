@@ -10,6 +10,7 @@ import typer
 
 from streamdeq.cli.generated import reader
 from streamdeq.cli.options import Quiet
+from streamdeq.cli.terminal import say
 from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
 
@@ -37,8 +38,7 @@ def data(
     folder = folder.expanduser()
     with track("check", None, unit="frames", quiet=quiet) as advance:
         report = check(folder, sample, advance, task or "")
-    for line in _lines(folder, report):
-        typer.echo(line)
+    say(*_lines(folder, report))
     if report.problems:
         count = len(report.problems)
         raise StreamdeqError(f"{count} problem{'s' * (count > 1)} in {folder}, listed above; correct the files")

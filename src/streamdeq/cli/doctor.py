@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-import typer
-
+from streamdeq.cli.terminal import say
 from streamdeq.codec import Option, to_plain
 from streamdeq.errors import StreamdeqError
 
@@ -17,10 +16,10 @@ def doctor(
 
     health = examine()
     if json_:
-        typer.echo(json.dumps(to_plain(health), indent=2))
+        say(*json.dumps(to_plain(health), indent=2).split("\n"))
     else:
         for name, text in table(health):
-            typer.echo(f"{name:<13}{text}".rstrip())
+            say(f"{name:<13}{text}".rstrip())
     if health.problem:
         raise StreamdeqError(health.problem)
 

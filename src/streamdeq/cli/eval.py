@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from streamdeq.cli import options
+from streamdeq.cli.terminal import say
 from streamdeq.codec import Option
 from streamdeq.evaluation.protocol.settings import Settings
 
@@ -73,7 +74,7 @@ def eval(
     report = EvaluationReport(header, make_rows(evaluation, resamples, figure), times, make_notes(evaluation), steady)
     if out is not None:
         write_json(report.to_plain(), out)
-    typer.echo(report.render(Markdown() if markdown else Text(), intervals))
+    say(*report.render(Markdown() if markdown else Text(), intervals).split("\n"))
     if chart is not None:
         draw_curves(report, chart)
 

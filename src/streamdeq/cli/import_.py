@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from streamdeq.cli.options import Quiet
+from streamdeq.cli.terminal import say
 from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
 
@@ -35,13 +36,13 @@ def import_(
     if not quiet:
         arch = spec.architecture
         widths = "/".join(str(c) for c in arch.channels)
-        typer.echo(
+        say(
             f"import: {task}, {len(spec.classes)} classes, channels {widths}, expansion {arch.expansion}, "
             f"{groups} groups as {'given' if groups != 8 else 'in every published file'}, "
             f"{len(converted.tensors)} tensors, {len(converted.dropped)} left out",
             err=True,
         )
-    typer.echo(out)
+    say(out)
 
 
 def _read_names(path: Path) -> tuple[str, ...]:

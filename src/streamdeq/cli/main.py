@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 
 from streamdeq.cli.generated import command
+from streamdeq.cli.terminal import ensure_standard_files, say
 from streamdeq.errors import StreamdeqError, memory_errors
-from streamdeq.files import ensure_standard_files
 from streamdeq.version import __version__
 
 #: What each is for. A command is a module beside this one with a function of its name, and is imported when it is asked
@@ -91,7 +91,7 @@ def guarded(app: typer.Typer, arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _say("interrupted", 130)
     except Exception:
-        traceback.print_exc()
+        say(*traceback.format_exc().splitlines(), err=True)
         return _say("this is a bug; please report it with the lines above, the command and --version", 1)
     return _say("interrupted", 130) if code == 130 else int(code or 0)
 
@@ -110,7 +110,7 @@ def main() -> None:
 
 def _say(message: str, code: int) -> int:
     """One line on stderr, whatever the message holds; returns `code`."""
-    typer.echo(f"streamdeq: {' '.join(message.split())}", err=True)
+    say(f"streamdeq: {' '.join(message.split())}", err=True)
     return code
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TextIO
 
+from streamdeq.files import shown
+
 Clock = Callable[[], float]
 
 
@@ -90,7 +92,7 @@ def _lines(title: str, meter: Meter, stream: TextIO, every_s: float) -> Iterator
     def say() -> None:
         nonlocal said_at, said_done
         parts = [meter.count_text(), meter.rate_text(), meter.values_text()]
-        stream.write(f"{title}: {', '.join(part for part in parts if part)}\n")
+        stream.write(f"{shown(title)}: {', '.join(part for part in parts if part)}\n")
         stream.flush()
         said_at, said_done = meter.clock(), meter.done
 
@@ -112,7 +114,7 @@ def _bar(title: str, meter: Meter, stream: TextIO) -> Iterator[Advance]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.fields[count]}"),
         TextColumn("{task.fields[rate]}"),
@@ -120,7 +122,7 @@ def _bar(title: str, meter: Meter, stream: TextIO) -> Iterator[Advance]:
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=Console(file=stream)) as progress:
-        task = progress.add_task(title, total=meter.total, count=meter.count_text(), rate="", values="")
+        task = progress.add_task(shown(title), total=meter.total, count=meter.count_text(), rate="", values="")
 
         def advance(**values: float) -> None:
             meter.advance(**values)

@@ -9,6 +9,7 @@ import typer
 from streamdeq.cli import options
 from streamdeq.cli.progress import track
 from streamdeq.cli.stopping import stop_signals
+from streamdeq.cli.terminal import say
 from streamdeq.cli.view import View, ViewPort, viewing
 from streamdeq.running.options import RunOptions
 
@@ -59,19 +60,19 @@ def report(model: Any, source: Any, chosen: Any, *, quiet: bool, monitor: Any = 
             if work.summary.processed:
                 _summarise(work.summary)
     for path in reversed([path for path in work.paths.values() if path.exists()]):
-        typer.echo(path)
+        say(path)
     if caught:
         raise typer.Exit(128 + caught[0])
 
 
 def _summarise(summary: Any) -> None:
-    typer.echo(
+    say(
         f"{summary.decoded} frames decoded = {summary.processed} processed + {summary.dropped} dropped "
         f"+ {summary.failed} failed, {summary.seconds:.1f} s, {summary.fps:.1f} fps"
     )
     if summary.note:
-        typer.echo(f"note: {summary.note}")
+        say(f"note: {summary.note}")
     latency = ", ".join(f"{name} {ms:.1f}" for name, ms in summary.latency_ms().items())
-    typer.echo(f"frame to answer (ms): {latency}; {summary.nfe.mean:.1f} applications of f per frame")
+    say(f"frame to answer (ms): {latency}; {summary.nfe.mean:.1f} applications of f per frame")
     stages = ", ".join(f"{name} {ms:.1f}" for name, ms in summary.stage_ms().items())
-    typer.echo(f"where the time went (median ms per frame): {stages}")
+    say(f"where the time went (median ms per frame): {stages}")

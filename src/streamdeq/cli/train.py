@@ -10,6 +10,7 @@ import typer
 
 from streamdeq.cli.options import Device, Quiet
 from streamdeq.cli.stopping import stop_signals
+from streamdeq.cli.terminal import say
 from streamdeq.errors import StreamdeqError
 from streamdeq.training.options import TrainOptions
 
@@ -64,10 +65,10 @@ def train(
         done = _train(wanted, dataset, run, past, silent=quiet or not ranks.leads)
     if done < wanted.steps:
         if ranks.leads:
-            typer.echo(f"stopped after step {done}; go on with: streamdeq train --resume {folder}", err=True)
+            say(f"stopped after step {done}; go on with: streamdeq train --resume {folder}", err=True)
         raise typer.Exit(128 + (caught[0] if caught else signal.SIGTERM))  # another rank may have been told to stop
     if ranks.leads:
-        typer.echo(folder / WEIGHTS)
+        say(folder / WEIGHTS)
 
 
 def _datasets(chosen: TrainOptions, recipe: Any) -> tuple[Any, Any]:
@@ -88,9 +89,9 @@ def _train(recipe: Any, dataset: Any, run: Any, past: Any, *, silent: bool) -> i
     from streamdeq.training.run import StepRecord
     from streamdeq.training.trainer import Trainer
 
-    def say(line: str) -> None:
+    def tell(line: str) -> None:
         if not silent:
-            typer.echo(f"train: {line}", err=True)
+            say(f"train: {line}", err=True)
 
     with track("train", recipe.steps - (past.step if past else 0), unit="steps", quiet=silent) as advance:
 
@@ -98,7 +99,7 @@ def _train(recipe: Any, dataset: Any, run: Any, past: Any, *, silent: bool) -> i
             advance(step=record.step, loss=record.loss, lr=record.lr)
 
         trainer = Trainer.build(recipe, dataset, replace(run, report=report))
-        log = session.resume(trainer) if past else session.start(trainer, say)
+        log = session.resume(trainer) if past else session.start(trainer, tell)
         try:
             run_training(trainer, log)
         finally:

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-import typer
-
+from streamdeq.cli.terminal import say
 from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
 
@@ -24,5 +23,5 @@ def viewing(view: bool, port: int | None) -> Iterator[Any]:
     from streamdeq.serving import Viewer
 
     with Viewer(port or 0) as viewer:
-        typer.echo(f"view: {viewer.url}", err=True)
+        say(f"view: {viewer.url}", err=True)
         yield viewer.monitor

@@ -16,7 +16,7 @@ from streamdeq.running.observer import Observer
 from streamdeq.running.options import RunOptions
 from streamdeq.running.recorder import ProcessedItem, Recorder
 from streamdeq.running.summary import Summary
-from streamdeq.streaming.locate import Locator, Shared
+from streamdeq.streaming.locate import FromTable, Locator, Shared
 from streamdeq.streaming.options import StartFrom
 from streamdeq.streaming.stream import Stream
 from streamdeq.values.choice import Choice
@@ -44,6 +44,8 @@ class Run:
         self._options = options
         self._observer = observer
         self._stopping = False
+        self._locator: Locator | None = None
+        self._instances = 0  # that the boxes gave
         self._unprocessed = 0  # frames that were handed out and could not be processed
         self._closing = Thread(target=self.source.close, name="stop", daemon=True)
 
@@ -88,13 +90,23 @@ class Run:
             # Whatever was decoded and got no answer: dropped by the source, or handed out as the run was interrupted.
             self.summary.dropped = self.source.stats.decoded - self.summary.failed - self.summary.processed
             self.summary.reconnects = self.source.stats.reconnects
-            self.summary.note = self.source.stats.note
+            self.summary.note = "; ".join(filter(None, (self.source.stats.note, self._unseen())))
 
     def _boxes(self) -> Locator | None:
         """What says where to look, once per frame for both streams."""
         choice = self._options.choice if self._model.task.joins else None
-        found = self._model.locator(self._options.boxes, choice, self._spec)
-        return None if found is None else Shared(found)
+        self._locator = self._model.locator(self._options.boxes, choice, self._spec)
+        return None if self._locator is None else Shared(self._locator)
+
+    def _unseen(self) -> str:
+        """What of the boxes had no effect, if any."""
+        if self._locator is None or self._stopping:
+            return ""
+        if self.summary.processed and not self._instances:
+            return "no box was in any frame: nothing was looked at"
+        whole = self._options.max_frames is None
+        beyond = self._locator.beyond(self.summary.decoded) if whole and isinstance(self._locator, FromTable) else 0
+        return f"{beyond} frames that have boxes lie behind the end of the source" if beyond else ""
 
     def _process(self, stream: Stream, scratch: Stream, recorder: ThreadedSink[ProcessedItem]) -> Iterator[Any]:
         choice = Choice() if self._model.task.joins else self._options.choice  # of the boxes, there
@@ -120,6 +132,7 @@ class Run:
             recorder.write(ProcessedItem(item, result, compared, monotonic()))
             if result is not None and isinstance(item, Frame):
                 self.summary.count(item.decode_s, result.status)
+                self._instances += len(result) if self._locator is not None else 0
                 yield result
         if failure is not None and not self.summary.processed:
             raise failure

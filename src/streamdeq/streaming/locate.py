@@ -39,6 +39,10 @@ class FromTable(Locator):
     def __call__(self, frame: Frame) -> Located:
         return self.table.get(frame.index, NONE)
 
+    def beyond(self, frames: int) -> int:
+        """How many of the frames that have boxes a source with so many frames does not have."""
+        return sum(number >= frames for number, located in self.table.items() if len(located.boxes_xyxy))
+
 
 @dataclass(frozen=True, eq=False)
 class FromFunction(Locator):
@@ -100,9 +104,15 @@ def read_boxes(path: str | os.PathLike[str]) -> FromTable:
     """The boxes in a file.
 
     Raises:
-        StreamdeqError: it cannot be read, or is not as described above; names the line or frame.
+        StreamdeqError: it cannot be read, is not as described above, or holds no box; names the line or frame.
     """
-    path = Path(path)
+    read = FromTable(_table(Path(path)))
+    if not any(len(located.boxes_xyxy) for located in read.table.values()):
+        raise StreamdeqError(f"expected boxes in {path}, found none; without --boxes the whole frame is looked at")
+    return read
+
+
+def _table(path: Path) -> dict[int, Located]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -114,14 +124,14 @@ def read_boxes(path: str | os.PathLike[str]) -> FromTable:
             entry = _json(line, where) if line.strip() else {}
             if isinstance(entry, dict) and "objects" in entry:
                 table[_whole(entry.get("index"), where)] = _located(entry["objects"], where)
-        return FromTable(table)
+        return table
     read = _json(text, str(path))
     if not isinstance(read, dict):
         raise StreamdeqError(f"expected an object from frame number to boxes in {path}, got {type(read).__name__}")
     for key, boxes in read.items():
         where = f"frame {key} of {path}"
         table[_whole(key, where)] = _located(boxes, where)
-    return FromTable(table)
+    return table
 
 
 def _json(text: str, where: str) -> Any:
@@ -148,4 +158,8 @@ def _located(listed: Any, where: str) -> Located:
         numbers = np.array(ids, np.int64) if found and None not in ids else None
     except (KeyError, ValueError, TypeError, OverflowError) as error:
         raise StreamdeqError(f"expected boxes [left, top, right, bottom] in {where}, got {str(listed)[:80]}") from error
+    for box in boxes:
+        if not np.isfinite(box).all() or (box[2:] < box[:2]).any():
+            hint = "x, y, width, height are no corners" if np.isfinite(box).all() else "NaN is no place"
+            raise StreamdeqError(f"expected [left, top, right, bottom] in {where}, got {box.tolist()}: {hint}")
     return Located(boxes, numbers)

@@ -77,7 +77,9 @@ def resume(trainer: Trainer) -> log.RunLog:
     was = past(trainer.run.folder)
     check_same(was.recipe, trainer.recipe)
     now = describe(trainer.dataset, was.data["spec"])
-    for key, before, after in differences(was.data, now):
+    # A folder that was renamed holds the same data; checkpoints of before do not say what its files were called.
+    same = {**was.data, "name": now["name"], "files": was.data.get("files", now["files"])}
+    for key, before, after in differences(same, now):
         raise StreamdeqError(f"--resume: the data differ in '{key}': the run has {before}, now {after}; check --data")
     trainer.restore()
     if not trainer.run.ranks.leads:

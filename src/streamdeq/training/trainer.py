@@ -6,7 +6,8 @@ A step is a pure function of the state and (seed, step), so a run that was stopp
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from hashlib import sha256
+from pathlib import Path, PurePath
 from typing import Any
 
 import torch
@@ -209,4 +210,13 @@ def describe(dataset: Dataset, spec: str) -> dict[str, Any]:
         "split": dataset.split,
         "classes": list(dataset.classes),
         "samples": len(dataset.samples),
+        "files": digest(dataset),
     }
+
+
+def digest(dataset: Dataset) -> str:
+    """Of the names of the labelled frames, without the folders that they lie in: these may be renamed."""
+    told = sha256()
+    for clip, t in dataset.samples:
+        told.update(f"{PurePath(clip.name).name}:{t}\n".encode(errors="surrogateescape"))
+    return told.hexdigest()[:16]

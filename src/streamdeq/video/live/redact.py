@@ -15,8 +15,9 @@ PARTS = re.compile(r"([^:]+:/+)(.*)", re.DOTALL)
 SECRET_NAME = re.compile(
     r"pass|pwd|pw$|psw|token|secret|key|auth|sig|cred|session|sid$|user|usr|login|account|jwt|hash"
 )
-# What looks like a token whatever its name: long, letters and digits mixed.
-SECRET_VALUE = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_\-+/=.~%]{16,}")
+# What may be shown of a path: a short name, such as "live", "ch01", "index.m3u8".
+SHORT_NAME = re.compile(r"[A-Za-z][A-Za-z_-]{0,15}[0-9]{0,3}(\.[A-Za-z0-9]{1,5})?")
+HARMLESS = ("listen", "listen=1")  # what this package makes of "?listen"
 # Shorter secrets would be found in half of all words; inside addresses they are hidden all the same.
 SHORTEST_SECRET = 4
 
@@ -27,23 +28,39 @@ def redacted(text: str) -> str:
 
 
 def redacted_address(address: str) -> str:
-    """One address as it may be shown: `rtsp://***@camera/live?token=***`."""
+    """One address as it may be shown, its host and a short name: `rtsp://***@camera/…/live?***`.
+
+    Cameras take passwords in every place: before the host, in the path, under any name in the query.
+    """
     match = PARTS.match(address)
     if match is None:
         return address
     scheme, rest = match.groups()
     # The last @ of all: passwords hold / and ? and @, although they should not.
     login, at, rest = rest.rpartition("@")
-    where, *values = re.split("([?&;#])", rest)
-    return scheme + (HIDDEN if login else "") + at + where + "".join(map(redacted_value, values))
+    where, sign, query = split_query(rest)
+    asked = sign + (query if query in HARMLESS else HIDDEN) if query else ""
+    return scheme + (HIDDEN if login else "") + at + short_path(where) + asked
 
 
-def redacted_value(pair: str) -> str:
-    name, equals, value = pair.partition("=")
-    if not equals:
-        return HIDDEN if SECRET_VALUE.fullmatch(pair) else pair
-    secret = SECRET_NAME.search(name.lower()) or SECRET_VALUE.fullmatch(value)
-    return f"{name}={HIDDEN}" if secret and value else pair
+def split_query(rest: str) -> tuple[str, str, str]:
+    """Host and path, the sign after them, and what follows it."""
+    where, *after = re.split("([?&;#])", rest, maxsplit=1)
+    return (where, *after) if after else (where, "", "")  # type: ignore[return-value]
+
+
+def short_path(where: str) -> str:
+    """Host, and the last part of the path where that is a short name."""
+    host, slash, path = where.partition("/")
+    folder, _, name = path.rpartition("/")
+    if not path:
+        return host + slash
+    shown = name if may_be_shown(name) else HIDDEN if name else ""
+    return f"{host}/{'…/' if folder else ''}{shown}"
+
+
+def may_be_shown(name: str) -> bool:
+    return SHORT_NAME.fullmatch(name) is not None and SECRET_NAME.search(name.lower()) is None
 
 
 class Redactor:
@@ -68,11 +85,15 @@ class Redactor:
 
 
 def secrets_of(address: str) -> list[str]:
-    """The password and the secret query values in `address`."""
+    """What is not shown of `address`, in its parts: login, path, query."""
     match = PARTS.match(address)
     if match is None:
         return []
     login, _, rest = match[2].rpartition("@")
-    pairs = [pair.partition("=") for pair in re.split("[?&;#]", rest)[1:]]
-    values = [value for name, _, value in pairs if redacted_value(f"{name}={value}") != f"{name}={value}"]
-    return [secret for secret in (login, login.partition(":")[2], *values) if secret]
+    where, _, query = split_query(rest)
+    hidden = [part for part in where.split("/")[1:] if not may_be_shown(part)]
+    pairs = re.split("[?&;#]", query) if query not in HARMLESS else []
+    values = [pair.partition("=")[2] or pair for pair in pairs]
+    # "user=admin_password=hunter2": what stands between the signs, too.
+    pieces = [piece for part in hidden for piece in re.split("[=_&;,!]", part) if not SECRET_NAME.search(piece.lower())]
+    return [secret for secret in (login, login.partition(":")[2], *values, *hidden, *pieces) if secret]
