@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,7 +34,10 @@ def commands() -> str:
 def help_of(*command: str) -> str:
     """What the program answers to `--help`, of a command or of itself, in lines of 100 columns."""
     environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "PYTHONPATH": str(ROOT / "src")}
-    ask = [sys.executable, "-c", "from streamdeq.cli.main import main; main()", *command, "--help"]
+    module, function = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["streamdeq"].split(
+        ":"
+    )
+    ask = [sys.executable, "-c", f"from {module} import {function}; {function}()", *command, "--help"]
     return subprocess.run(ask, env=environment, capture_output=True, text=True, check=True).stdout
 
 

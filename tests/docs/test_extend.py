@@ -4,6 +4,7 @@ own that sees the program and what it needs."""
 import os
 import subprocess
 import sysconfig
+import tomllib
 import venv
 from pathlib import Path
 
@@ -22,9 +23,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     seen = [ROOT / "src", sysconfig.get_path("purelib")]
     purelib = sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)})
     Path(purelib, "seen.pth").write_text("\n".join(map(str, seen)) + "\n", encoding="utf-8")
-    for name, module in (("pip", "pip"), ("streamdeq", "streamdeq")):
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    for name, entry in (("pip", "pip._internal.cli.main:main"), ("streamdeq", scripts["streamdeq"])):
+        module, function = entry.split(":")
         script = folder / "bin" / name
-        script.write_text(f"#!{folder}/bin/python\nimport runpy\nrunpy.run_module('{module}', run_name='__main__')\n")
+        script.write_text(
+            f"#!{folder}/bin/python\nimport sys\nfrom {module} import {function}\nsys.exit({function}())\n"
+        )
         script.chmod(0o755)
     path = os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])
     quiet = {"OMP_NUM_THREADS": "1", "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_DEPS": "1"}
