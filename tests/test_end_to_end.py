@@ -14,7 +14,7 @@ from support.making_videos import decoded, write_video
 from support.small_runs import wait_for_step
 
 from streamdeq.data.open import open_dataset
-from streamdeq.models.checkpoint import read_spec
+from streamdeq.models.spec import read_spec
 from streamdeq.tasks.segmentation.metric import ConfusionMatrix
 
 DATA = "synthetic:clips=3,frames=8,size=48x64"
@@ -24,7 +24,7 @@ ABOVE_CHANCE = 12.0
 
 def streamdeq(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "streamdeq.cli.main", *arguments, "--quiet"],
+        [sys.executable, "-m", "streamdeq", *arguments, "--quiet"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

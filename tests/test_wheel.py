@@ -5,90 +5,47 @@ network, the dependencies are linked from the environment that runs the tests (s
 slow variant has uv resolve and install them.
 """
 
-import os
 import subprocess
-import sys
 import venv
 import zipfile
-from collections.abc import Iterator
-from importlib.metadata import Distribution, PathDistribution, distribution
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from support.installing import UV, build_wheel, linked_venv, run
 from support.making_videos import decoded, write_video
 
 import streamdeq
 from streamdeq.models import zoo
 
 ROOT = Path(__file__).resolve().parent.parent
-UV = Path(sys.executable).parent / "uv"
 WEIGHTS = [f"{name}.safetensors" for name in zoo.names()]
 needs_weights = pytest.mark.skipif(not WEIGHTS, reason="no model is packaged yet")
 
 
-def run(*command: str | Path, cwd: Path) -> str:
-    """The output of a command that must succeed, in an environment that says nothing about this checkout."""
-    told = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    done = subprocess.run(command, cwd=cwd, env=told, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-def closure(root: Distribution) -> Iterator[Distribution]:
-    """Every distribution that `root` asks for, directly or not, on this machine."""
-    seen: set[tuple[str, str]] = set()
-    waiting = [(root, "")]
-    while waiting:
-        asking, extra = waiting.pop()
-        for requirement in map(Requirement, asking.requires or ()):
-            if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
-                continue
-            name = canonicalize_name(requirement.name)
-            for wanted in {"", *requirement.extras}:
-                if (name, wanted) not in seen:
-                    seen.add((name, wanted))
-                    waiting.append((distribution(name), wanted))
-                    yield waiting[-1][0]
-
-
-def link(dependency: Distribution, site: Path) -> None:
-    """Make the top-level files and folders of a distribution visible in `site`."""
-    for name in {file.parts[0] for file in dependency.files or ()} - {"..", "__pycache__"}:
-        origin, target = Path(str(dependency.locate_file(name))), site / name
-        if name.endswith(".dist-info"):
-            target.mkdir(exist_ok=True)  # installers count only real folders as installed packages
-            origins = {target / inner.name: inner for inner in origin.iterdir()}
-        else:
-            origins = {target: origin}
-        for place, inner in origins.items():
-            if not place.is_symlink():
-                place.symlink_to(inner)
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=ROOT)
-    (built,) = folder.glob("*.whl")
-    return built
+    return build_wheel(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module", params=["linked", pytest.param("resolved", marks=pytest.mark.slow)])
 def installed(request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a clean venv with the wheel in it."""
     folder = tmp_path_factory.mktemp("outside") / "venv"
-    venv.create(folder, symlinks=True)
-    python = folder / "bin" / "python"
     if request.param == "linked":
-        run(UV, "pip", "install", "--offline", "--no-deps", "--python", python, wheel, cwd=folder)
-        (site,) = folder.glob("lib/python*/site-packages")
-        (info,) = site.glob("streamdeq-*.dist-info")
-        for dependency in closure(PathDistribution(info)):
-            link(dependency, site)
+        linked_venv(folder, wheel)
     else:
-        run(UV, "pip", "install", "--python", python, "-c", ROOT / "constraints.txt", wheel, cwd=folder)
+        venv.create(folder, symlinks=True)
+        run(
+            UV,
+            "pip",
+            "install",
+            "--python",
+            folder / "bin" / "python",
+            "-c",
+            ROOT / "constraints.txt",
+            wheel,
+            cwd=folder,
+        )
     return folder
 
 

@@ -21,7 +21,8 @@ from streamdeq.data.cache import cached
 from streamdeq.data.open import open_dataset
 from streamdeq.evaluation.cuts.clips import wandering_stills
 from streamdeq.evaluation.protocol.rows import make_rows
-from streamdeq.evaluation.protocol.run import Settings, evaluate
+from streamdeq.evaluation.protocol.run import evaluate
+from streamdeq.evaluation.protocol.settings import Settings
 from streamdeq.evaluation.reporting.table import Text, write_json
 from streamdeq.models.architecture import Architecture
 from streamdeq.training import session

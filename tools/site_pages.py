@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,10 +33,7 @@ def commands() -> str:
 def help_of(*command: str) -> str:
     """What the program answers to `--help`, of a command or of itself, in lines of 100 columns."""
     environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "PYTHONPATH": str(ROOT / "src")}
-    module, function = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["streamdeq"].split(
-        ":"
-    )
-    ask = [sys.executable, "-c", f"from {module} import {function}; {function}()", *command, "--help"]
+    ask = [sys.executable, "-m", "streamdeq", *command, "--help"]
     return subprocess.run(ask, env=environment, capture_output=True, text=True, check=True).stdout
 
 
@@ -48,7 +44,7 @@ def _block(text: str) -> str:
 def models() -> str:
     """The weights that come with the package, from their own descriptions."""
     from streamdeq.models import zoo
-    from streamdeq.models.checkpoint import read_spec
+    from streamdeq.models.spec import read_spec
 
     lines = [["name", "task", "size", "data", "figures"]]
     licences: dict[str, list[str]] = {}

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from streamdeq.api import Model, load
     from streamdeq.errors import StreamdeqError
     from streamdeq.streaming.options import StreamOptions
-    from streamdeq.tasks import Choice
+    from streamdeq.values.choice import Choice
 
 #: Where each public name lives. It is imported when first asked for: the command line answers --help without torch.
 _HOMES = {
-    "Choice": "streamdeq.tasks",
+    "Choice": "streamdeq.values.choice",
     "Model": "streamdeq.api",
     "StreamOptions": "streamdeq.streaming.options",
     "StreamdeqError": "streamdeq.errors",

@@ -32,7 +32,8 @@ from streamdeq.streaming.regions import Follow, Regions
 from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.statefile import read_state
 from streamdeq.streaming.stream import Stream, check_image
-from streamdeq.tasks import Choice, build_network, build_task
+from streamdeq.tasks import build_network, build_task
+from streamdeq.values.choice import Choice
 from streamdeq.values.frame import Frame
 from streamdeq.video import open_source
 
@@ -96,7 +97,8 @@ class Model:
         Raises:
             StreamdeqError: an option that does not exist, is out of range, or does not go with another.
         """
-        return Stream(self.begin(StreamOptions(iterations, **options), self.locator(boxes, choice)), open_source)
+        chosen = StreamOptions(iterations, **options)  # type: ignore[arg-type]  # says itself which words there are
+        return Stream(self.begin(chosen, self.locator(boxes, choice)), open_source)
 
     def iterations(self, options: StreamOptions) -> int:
         """What a frame gets; where a budget decides, at the most."""
@@ -136,7 +138,7 @@ class Model:
 
     def _finder(self, choice: Choice) -> Locator:
         """This model as what says where to look."""
-        if self.spec.task != "detection":
+        if not self.task.locates:
             name, task = self.spec.name, self.spec.task
             raise StreamdeqError(f"boxes: expected a detection model, got '{name}', which is for {task}")
         stream, choose = self.stream(), self.task.chooser(choice)

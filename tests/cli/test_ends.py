@@ -9,14 +9,17 @@ import pytest
 import typer
 
 from streamdeq import __version__
-from streamdeq.cli.main import build, guarded
+from streamdeq.cli.main import COMMANDS, build, guarded
 from streamdeq.errors import StreamdeqError
 
 HEAVY = {"torch", "torchvision", "av", "numpy", "PIL", "rich"}
 
+READERS = {"camvid", "cityscapes", "coco", "cocopose", "deeplabcut", "imagefolder", "imagenet_vid", "mpii", "posetable"}
+READERS |= {"open", "yolo"}
+
 
 def streamdeq(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "streamdeq.cli.main", *arguments]
+    command = [sys.executable, "-m", "streamdeq", *arguments]
     return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
 
 
@@ -52,12 +55,35 @@ def test_the_version_is_the_packages() -> None:
 def test_help_and_version_import_nothing_heavy() -> None:
     program = (
         "import sys; from streamdeq.cli.main import COMMANDS, build, guarded;"
-        "app = build(COMMANDS); names = [c.__name__.rstrip('_').replace('_', '-') for c in COMMANDS];"
+        "app = build(COMMANDS); names = [name.rstrip('_') for name in COMMANDS];"
         "codes = [guarded(app, a) for a in (['--version'], ['--help'], *([n, '--help'] for n in names))];"
         f"assert not any(codes), codes; print('heavy:', sorted({HEAVY} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines()[-1] == "heavy: []", done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["models"], ["run", "--help"]])
+def test_what_needs_no_model_imports_no_torch_and_no_other_command(arguments: list[str]) -> None:
+    program = (
+        f"import os, sys; sys.argv[1:] = {arguments!r};"
+        "os._exit = lambda code: print('modules:', *sys.modules);"
+        "from streamdeq.cli.main import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    modules = set(done.stdout.splitlines()[-1].split())
+    assert "streamdeq.cli.main" in modules, done.stderr
+    assert not HEAVY & modules
+    assert {name for name in COMMANDS if f"streamdeq.cli.{name}" in modules} == {*arguments} - {"--help"}
+    assert not [name for name in modules if name.startswith("streamdeq.data")]
+
+
+def test_a_run_without_boxes_from_labels_imports_no_data_reader() -> None:
+    program = "import sys, streamdeq.running.run, streamdeq.api; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert "streamdeq.running.run" in done.stdout.split(), done.stderr
+    data = [name for name in done.stdout.split() if name.startswith("streamdeq.data.")]
+    assert [name for name in data if name.rsplit(".", 1)[-1] in READERS or ".readers." in name] == []
 
 
 def test_help_costs_less_than_half_a_second_of_processor_time() -> None:

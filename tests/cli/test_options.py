@@ -1,36 +1,41 @@
 """The shared options: what they take, and the line for what they do not take."""
 
 import json
+from pathlib import Path
+from typing import Annotated, Literal
 
 import pytest
 import typer
 
 from streamdeq.cli import options
+from streamdeq.cli.generated import option, reader
 from streamdeq.cli.main import build, guarded
+from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
+from streamdeq.evaluation.protocol.settings import Settings
+from streamdeq.running.options import RunOptions
+from streamdeq.streaming.options import StreamOptions
+from streamdeq.training.options import TrainOptions
 
 
 def probe(
+    stream: StreamOptions,
     model: options.Model = options.DEFAULT_MODEL,
-    iterations: options.Iterations = 2,
-    solver: options.Solver = None,
-    start: options.Start = "previous",
-    size: options.Size = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
-    max_frames: options.MaxFrames = None,
-    save: options.Save = None,
-    seed: options.Seed = 0,
+    max_frames: Annotated[int | None, option(RunOptions, "max_frames")] = None,
+    save: options.Save = Path("runs"),
+    seed: Annotated[int, option(TrainOptions, "seed")] = 0,
     quiet: options.Quiet = False,
 ) -> None:
     """Print what arrived, as a command that has every option."""
-    got = [model, iterations, solver, start, size, device, precision, max_frames, save and str(save), seed, quiet]
-    typer.echo(json.dumps(got))
+    told = [model, stream.iterations, stream.solver, stream.start, stream.size]
+    typer.echo(json.dumps([*told, device, precision, max_frames, str(save), seed, quiet]))
 
 
-def sweep(iterations: options.IterationCounts = (1, 2)) -> None:
+def sweep(iterations: Annotated[tuple[int, ...], option(Settings, "iterations")] = (1, 2)) -> None:
     """Print the counts."""
-    typer.echo(json.dumps(list(iterations)))
+    typer.echo(json.dumps(iterations))
 
 
 APP = build([probe, sweep])
@@ -39,7 +44,7 @@ APP = build([probe, sweep])
 def test_defaults_arrive_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert guarded(APP, ["probe"]) == 0
     assert json.loads(capsys.readouterr().out) == [
-        "camvid-s", 2, None, "previous", None, "auto", "auto", None, None, 0, False,
+        "camvid-s", None, None, "previous", None, "auto", "auto", None, "runs", 0, False,
     ]  # fmt: skip
 
 
@@ -86,17 +91,18 @@ def test_iteration_counts_come_in_the_order_given(capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize("text", ["", "1,,2", "1,0", "1,two", "2,2", "1;2"])
 def test_iteration_counts_that_are_not_different_numbers_are_refused(text: str) -> None:
-    with pytest.raises(StreamdeqError, match="different whole numbers of at least 1"):
-        options.counts(1, "--iterations")(text)
+    with pytest.raises(StreamdeqError, match="--iterations: expected different whole numbers of at least 1"):
+        reader("--iterations", tuple[int, ...], Option("", least=1))(text)
 
 
 def test_choices_come_in_the_programs_order_and_once() -> None:
-    read = options.choices("--write", ["video", "jsonl", "png"])
+    read = reader("--write", tuple[Literal["video", "jsonl", "png"], ...])
     assert read("png,video,png") == ("video", "png")
     with pytest.raises(StreamdeqError, match=r"--write: unknown value 'jsonl2'; did you mean 'jsonl'\?"):
         read("video,jsonl2")
 
 
 def test_the_size_is_a_number_or_native() -> None:
-    assert options.working_size("192") == 192
-    assert options.working_size("native") == "native"
+    read = reader("--size", int | Literal["native"] | None)
+    assert read("192") == 192
+    assert read("native") == "native"

@@ -531,7 +531,7 @@ def test_a_place_that_the_system_keeps_to_itself_is_one_line(run, clip: Path) ->
 def start(clip: Path, weights: Path, save: Path, *arguments: str, **options: Any) -> subprocess.Popen[str]:
     given = ["run", str(clip), "--model", str(weights), "--save", str(save), *arguments]
     return subprocess.Popen(
-        [sys.executable, "-m", "streamdeq.cli.main", *given],
+        [sys.executable, "-m", "streamdeq", *given],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -17,7 +17,8 @@ from streamdeq.data.label_boxes import boxes_of, label_boxes
 from streamdeq.data.open import open_dataset
 from streamdeq.data.poses import labelled_poses
 from streamdeq.errors import StreamdeqError
-from streamdeq.running import Run, RunOptions
+from streamdeq.running.options import RunOptions
+from streamdeq.running.run import Run
 from streamdeq.streaming.locate import FromTable
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.values.frame import Frame

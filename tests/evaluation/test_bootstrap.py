@@ -8,6 +8,7 @@ import pytest
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.bootstrap import Interval, Resamples, interval, resample
 from streamdeq.evaluation.protocol.plan import Sample
+from streamdeq.tasks import Metric
 from streamdeq.tasks.segmentation.metric import ConfusionMatrix
 from streamdeq.tasks.segmentation.task import SegmentationMetric
 
@@ -15,7 +16,7 @@ CLASSES = ("sky", "road", "car")
 
 
 @dataclass
-class Mean:
+class Mean(Metric):
     """The mean of all numbers given."""
 
     total: float = 0.0
@@ -30,9 +31,6 @@ class Mean:
 
     def compute(self) -> dict[str, float]:
         return {self.name: self.total / self.count if self.count else float("nan")}
-
-    def figure(self, name: str) -> float:
-        return self.compute()[name]
 
 
 def stills(count: int) -> list[Sample]:

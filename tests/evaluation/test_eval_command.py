@@ -37,7 +37,7 @@ def weights(folder: Path, spec: ModelSpec = SPEC) -> str:
 def test_the_command_prints_the_table_and_writes_json(tmp_path: Path):
     model, out = weights(tmp_path), tmp_path / "table.json"
     line = f"eval {model} --data {VIDEO} --iterations 1,2 --offsets 0,2 --batch 3 --device cpu --precision fp32"
-    command = [sys.executable, "-m", "streamdeq.cli.main", *line.split(), "--latency", "--out", str(out)]
+    command = [sys.executable, "-m", "streamdeq", *line.split(), "--latency", "--out", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
 

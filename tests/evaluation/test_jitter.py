@@ -8,6 +8,8 @@ import pytest
 from support.pose_models import FILM, NAMES, pose_model
 
 from streamdeq.evaluation.jitter.measure import CONVERGED, TIMES, Answers, SolveSetting, measure_jitter, stream_all
+from streamdeq.evaluation.jitter.report import jitter_chart
+from streamdeq.streaming.options import StartFrom
 from streamdeq.tasks.pose import Poses
 from streamdeq.values.boxes import Located
 from streamdeq.values.status import Start, Status
@@ -99,3 +101,15 @@ def test_all_ways_see_the_same_boxes_and_each_is_a_stream_of_its_own():
 def test_without_boxes_the_whole_frame_is_looked_at():
     found = stream_all(pose_model(), FILM[:3], [STREAMED])
     assert [answer.crops_xyxy.tolist() for answer in found[STREAMED]] == [[[0, 0, 128, 96]]] * 3
+
+
+def test_the_chart_has_both_figures_over_the_iterations_and_the_level_of_converged_answers():
+    one = video([0, 2, 0, 2, 0, 2], [1, 5, 1, 5, 1, 5])
+    one[SolveSetting(1, StartFrom.ZEROS)] = one[STREAMED]
+    one[CONVERGED] = one.pop(CONVERGED)  # the last
+    chart = jitter_chart("bee", measure_jitter([one], skip=0))
+    assert [(line.name, line.dashed) for line in chart.lines] == [
+        ("jitter, streaming", False), ("jitter, from scratch", True), ("distance, streaming", False),
+        ("distance, from scratch", True), ("jitter, single at 20", True),
+    ]  # fmt: skip
+    assert chart.lines[0].points == ((1, pytest.approx(2)),)

@@ -11,7 +11,7 @@ from torch import Tensor
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.latency import Latency, measure_latency, some_images
-from streamdeq.evaluation.protocol.run import Settings
+from streamdeq.evaluation.protocol.settings import Settings
 from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
 from streamdeq.values.geometry import Geometry

@@ -20,7 +20,8 @@ from streamdeq.evaluation.moving_crop import (
     windows_of,
     zoom,
 )
-from streamdeq.evaluation.protocol.run import Settings, evaluate
+from streamdeq.evaluation.protocol.run import evaluate
+from streamdeq.evaluation.protocol.settings import Settings
 from streamdeq.values.geometry import Window
 
 

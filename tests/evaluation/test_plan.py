@@ -12,7 +12,6 @@ from streamdeq.data.targets import Lazy
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol.frames import FrameCache
 from streamdeq.evaluation.protocol.plan import (
-    USUAL_OFFSETS,
     Chain,
     Read,
     Sample,
@@ -20,6 +19,7 @@ from streamdeq.evaluation.protocol.plan import (
     make_plan,
     usual_offsets,
 )
+from streamdeq.evaluation.protocol.settings import USUAL_OFFSETS
 
 
 @dataclass(frozen=True)

@@ -18,15 +18,8 @@ from streamdeq.data.targets import Lazy
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol.plan import Sample
 from streamdeq.evaluation.protocol.report import make_notes
-from streamdeq.evaluation.protocol.run import (
-    SINGLE_FRAME,
-    Condition,
-    Mode,
-    Settings,
-    check_classes,
-    count_steps,
-    evaluate,
-)
+from streamdeq.evaluation.protocol.run import Condition, Mode, check_classes, count_steps, evaluate
+from streamdeq.evaluation.protocol.settings import SINGLE_FRAME, Settings
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.functions import Functions

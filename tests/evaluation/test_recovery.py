@@ -22,6 +22,7 @@ from streamdeq.latent import Latent
 from streamdeq.streaming.cut import FromZeros, KeepGoing, ResidualCut
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.state import StreamState
+from streamdeq.tasks import Metric
 from streamdeq.values.frame import Frame
 from streamdeq.values.geometry import Geometry
 from streamdeq.values.status import Start, Status
@@ -157,7 +158,7 @@ def test_the_report_is_called_once_a_cut():
 
 
 @dataclass
-class Given:
+class Given(Metric):
     """A metric of a known figure."""
 
     value: float

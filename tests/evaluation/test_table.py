@@ -15,6 +15,7 @@ from streamdeq.evaluation.protocol.report import EvaluationReport, Header
 from streamdeq.evaluation.protocol.rows import ScoreRow, best_single, make_rows, table_blocks
 from streamdeq.evaluation.protocol.run import Condition, Evaluation, Mode, Score
 from streamdeq.evaluation.reporting.table import Markdown, Style, Text, check_writable, write_json
+from streamdeq.tasks import Metric
 
 
 def text(rows: tuple[ScoreRow, ...] | list[ScoreRow], style: Style | None = None, **options: Any) -> str:
@@ -89,9 +90,11 @@ def test_of_equal_single_frames_the_cheapest_is_the_best():
 
 
 def test_of_errors_the_least_is_the_best():
-    errors = [replace(single(count, value), metric="RMSE px") for count, value in ((1, 9.0), (2, 4.0), (4, 4.0))]
+    errors = [
+        replace(single(count, value), metric="RMSE px", error=True) for count, value in ((1, 9.0), (2, 4.0), (4, 4.0))
+    ]
     assert best_single(errors) == errors[1]
-    streamed = replace(streaming(1, 10, 4.0), metric="RMSE px")
+    streamed = replace(streaming(1, 10, 4.0), metric="RMSE px", error=True)
     assert text([*errors, streamed]).splitlines()[1].split()[-1] == "+5.0"  # pixels fewer than the 9 from scratch
 
 
@@ -106,7 +109,7 @@ def test_without_video_there_is_the_single_frame_line_alone():
 
 
 @dataclass
-class Known:
+class Known(Metric):
     """A metric that has its figure already; of several the largest counts."""
 
     value: float
@@ -121,12 +124,9 @@ class Known:
     def compute(self) -> dict[str, float]:
         return {"mIoU": self.value, "IoU/car": 1.0}
 
-    def figure(self, name: str) -> float:
-        return self.compute()[name]
-
 
 def test_rows_hold_the_tasks_figure_and_none_where_nothing_was_counted():
-    pieces = {Sample(0, 1): Known(1.0), Sample(0, 2): Known(2.0)}
+    pieces: dict[Sample, Metric] = {Sample(0, 1): Known(1.0), Sample(0, 2): Known(2.0)}
     scores = {
         Condition(Mode.SINGLE, 4): Score(Known(54.0), pieces, nfe=5),
         Condition(Mode.STREAMING, 1, 10): Score(Known(math.nan), pieces, nfe=2),
@@ -140,8 +140,8 @@ def test_rows_hold_the_tasks_figure_and_none_where_nothing_was_counted():
 
 def test_intervals_are_those_of_the_pieces_and_the_same_frames_are_drawn_for_every_row():
     samples = [Sample(clip, 0) for clip in range(5)]
-    pieces = {sample: Known(float(number)) for number, sample in enumerate(samples)}
-    nothing = {sample: Known(math.nan) for sample in samples}
+    pieces: dict[Sample, Metric] = {sample: Known(float(number)) for number, sample in enumerate(samples)}
+    nothing: dict[Sample, Metric] = {sample: Known(math.nan) for sample in samples}
     scores = {
         Condition(Mode.SINGLE, 4): Score(Known(4.0), pieces, nfe=4),
         Condition(Mode.STREAMING, 1, 0): Score(Known(4.0), pieces, nfe=1),

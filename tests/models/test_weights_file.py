@@ -15,9 +15,9 @@ from torch import Tensor
 from streamdeq.errors import StreamdeqError
 from streamdeq.models import checkpoint, zoo
 from streamdeq.models.architecture import Architecture
-from streamdeq.models.checkpoint import load_tensors, read_spec, read_weights, save_weights
+from streamdeq.models.checkpoint import load_tensors, read_weights, save_weights
 from streamdeq.models.mdeq import Network
-from streamdeq.models.spec import ModelSpec, Provenance
+from streamdeq.models.spec import ModelSpec, Provenance, read_spec
 from streamdeq.tasks import build_network
 
 SPEC = ModelSpec(
@@ -102,6 +102,14 @@ def test_the_description_is_read_without_the_tensors(path: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     assert read_spec(path) == SPEC
+
+
+@pytest.mark.parametrize("content", [b"", bytes(8), b"\xff" * 16, b"\x02\0\0\0\0\0\0\0{}"])
+def test_a_file_without_a_description_is_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "other").write_bytes(content)
+    for name in ("other", "missing"):
+        with pytest.raises(StreamdeqError, match=rf"{name} is not a safetensors file with a model's description"):
+            read_spec(tmp_path / name)
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])

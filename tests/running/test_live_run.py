@@ -9,7 +9,8 @@ import pytest
 from support.publishing import free_port, tcp
 from support.small_models import frames, tiny_model
 
-from streamdeq.running import Run, RunOptions
+from streamdeq.running.options import RunOptions
+from streamdeq.running.run import Run
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.values.frame import Frame, Gap
 from streamdeq.video import LivePolicy, Patience

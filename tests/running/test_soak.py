@@ -13,7 +13,8 @@ sys.path.insert(0, sys.argv[1])
 import numpy as np
 import torch
 from support.small_models import tiny_model
-from streamdeq.running import Run, RunOptions
+from streamdeq.running.options import RunOptions
+from streamdeq.running.run import Run
 from streamdeq.streaming.options import StreamOptions
 
 torch.set_num_threads(1)

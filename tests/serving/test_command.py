@@ -24,7 +24,7 @@ def arguments(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def test_the_address_is_on_stderr_at_once_and_the_command_ends_as_it_would_without(arguments: list[str]):
-    command = [sys.executable, "-W", "error", "-m", "streamdeq.cli.main", *arguments, "--view"]
+    command = [sys.executable, "-W", "error", "-m", "streamdeq", *arguments, "--view"]
     one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=one_thread

@@ -15,7 +15,7 @@ from PIL import Image
 from serving.test_monitor import Pen, opened, status
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.running import AnnotatedFrame, Controls
+from streamdeq.running.observer import AnnotatedFrame, Controls
 from streamdeq.serving import Viewer
 
 PATHS = ("/", "/status", "/picture", "/controls")

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.running import AnnotatedFrame, Controls
+from streamdeq.running.observer import AnnotatedFrame, Controls
 from streamdeq.serving.controls import read_controls
 from streamdeq.serving.jpeg import jpeg
 from streamdeq.serving.monitor import HISTORY, RunMonitor

@@ -15,7 +15,8 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from support.browser import chromium
 from support.small_models import frames, tiny_model
 
-from streamdeq.running import Run, RunOptions
+from streamdeq.running.options import RunOptions
+from streamdeq.running.run import Run
 from streamdeq.serving import Viewer
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.values.status import Status

@@ -9,6 +9,7 @@ from torch import Tensor
 from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec
+from streamdeq.tasks import Metric
 from support.small_models import Answer
 
 POISON = 99
@@ -33,7 +34,7 @@ class HistoryModel:
 
 
 @dataclass
-class HistoryMetric:
+class HistoryMetric(Metric):
     """A metric that writes down (target, digits of the answer)."""
 
     name: str = "seen"

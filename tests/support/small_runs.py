@@ -89,7 +89,7 @@ def steps(folder: Path) -> list[dict[str, Any]]:
 def process(*arguments: str, env: Mapping[str, str] = MappingProxyType({})) -> subprocess.Popen[str]:
     """`streamdeq train …` on one thread, with `env` added to its environment."""
     return subprocess.Popen(
-        [sys.executable, "-m", "streamdeq.cli.train", *arguments, "--threads", "1", "--quiet"],
+        [sys.executable, "-m", "streamdeq", "train", *arguments, "--threads", "1", "--quiet"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

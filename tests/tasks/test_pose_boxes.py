@@ -12,7 +12,8 @@ import streamdeq
 from streamdeq.api import Model
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.checkpoint import save_weights
-from streamdeq.running import Run, RunOptions
+from streamdeq.running.options import RunOptions
+from streamdeq.running.run import Run
 from streamdeq.streaming.locate import FromFunction, Shared
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.tasks import Choice

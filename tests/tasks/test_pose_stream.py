@@ -9,7 +9,8 @@ from support.small_models import tiny_model
 
 from streamdeq.api import Model
 from streamdeq.errors import StreamdeqError
-from streamdeq.running import Run, RunOptions
+from streamdeq.running.options import RunOptions
+from streamdeq.running.run import Run
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.tasks.pose import Poses
 from streamdeq.values.status import Start

@@ -12,6 +12,7 @@ from support.small_runs import TINY, command, data, lines
 
 import streamdeq
 from streamdeq.cli.main import COMMANDS, build, guarded
+from streamdeq.codec import from_plain, to_plain
 from streamdeq.data.augment.pictures import View
 from streamdeq.data.base import Dataset
 from streamdeq.data.cache import cached
@@ -26,7 +27,6 @@ from streamdeq.tasks.detection import Detections, DetectorSettings
 from streamdeq.tasks.detection.objective import cut, objective
 from streamdeq.tasks.objective import views
 from streamdeq.training.optimizers import learning_rate
-from streamdeq.training.plain import from_plain, to_plain
 from streamdeq.training.recipe import IL, Augment, Fixed, Pretrain, Recipe, Streaming
 from streamdeq.training.recipes import RECIPES
 from streamdeq.training.run import WEIGHTS, RunSettings

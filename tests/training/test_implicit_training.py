@@ -11,14 +11,13 @@ from safetensors.torch import load_file, save_file
 from support.small_runs import TINY, data, lines, resume, steps, tensors, train, trainer
 
 from streamdeq.api import Model
+from streamdeq.codec import differences, override, to_plain
 from streamdeq.errors import StreamdeqError
 from streamdeq.implicit import Implicit, Phantom, Unroll, gaussian, jacobian_penalty
 from streamdeq.models.checkpoint import read_weights
-from streamdeq.overrides import override
 from streamdeq.solvers import Broyden
 from streamdeq.training import checkpoint, session
 from streamdeq.training.compute import problem
-from streamdeq.training.plain import differences, to_plain
 from streamdeq.training.plan import StepPlan, penalty_weight, plan_step
 from streamdeq.training.recipe import IL, Fixed, Penalty, Pretrain, Uniform
 from streamdeq.training.recipes import RECIPES

@@ -175,7 +175,7 @@ def test_torchrun_takes_up_what_one_process_left_and_the_first_alone_speaks(tmp_
     calls: list[int] = []
     train(tmp_path, EXACT, stop=lambda: len(calls) == 4 or calls.append(0))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    given = ["-m", "streamdeq.cli.train", "--resume", str(tmp_path), "--threads", "1"]
+    given = ["-m", "streamdeq", "train", "--resume", str(tmp_path), "--threads", "1"]
     done = subprocess.run([*torchrun, *given], capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout) == (0, f"{tmp_path / WEIGHTS}\n"), done.stderr
     assert [(line["step"], line["ranks"]) for line in lines(tmp_path) if line.get("event") == "resumed"] == [(5, 2)]

@@ -10,6 +10,7 @@ from support.pose_parts import TINY
 from support.pose_trees import NAMES, square_table
 
 from streamdeq.api import load
+from streamdeq.codec import from_plain, to_plain
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol.run import Condition, Mode, Settings, evaluate
@@ -17,7 +18,6 @@ from streamdeq.tasks.pose.objective import objective
 from streamdeq.training import session
 from streamdeq.training.loop import run_training
 from streamdeq.training.optimizers import learning_rate
-from streamdeq.training.plain import from_plain, to_plain
 from streamdeq.training.recipe import Augment, Recipe
 from streamdeq.training.recipes import RECIPES
 from streamdeq.training.run import WEIGHTS, RunSettings

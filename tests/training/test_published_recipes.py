@@ -7,11 +7,11 @@ import torch
 from support.dataset_trees import write_cityscapes, write_cityscapes_labels, write_class_folders
 from support.pose_trees import square_table
 
+from streamdeq.codec import override
 from streamdeq.data.base import Dataset
 from streamdeq.data.open import open_dataset
 from streamdeq.data.readers import cityscapes
 from streamdeq.models.mdeq import Network
-from streamdeq.overrides import override
 from streamdeq.tasks import build_network
 from streamdeq.training.optimizers import learning_rate
 from streamdeq.training.plan import plan_step

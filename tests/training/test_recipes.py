@@ -9,17 +9,16 @@ import pytest
 import torch
 from support.small_runs import TINY, data
 
+from streamdeq.codec import differences, from_plain, override, to_plain
 from streamdeq.data.randomness import sample_index
 from streamdeq.data.readers import cityscapes
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.mdeq import MDEQ
-from streamdeq.overrides import override
 from streamdeq.tasks.segmentation.loss import Ohem
 from streamdeq.tasks.segmentation.objective import class_weights, inverse_log_frequency, objective
 from streamdeq.training.batches import ahead
 from streamdeq.training.optimizers import build_optimizer, learning_rate
-from streamdeq.training.plain import differences, from_plain, to_plain
 from streamdeq.training.recipe import IL, Fixed, Optimizer, Recipe, Uniform
 from streamdeq.training.recipes import RECIPES
 from streamdeq.training.schedules import Cosine, Poly, Stepwise

@@ -108,7 +108,7 @@ def test_a_disk_without_room_for_the_next_checkpoint_is_one_line_and_the_run_goe
     arguments = [*settings(), "--out", str(folder), "--checkpoint-every", "0", "--threads", "1", "--quiet"]
     # The first checkpoint, without the optimiser's state, has room; the second has not.
     limit = (len(first_checkpoint(tmp_path / "first")) + 1023) // 1024 + 4
-    command_line = ["bash", "-c", f'ulimit -f {limit}; exec "$@"', "-", sys.executable, "-m", "streamdeq.cli.train"]
+    command_line = ["bash", "-c", f'ulimit -f {limit}; exec "$@"', "-", sys.executable, "-m", "streamdeq", "train"]
     full = subprocess.run([*command_line, *arguments], capture_output=True, text=True, timeout=120)
     assert full.returncode == 2
     assert full.stderr.count("\n") == 1

@@ -7,10 +7,10 @@ import pytest
 import torch
 from support.small_runs import TINY, resume, steps, tensors, train, trainer
 
+from streamdeq.codec import override
 from streamdeq.errors import StreamdeqError
 from streamdeq.implicit import Unroll
 from streamdeq.latent import Latent
-from streamdeq.overrides import override
 from streamdeq.training.plan import StartKind, StepPlan, plan_step, start_of
 from streamdeq.training.recipe import Pretrain, Streaming, Uniform
 from streamdeq.training.recipes import RECIPES

@@ -13,9 +13,9 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.values.frame import Failure, Frame, Gap
 from streamdeq.video import LivePolicy, LiveSource, Patience, open_source, prefetch
 from streamdeq.video.live.address import parse_address
+from streamdeq.video.live.backoff import Backoff
 from streamdeq.video.live.connection import EMPTY, Timeline
 from streamdeq.video.live.inbox import End, Inbox, SharedFrame
-from streamdeq.video.live.policy import Backoff
 from streamdeq.video.live.reader import Pacer
 from streamdeq.video.live.ring import Ring, new_memory
 

@@ -5,10 +5,13 @@ import os
 import socket
 import threading
 import time
+from contextlib import suppress
 
 import pytest
+from support.making_videos import write_video
 from support.publishing import InBackground, free_port
 
+from streamdeq.errors import StreamdeqError
 from streamdeq.video import LivePolicy, LiveSource, Patience, open_source, redacted
 from streamdeq.video.live.redact import Redactor
 
@@ -97,3 +100,23 @@ def test_nothing_secret_is_in_the_readers_environment():
         assert "hunter2" not in environ.read()
     source.close()
     consumer.join()
+
+
+def test_a_servers_play_list_reaches_no_file_and_no_other_address(tmp_path):
+    film = write_video(tmp_path / "secret.ts", 30)
+    list_ = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.2,\nfile://{film}\n#EXT-X-ENDLIST\n".encode()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection:
+                        connection.sendall(list_)
+
+        threading.Thread(target=answer, daemon=True).start()
+        port = server.getsockname()[1]
+        policy = LivePolicy(patience=Patience(first_delay_s=0.05, longest_delay_s=0.1, max_attempts=1))
+        with open_source(f"tcp://127.0.0.1:{port}/x.m3u8", live=policy) as source, pytest.raises(StreamdeqError):
+            list(source)
+        assert source.stats.decoded == 0

@@ -1,4 +1,4 @@
-"""`streamdeq compare`: several models on the same frames, as one table. A thin caller of `streamdeq.evaluation`."""
+"""`streamdeq compare`: several models on the same frames, as one table."""
 
 import time
 from pathlib import Path
@@ -7,25 +7,19 @@ from typing import Annotated, Any
 import typer
 
 from streamdeq.cli import options
-from streamdeq.cli.options import at_least
+from streamdeq.cli.generated import option
 from streamdeq.cli.progress import track
+from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
+from streamdeq.evaluation.protocol.settings import Settings
 
 
 def compare(
     models: Annotated[list[str], typer.Argument(metavar="NAME|FILE...", help="Packaged models, or weights files.")],
     data: options.Data,
     split: options.Split = "val",
-    iterations: options.IterationCounts = (1, 2, 4, 8),
-    offset: Annotated[
-        int,
-        typer.Option(
-            "--offset",
-            metavar="N",
-            parser=at_least(0, "--offset"),
-            help="Frames between the start from zeros and the scored frame.",
-        ),
-    ] = 10,
+    iterations: Annotated[tuple[int, ...], option(Settings, "iterations")] = Settings.iterations,
+    offset: Annotated[int, Option("Frames between the start from zeros and the scored frame.", least=0)] = 10,
     peer: Annotated[
         list[str] | None,
         typer.Option("--peer", metavar="NAME=FILE", help="A torchvision network to judge frame by frame; repeatable."),
@@ -37,13 +31,12 @@ def compare(
     out: options.Out = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Compare models as they stream: streamdeq compare camvid-s camvid-s-sur --data DIR."""
     from streamdeq.api import load
     from streamdeq.data.open import open_dataset
     from streamdeq.evaluation.comparison.report import render, to_plain
     from streamdeq.evaluation.comparison.run import compare as judge
     from streamdeq.evaluation.peers import load_peer
-    from streamdeq.evaluation.protocol.run import Settings, count_steps
+    from streamdeq.evaluation.protocol.run import count_steps
     from streamdeq.evaluation.reporting.table import Markdown, Text, check_writable, write_json
 
     if out is not None:
@@ -59,7 +52,7 @@ def compare(
         if not quiet:
             typer.echo(f"compare: {what}", err=True)
 
-    settings = Settings(tuple(iterations), (offset,))
+    settings = Settings(iterations, offsets=(offset,))
     steps = sum(count_steps(one, dataset, settings) for one in loaded)
     with track("compare", steps, unit="steps", quiet=quiet) as advance:
         comparison = judge(loaded, peers, dataset, settings, say, resamples, advance)

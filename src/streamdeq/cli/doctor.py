@@ -2,23 +2,22 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
+from streamdeq.codec import Option, to_plain
 from streamdeq.errors import StreamdeqError
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything found as JSON.")] = False,
+    json_: Annotated[bool, Option("Print everything found as JSON.")] = False,
 ) -> None:
-    """Say what works here: versions, devices, precision, codecs, weights, extras. Exit code 2 if the core does not."""
     from streamdeq.doctor import examine
 
     health = examine()
-    if as_json:
-        typer.echo(json.dumps(asdict(health), indent=2))
+    if json_:
+        typer.echo(json.dumps(to_plain(health), indent=2))
     else:
         for name, text in table(health):
             typer.echo(f"{name:<13}{text}".rstrip())

@@ -1,60 +1,42 @@
-"""`streamdeq eval`: the streaming protocol on a data set, as a table. A thin caller of `streamdeq.evaluation`."""
+"""`streamdeq eval`: the streaming protocol on a data set, as a table."""
 
 import time
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from streamdeq.cli import options
-from streamdeq.cli.options import at_least, counts
+from streamdeq.codec import Option
+from streamdeq.evaluation.protocol.settings import Settings
+
+Offsets = Annotated[
+    tuple[int, ...] | None,
+    Option(
+        "Frames between the start from zeros and the scored frame; default 0,1,2,5,10,20 or what there is.", least=0
+    ),
+]
 
 
 def eval(
     model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A packaged model, or a weights file.")],
+    settings: Settings,
     data: options.Data,
     split: options.Split = "val",
-    iterations: options.IterationCounts = (1, 2, 4, 8),
-    offsets: Annotated[
-        Sequence[int] | None,
-        typer.Option(
-            "--offsets",
-            metavar="N,N,…",
-            parser=counts(0, "--offsets"),
-            help="Frames between the start from zeros and the scored frame; default 0,1,2,5,10,20 or what there is.",
-        ),
-    ] = None,
-    solver: options.Solver = None,
-    size: options.Size = None,
+    offsets: Offsets = None,
     precision: options.Precision = "auto",
     device: options.Device = "auto",
-    batch: Annotated[
-        int,
-        typer.Option("--batch", metavar="N", parser=at_least(1, "--batch"), help="Rows computed together."),
-    ] = 8,
-    continuous: Annotated[
-        bool, typer.Option("--continuous", help="Also stream through whole clips, never starting from zeros again.")
-    ] = False,
-    figure: Annotated[
-        str | None, typer.Option("--figure", metavar="NAME", help="Which of the task's figures to show.")
-    ] = None,
-    jitter: Annotated[
-        bool, typer.Option("--jitter", help="Poses: also how restless the points are over time, on whole clips.")
-    ] = False,
-    latency: Annotated[bool, typer.Option("--latency", help="Measure milliseconds per frame as well.")] = False,
-    intervals: Annotated[
-        bool, typer.Option("--intervals", help="Show each figure's 95 % bootstrap interval in the table.")
-    ] = False,
+    figure: Annotated[str | None, Option("Which of the task's figures to show.", metavar="NAME")] = None,
+    jitter: Annotated[bool, Option("Poses: also how restless the points are over time, on whole clips.")] = False,
+    latency: Annotated[bool, Option("Measure milliseconds per frame as well.")] = False,
+    intervals: Annotated[bool, Option("Show each figure's 95 % bootstrap interval in the table.")] = False,
     resamples: options.Resamples = 1000,
     markdown: options.Markdown = False,
     out: options.Out = None,
-    chart: Annotated[
-        Path | None, typer.Option("--chart", metavar="FILE", help="Draw the figure over the offset, as a PNG.")
-    ] = None,
+    chart: Annotated[Path | None, Option("Draw the figure over the offset, as a PNG.", metavar="FILE")] = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Score a model while it streams: streamdeq eval camvid-s --data DIR."""
     from streamdeq.api import load
     from streamdeq.cli.progress import track
     from streamdeq.data.open import open_dataset
@@ -64,7 +46,7 @@ def eval(
     from streamdeq.evaluation.protocol.plan import usual_offsets
     from streamdeq.evaluation.protocol.report import EvaluationReport, make_notes
     from streamdeq.evaluation.protocol.rows import make_rows
-    from streamdeq.evaluation.protocol.run import Settings, count_steps, evaluate
+    from streamdeq.evaluation.protocol.run import count_steps, evaluate
     from streamdeq.evaluation.reporting.table import Markdown, Text, check_writable, write_json
     from streamdeq.streaming.options import StreamOptions
 
@@ -74,21 +56,20 @@ def eval(
     began = time.monotonic()
     loaded = load(model, device, precision)
     dataset = open_dataset(data, split, loaded.spec.task)
-    settings = Settings(tuple(iterations), tuple(offsets or usual_offsets(dataset)), solver, size, batch, continuous)
+    settings = replace(settings, offsets=offsets or usual_offsets(dataset))
     with track("eval", count_steps(loaded, dataset, settings), unit="steps", quiet=quiet) as advance:
         clips = long_clips(dataset) if jitter else ()  # refused before minutes of work, if at all
         evaluation = evaluate(loaded, dataset, settings, advance)
     times: tuple[Any, ...] = ()
     steady: tuple[Any, ...] = ()
     if jitter:
+        stream = StreamOptions(solver=settings.solver, size=settings.size)
         with track("jitter", sum(map(len, clips)), quiet=quiet) as advance:
-            steady = jitter_on_clips(
-                loaded, clips, settings.iterations, StreamOptions(solver=solver, size=size), advance
-            )
+            steady = jitter_on_clips(loaded, clips, settings.iterations, stream, advance)
     if latency:
         images = some_images(dataset)
         times = tuple(measure_latency(loaded, images, count, settings) for count in settings.iterations)
-    header = _header(loaded, model, data, split, size, time.monotonic() - began)
+    header = _header(loaded, model, data, split, settings.size, time.monotonic() - began)
     report = EvaluationReport(header, make_rows(evaluation, resamples, figure), times, make_notes(evaluation), steady)
     if out is not None:
         write_json(report.to_plain(), out)

@@ -5,28 +5,19 @@ from typing import Annotated
 
 import typer
 
-from streamdeq.cli.options import Quiet, at_least
+from streamdeq.cli.options import Quiet
+from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
 
 
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The authors' .pkl or .pth file.")],
-    task: Annotated[
-        str, typer.Option("--task", metavar="segmentation|classification|detection", help="What its head is for.")
-    ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.safetensors", help="The weights file to write.")],
-    groups: Annotated[
-        int,
-        typer.Option(
-            "--groups", metavar="N", parser=at_least(2, "--groups"), help="Groups of its norms; no file records them."
-        ),
-    ] = 8,
-    classes: Annotated[
-        Path | None, typer.Option("--classes", metavar="NAMES.txt", help="The names of its classes, one per line.")
-    ] = None,
+    task: Annotated[str, Option("What its head is for.", metavar="segmentation|classification|detection")],
+    out: Annotated[Path, Option("The weights file to write.", short="-o", metavar="OUT.safetensors")],
+    groups: Annotated[int, Option("Groups of its norms; no file records them.", least=2)] = 8,
+    classes: Annotated[Path | None, Option("The names of its classes, one per line.", metavar="NAMES.txt")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Convert a checkpoint of the MDEQ or DEQ authors: streamdeq import FILE --task segmentation -o OUT.safetensors."""
     if out.suffix != ".safetensors":
         raise StreamdeqError(f"--out: expected a name that ends in .safetensors, got '{out}'")
     names = _read_names(classes) if classes else None

@@ -1,4 +1,4 @@
-"""`streamdeq`: the list of commands, and how the program ends. Knows no command's inside.
+"""`streamdeq`: the list of commands, and how the program ends.
 
 Exit codes: 0 done; 2 the user can act (one line on stderr); 130 interrupted; 1 a bug (traceback).
 """
@@ -6,29 +6,32 @@ Exit codes: 0 done; 2 the user can act (one line on stderr); 130 interrupted; 1 
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from streamdeq.cli import compare, data, demo, doctor, eval, import_, models, run, train
+from streamdeq.cli.generated import command
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import ensure_standard_files
 from streamdeq.version import __version__
 
-# One function per command, named as the command: `from streamdeq.cli import run`, then `run.run` here. (A name that
-# Python keeps for itself ends in `_`: `import_`.)
-COMMANDS: tuple[Callable[..., None], ...] = (
-    run.run,
-    demo.demo,
-    eval.eval,
-    compare.compare,
-    models.models,
-    train.train,
-    data.data,
-    import_.import_,
-    doctor.doctor,
-)
+#: What each is for. A command is a module beside this one with a function of its name, and is imported when it is asked
+#: for. (A name that Python keeps for itself ends in `_`.)
+COMMANDS = {
+    "run": "Process a video: one or two solver iterations per frame, each frame started from the last one's result.",
+    "demo": "Segment a real street video; the last line is the annotated film's path.",
+    "eval": "Score a model while it streams: streamdeq eval camvid-s --data DIR.",
+    "compare": "Compare models as they stream: streamdeq compare camvid-s camvid-s-sur --data DIR.",
+    "models": "List the packaged models: size, data, licence and metrics of each.",
+    "train": "Train a model: streamdeq train camvid-s --data DIR optimizer.lr=1e-3; torchrun starts several processes.",
+    "data": "Say what a folder of data is, what is missing and how to get it: streamdeq data check DIR.",
+    "import_": "Convert a checkpoint of the MDEQ or DEQ authors: "
+    "streamdeq import FILE --task segmentation -o OUT.safetensors.",
+    "doctor": "Say what works here: versions, devices, precision, codecs, weights, extras. "
+    "Exit code 2 if the core does not.",
+}
 
 
 def _show_version(wanted: bool) -> None:
@@ -50,14 +53,28 @@ def _streamdeq(
         raise typer.Exit(2)
 
 
-def build(commands: Sequence[Callable[..., None]]) -> typer.Typer:
-    """The application of these commands; a command is called as its function, `-` for `_`, none at the end."""
+def build(commands: Iterable[Callable[..., None] | str]) -> typer.Typer:
+    """The application of these commands; each is called as its function, `-` for `_`, none at the end."""
     # Without markup mode the help is plain text, and rich (a third of a second) stays out of --help.
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.callback(invoke_without_command=True)(_streamdeq)
-    for command in commands:
-        app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
+    for one in commands:
+        function = getattr(import_module(f"streamdeq.cli.{one}"), one) if isinstance(one, str) else one
+        help_ = COMMANDS[one] if isinstance(one, str) else None
+        app.command(_called(function.__name__), help=help_)(command(function))
     return app
+
+
+def listing() -> typer.Typer:
+    """The application that knows of its commands what they are for, and imports none."""
+    app = build(())
+    for name, help_ in COMMANDS.items():
+        app.command(_called(name), help=help_)(lambda: None)
+    return app
+
+
+def _called(name: str) -> str:
+    return name.rstrip("_").replace("_", "-")
 
 
 def guarded(app: typer.Typer, arguments: Sequence[str]) -> int:
@@ -81,7 +98,9 @@ def guarded(app: typer.Typer, arguments: Sequence[str]) -> int:
 def main() -> None:
     """The entry point of the `streamdeq` command."""
     ensure_standard_files()
-    code = guarded(build(COMMANDS), sys.argv[1:])
+    arguments = sys.argv[1:]
+    asked = [name for name in COMMANDS if _called(name) in arguments[:1]]
+    code = guarded(build(asked) if asked else listing(), arguments)
     _flush_stdout()
     sys.stderr.flush()
     # Everything is closed by now. Taking torch apart would take seconds on a busy machine, and Ctrl-C should not.
@@ -106,7 +125,3 @@ def _flush_stdout() -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-if __name__ == "__main__":
-    main()

@@ -4,9 +4,8 @@ import typer
 
 
 def models() -> None:
-    """List the packaged models: size, data, licence and metrics of each."""
     from streamdeq.models import zoo
-    from streamdeq.models.checkpoint import read_spec
+    from streamdeq.models.spec import read_spec
 
     names = zoo.names()
     if not names:

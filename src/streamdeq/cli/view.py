@@ -1,4 +1,4 @@
-"""`--view`: a page on this machine while a run goes on. Knows how it is offered; the page is `streamdeq.serving`'s."""
+"""`--view`: a page on this machine while a run goes on."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,19 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from streamdeq.cli.options import at_least
+from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
 
-View = Annotated[
-    bool,
-    typer.Option("--view", help="Watch and steer it in a browser on this machine; needs streamdeq[serve]."),
-]
-ViewPort = Annotated[
-    int | None,
-    typer.Option(
-        "--view-port", metavar="N", parser=at_least(0, "--view-port"), help="The page's port; default: any free one."
-    ),
-]
+View = Annotated[bool, Option("Watch and steer it in a browser on this machine; needs streamdeq[serve].")]
+ViewPort = Annotated[int | None, Option("The page's port; default: any free one.", least=0)]
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import torch
 from streamdeq.api import Model
 from streamdeq.data.base import Dataset
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.protocol.run import Settings
+from streamdeq.evaluation.protocol.settings import Settings
 from streamdeq.solvers import make_solver
 from streamdeq.streaming.engine import Engine, Row
 from streamdeq.streaming.loop import run_frames

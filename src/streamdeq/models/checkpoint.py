@@ -41,11 +41,6 @@ def save_weights(path: str | os.PathLike[str], network: nn.Module, spec: ModelSp
         ) from error
 
 
-def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
-    """The description alone, without reading the tensors."""
-    return ModelSpec.from_json(_metadata(Path(path))["spec"])
-
-
 def read_weights(path: str | os.PathLike[str]) -> tuple[ModelSpec, dict[str, Tensor]]:
     """The description and the tensors as stored (float16).
 

@@ -1,9 +1,11 @@
-"""What a set of weights is: enough to build its network, feed it and read its answers. Knows no tensors."""
+"""What a set of weights is: enough to build its network, feed it and read its answers."""
 
 import json
-from dataclasses import asdict, dataclass, field, fields, replace
+import os
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from streamdeq.codec import PlainError, from_plain, to_plain
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
 
@@ -53,8 +55,8 @@ class ModelSpec:
     classes: tuple[str, ...]
     palette: tuple[RGB, ...]
     size: int
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
     solver: str = "picard"
     iterations: int = 1
     head: dict[str, Any] = field(default_factory=dict)
@@ -74,28 +76,33 @@ class ModelSpec:
             raise StreamdeqError(f"longest must be at least the size, {self.size}; got {self.longest}")
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(to_plain(self), sort_keys=True)
 
     @staticmethod
     def from_json(text: str) -> "ModelSpec":
         """Raises StreamdeqError for a description this version does not understand."""
         try:
-            values = json.loads(text)
-            values["architecture"] = _build(Architecture, values["architecture"])
-            values["provenance"] = _build(Provenance, values["provenance"])
-            values["palette"] = tuple(tuple(c) for c in values["palette"])
-            return _build(ModelSpec, values)
-        except KeyError as error:
-            raise StreamdeqError(f"the model's description lacks the entry {error}") from error
-        except (ValueError, TypeError, AttributeError) as error:
-            raise StreamdeqError(f"the model's description cannot be read: {error}") from error
+            return from_plain(ModelSpec, json.loads(text))
+        except (ValueError, PlainError) as error:
+            problem = f"cannot be read: {error}"
+            if isinstance(error, PlainError) and error.key is not None:
+                unknown = f"has the unknown entry '{error.key}'; is streamdeq too old?"
+                problem = unknown if error.choices else f"lacks the entry '{error.key}'"
+            raise StreamdeqError(f"the model's description {problem}") from error
 
     def with_provenance(self, **changes: Any) -> "ModelSpec":
         return replace(self, provenance=replace(self.provenance, **changes))
 
 
-def _build(cls: type, values: dict[str, Any]) -> Any:
-    known = {f.name for f in fields(cls)}
-    if extra := sorted(set(values) - known):
-        raise StreamdeqError(f"the model's description has the unknown entry '{extra[0]}'; is streamdeq too old?")
-    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
+    """The description in a weights file alone: neither the tensors nor torch is needed.
+
+    Raises:
+        StreamdeqError: no such file, or none with a description.
+    """
+    try:
+        with open(path, "rb") as file:  # safetensors: the header's length in 8 bytes, the header in JSON, the tensors
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        return ModelSpec.from_json(header["__metadata__"]["spec"])
+    except (OSError, ValueError, KeyError, OverflowError, MemoryError) as error:
+        raise StreamdeqError(f"{path} is not a safetensors file with a model's description; fetch it again") from error

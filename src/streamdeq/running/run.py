@@ -2,55 +2,29 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from time import monotonic, perf_counter
 from typing import Any
 
-from streamdeq.api import Boxes, Model
+from streamdeq.api import Model
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import shown
 from streamdeq.running.naming import check_not_source, output_name
 from streamdeq.running.observer import Observer
+from streamdeq.running.options import RunOptions
 from streamdeq.running.recorder import ProcessedItem, Recorder
 from streamdeq.running.summary import Summary
 from streamdeq.streaming.locate import Locator, Shared
-from streamdeq.streaming.options import StartFrom, StreamOptions
+from streamdeq.streaming.options import StartFrom
 from streamdeq.streaming.stream import Stream
-from streamdeq.tasks import Choice
+from streamdeq.values.choice import Choice
 from streamdeq.values.frame import Failure, Frame, Item
-from streamdeq.video import MAX_PIXELS, LivePolicy, Source, ThreadedSink, open_source, prefetch
+from streamdeq.video import Source, ThreadedSink, open_source, prefetch
 
 #: Frames decoded ahead, and frames waiting to be drawn and written: enough to even out, few enough to stay small.
 AHEAD = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """What a run does.
-
-    Args:
-        stream: how every frame is solved.
-        save: folder for what is written; None writes nothing.
-        write: which of video, jsonl, png, mot.
-        max_frames: stop after so many frames.
-        max_pixels: larger pictures are not decoded.
-        compare: beside the stream, solve every frame from scratch with the same number of iterations.
-        live: which frames of a live source are taken, and how long it is waited for.
-        choice: what of a detector's answers is shown and written, or looked at where a detector gives the boxes.
-        boxes: where the instances are, for a task that looks at each of them: as for `Model.locator`.
-    """
-
-    stream: StreamOptions = field(default_factory=StreamOptions)
-    save: Path | None = None
-    write: tuple[str, ...] = ("video", "jsonl")
-    max_frames: int | None = None
-    max_pixels: int = MAX_PIXELS
-    compare: bool = False
-    live: LivePolicy = field(default_factory=LivePolicy)
-    choice: Choice = field(default_factory=Choice)
-    boxes: Boxes = None
 
 
 class Run:
@@ -84,7 +58,7 @@ class Run:
         if self._stopping:
             return
         self._stopping = True
-        if self.source.live:
+        if self.source.live or self.source.kind == "pipe":
             # It may have nothing to give for a long time; closed, it ends whoever waits for it.
             self._closing.start()
 

@@ -12,6 +12,9 @@ from typing import Any, ClassVar
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.status import Stop
 
+#: Extra steps for a cut's frame that bring it within half a point of a stream without a cut, at one step a frame.
+EXTRA = 3
+
 
 @dataclass(frozen=True)
 class Progress:

@@ -16,6 +16,7 @@ import numpy as np
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
+from streamdeq.streaming.budget import EXTRA
 from streamdeq.values.status import Start
 
 
@@ -182,8 +183,6 @@ class CutPolicy:
 
 DETECTORS: dict[str, Callable[[], CutDetector]] = {"none": NoCuts, "residual": ResidualCut, "picture": PictureCut}
 RESPONSES: dict[str, Callable[[int], Response]] = {"continue": KeepGoing, "zeros": FromZeros}
-#: Extra steps for a cut's frame that bring it within half a point of a stream without a cut, at one step a frame.
-EXTRA = 3
 
 
 def make_cut_policy(detector: str = "none", response: str = "continue", extra: int = EXTRA) -> CutPolicy:

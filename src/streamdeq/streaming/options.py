@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated, Literal
 
+from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
-from streamdeq.streaming.budget import AnswerTolerance, Budget, FixedBudget, ResidualTolerance
-from streamdeq.streaming.cut import EXTRA, make_cut_policy
+from streamdeq.streaming.budget import EXTRA, AnswerTolerance, Budget, FixedBudget, ResidualTolerance
 from streamdeq.streaming.timing import Deadline, TargetFps
 
 #: Iterations that a budget may take at the most when the user names no number.
@@ -25,43 +26,69 @@ class StartFrom(StrEnum):
     REFERENCE = "reference"  # as previous, but the first frame is solved to convergence: Eq. 5
 
 
+SolverName = Annotated[str | None, Option("Default: the model's.", metavar="NAME")]
+#: The shorter side in pixels; the model's own if None.
+WorkingSize = Annotated[
+    int | Literal["native"] | None,
+    Option(
+        "Shorter side to compute at; default: the model's.",
+        metavar="N|native",
+        least=1,
+        expects="the shorter side in pixels or 'native'",
+    ),
+]
+
+
 @dataclass(frozen=True)
 class StreamOptions:
-    """What a user may say about a stream.
+    """What a user may say about a stream; each field with the help of its command-line option.
 
-    Args:
-        iterations: per frame, in the paper's sense; what the weights suggest if None. With one of the three budgets
-            below it is the most a frame gets, 20 if None.
-        solver: `picard` (unrolled) or `broyden`; `picard+best` answers with the best point evaluated, `picard+free` one
-            step beyond it. What the weights were trained for if None.
-        start: `previous` (recycling), `zeros` (every frame from scratch) or `reference` (first frame converged).
-        size: working size, the shorter side in pixels, or "native"; the model's own if None.
-        tolerance: stop when the relative residual, or the share of the answer that a step changes, falls to this.
-        tolerance_of: which of the two: `residual` or `answer`.
-        budget_ms: milliseconds a frame may take from its arrival to its answer.
-        target_fps: frames per second to keep up with.
-        max_gap_s: a source that was away for longer starts cold when it is back.
-        cuts: how shot changes are found: `none`, `residual` (what the solver measures anyway) or `picture`.
-        on_cut: a new shot starts from `zeros`, or the solve goes on from the old one's state: `continue`.
-        cut_iterations: steps that the first frame of a shot gets beyond its budget; none under a budget of time.
-        patience: frames for which an instance without a box is still looked for where it was, before it is gone.
+    With a tolerance, a budget or a target rate, `iterations` is the most a frame gets, 20 if None; without, what it
+    gets, which the weights suggest if None. A tolerance is of the relative residual or of the share of the answer that
+    a step changes. `budget_ms` runs from a frame's arrival to its answer.
     """
 
-    iterations: int | None = None
-    solver: str | None = None
-    start: str = StartFrom.PREVIOUS
-    size: int | str | None = None
-    tolerance: float | None = None
-    tolerance_of: str = "residual"
-    budget_ms: float | None = None
-    target_fps: float | None = None
-    max_gap_s: float = 2.0
-    cuts: str = "none"
-    on_cut: str = "continue"
-    cut_iterations: int = EXTRA
-    patience: int = 0
+    iterations: Annotated[
+        int | None,
+        Option("Solver iterations per frame, in the paper's sense; default: the model's.", short="-n", least=1),
+    ] = None
+    solver: SolverName = None
+    start: Annotated[
+        StartFrom, Option("Where a frame starts: the last frame's result, zeros, or a first frame solved to the end.")
+    ] = StartFrom.PREVIOUS
+    size: WorkingSize = None
+    tolerance: Annotated[
+        float | None, Option("Stop a frame when its residual falls to this; iterations is the cap.")
+    ] = None
+    tolerance_of: Annotated[
+        Literal["residual", "answer"],
+        Option("What --tolerance is about: the residual, or the share of the answer a step changes."),
+    ] = "residual"
+    budget_ms: Annotated[
+        float | None, Option("Milliseconds a frame may take; iterations is the cap.", metavar="MS")
+    ] = None
+    target_fps: Annotated[float | None, Option("Frame rate to keep up with; iterations is the cap.", metavar="FPS")] = (
+        None
+    )
+    max_gap_s: Annotated[
+        float, Option("A live source that was away for longer starts from zeros.", name="max_gap", metavar="S")
+    ] = 2.0
+    cuts: Annotated[
+        Literal["none", "residual", "picture"],
+        Option("How shot changes are found; picture needs the extra 'cut'."),
+    ] = "none"
+    on_cut: Annotated[
+        Literal["continue", "zeros"],
+        Option("A new shot's solve goes on from the old one's state, or starts from zeros."),
+    ] = "continue"
+    cut_iterations: Annotated[int, Option("Extra iterations for the first frame of a shot.", least=0)] = EXTRA
+    patience: Annotated[
+        int, Option("Frames for which an instance that lost its box is still looked for where it was.", least=0)
+    ] = 0
 
     def __post_init__(self) -> None:
+        from streamdeq.streaming.cut import make_cut_policy  # numpy, which the command line's --help does without
+
         if self.iterations is not None and self.iterations < 1:
             raise StreamdeqError(f"iterations must be at least 1; got {self.iterations}")
         if self.start not in tuple(StartFrom):

@@ -5,7 +5,7 @@ import json
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from streamdeq.codec import from_plain, to_plain
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path
 from streamdeq.latent import Latent
@@ -22,13 +23,12 @@ from streamdeq.models.architecture import Architecture
 from streamdeq.solvers import SolverState
 from streamdeq.streaming.engine import Row
 from streamdeq.streaming.options import StreamOptions
-from streamdeq.streaming.regions import Followed, Track
+from streamdeq.streaming.regions import Followed
 from streamdeq.streaming.rows import Slots
-from streamdeq.values.geometry import Geometry, Window
-from streamdeq.values.status import Start, Status, Stop
+from streamdeq.values.geometry import HW, Geometry, Window
+from streamdeq.values.status import Status
 
 FORMAT = "streamdeq-state-2"
-SIZES = ("frame_hw", "content_hw", "canvas_hw")
 PER_ROW = ("residual", "relative", "best", "count", "status")
 
 
@@ -50,23 +50,52 @@ class SavedState:
     next_index: int
 
 
+@dataclass(frozen=True)
+class _Sizes:
+    frame_hw: HW
+    content_hw: HW
+    canvas_hw: HW
+
+
+@dataclass(frozen=True)
+class _DescribedRow:
+    geometry: _Sizes
+    window: Window | None
+    status: Status
+    evaluations: int
+    poisoned: bool
+
+
+@dataclass(frozen=True)
+class _Description:
+    """What stands beside the tensors, in JSON."""
+
+    architecture: str
+    options: StreamOptions
+    rows: tuple[_DescribedRow, ...]
+    followed: Followed | None
+    value: tuple[float, ...]
+    seen: Any
+    next_index: int
+
+
 def write_state(path: str | os.PathLike[str], architecture: Architecture, saved: SavedState) -> None:
     """Write a file, atomically; solver memory is left out."""
     tensors: dict[str, Tensor] = {}
     for n, (_, content) in enumerate(saved.rows):
         tensors |= {f"{n}.{name}": tensor for name, tensor in _tensors(content).items()}
-    described = {
-        "architecture": digest(architecture),
-        "options": asdict(saved.options),
-        "rows": [_described(row) for row, _ in saved.rows],
-        "followed": saved.followed and asdict(saved.followed),
-        "value": _numbers(saved.value),
-        "seen": _seen_plain(saved.seen),
-        "next_index": saved.next_index,
-    }
+    described = _Description(
+        architecture=digest(architecture),
+        options=saved.options,
+        rows=tuple(_described(row) for row, _ in saved.rows),
+        followed=saved.followed,
+        value=tuple(_numbers(saved.value)),
+        seen=_seen_plain(saved.seen),
+        next_index=saved.next_index,
+    )
     with atomic_path(path) as part:
         copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-        save_file(copies, part, {"format": FORMAT, "state": json.dumps(described)})
+        save_file(copies, part, {"format": FORMAT, "state": json.dumps(to_plain(described))})
 
 
 def read_state(path: str | os.PathLike[str], architecture: Architecture, device: torch.device) -> SavedState:
@@ -84,24 +113,23 @@ def read_state(path: str | os.PathLike[str], architecture: Architecture, device:
         raise StreamdeqError(f"{path} cannot be read as a stream's state: {error}") from error
     if metadata.get("format") != FORMAT:
         raise StreamdeqError(f"{path} is not a stream's state: write one with state.save()")
-    described: dict[str, Any] = json.loads(metadata["state"])
-    if described["architecture"] != digest(architecture):
+    described = from_plain(_Description, json.loads(metadata["state"]))
+    if described.architecture != digest(architecture):
         raise StreamdeqError(f"{path} is the state of a model of another architecture; load that model")
     scales = len(architecture.channels)
-    options = StreamOptions(**described["options"])
     return SavedState(
-        options,
-        tuple((_row(one), _content(tensors, n, scales)) for n, one in enumerate(described["rows"])),
-        _followed(described["followed"]),
-        _refilled(options.budget(1).init(), iter(described["value"])),
-        _seen(described["seen"]),
-        described["next_index"],
+        described.options,
+        tuple((_row(one), _content(tensors, n, scales)) for n, one in enumerate(described.rows)),
+        described.followed,
+        _refilled(described.options.budget(1).init(), iter(described.value)),
+        _seen(described.seen),
+        described.next_index,
     )
 
 
 def digest(architecture: Architecture) -> str:
     """What tells one architecture from another: a hash of its description."""
-    described = asdict(architecture)
+    described = to_plain(architecture)
     if architecture.cell == "mdeq":
         described["cell"] = "published"  # what it was called when the first states were written
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
@@ -122,39 +150,19 @@ def _content(tensors: dict[str, Tensor], row: int, scales: int) -> Slots:
     return Slots(state, tuple(own.get(f"injection.{i}") for i in range(scales)))
 
 
-def _described(row: Row) -> dict[str, Any]:
+def _described(row: Row) -> _DescribedRow:
     geometry, status = row.geometry, row.status
     assert geometry is not None  # a row with content has seen a frame
     assert status is not None
-    return {
-        "geometry": {name: getattr(geometry, name) for name in SIZES},
-        "window": geometry.window and asdict(geometry.window),
-        "status": asdict(status),
-        "evaluations": row.evaluations,
-        "poisoned": row.forgets,
-    }
+    sizes = _Sizes(geometry.frame_hw, geometry.content_hw, geometry.canvas_hw)
+    return _DescribedRow(sizes, geometry.window, status, row.evaluations, row.forgets)
 
 
-def _row(described: dict[str, Any]) -> Row:
-    status = described["status"] | {"start": Start(described["status"]["start"])}
-    status["stopped"] = status["stopped"] and Stop(status["stopped"])
-    sizes: dict[str, Any] = {name: tuple(described["geometry"][name]) for name in SIZES}
-    window = described["window"] and Window(**described["window"])
+def _row(described: _DescribedRow) -> Row:
+    geometry = Geometry(**vars(described.geometry), window=described.window)
     return Row(
-        geometry=Geometry(**sizes, window=window),
-        status=Status(**status),
-        evaluations=described["evaluations"],
-        forgets=described["poisoned"],
+        geometry=geometry, status=described.status, evaluations=described.evaluations, forgets=described.poisoned
     )
-
-
-def _followed(described: dict[str, Any] | None) -> Followed | None:
-    if described is None:
-        return None
-    tracks = (
-        Track(one["key"], tuple(one["box"]), Window(**one["window"]), one["missed"]) for one in described["tracks"]
-    )
-    return Followed(tuple(tracks), described["born"])
 
 
 def _numbers(memory: Any) -> list[float]:

@@ -3,6 +3,7 @@
 from streamdeq.models.mdeq import MDEQ, Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.tasks import classification as classification
+from streamdeq.tasks import depth as depth
 from streamdeq.tasks import detection as detection
 from streamdeq.tasks import pose as pose
 from streamdeq.tasks import segmentation as segmentation

@@ -1,9 +1,10 @@
 """What the rest of the program asks of a task."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import nn
@@ -14,6 +15,7 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.models.spec import ModelSpec
 from streamdeq.registry import Registry
 from streamdeq.tasks.objective import Objective
+from streamdeq.values.choice import Choice
 from streamdeq.values.geometry import Geometry
 from streamdeq.values.status import Status
 
@@ -29,52 +31,47 @@ class Result(ABC):
         """How much of the answer differs from an earlier one for the same frame, 0–1."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What a user wants of the answers to a video.
-
-    Args:
-        conf: the least score an instance is shown with, 0–1; None for the task's own.
-        classes: only these; none for all.
-        track: instances get ids that last over frames.
-    """
-
-    conf: float | None = None
-    classes: tuple[str, ...] = ()
-    track: bool = False
+def check_array(name: str, array: np.ndarray, shape: tuple[int | str, ...], dtype: type) -> None:
+    """Raise ValueError unless a result's array is of this shape, a text for a length that may be any, and type."""
+    fits = len(shape) == array.ndim and all(
+        isinstance(wanted, str) or wanted == got for wanted, got in zip(shape, array.shape, strict=True)
+    )
+    if not fits or array.dtype != dtype:
+        lengths = ", ".join(map(str, shape)) + "," * (len(shape) == 1)
+        raise ValueError(f"{name} must be ({lengths}) {np.dtype(dtype)}; got {array.shape} {array.dtype}")
 
 
-def nothing_to_choose(choice: Choice, task: str) -> Callable[[Any], Any]:
-    """The chooser of a task whose answers have no instances."""
-    if choice != Choice():
-        raise StreamdeqError(f"--conf, --classes and --track choose among detected instances; {task} has none")
-    return lambda result: result
-
-
-class Metric(Protocol):
+class Metric(ABC):
     """Accumulates over a whole split; one confusion matrix, one list of boxes, never a mean of means.
 
     `name` is the figure that stands for the task, a key of what `compute` returns; figures are in points 0–100, but for
-    those whose names end in ` px`, which are errors in pixels: the less, the better.
+    those whose names end in ` px`, which are in pixels. `errors` names the figures of which less is better.
     """
 
     name: str
+    errors: ClassVar[tuple[str, ...]] = ()
 
-    def update(self, result: Any, target: Any) -> None: ...
+    @abstractmethod
+    def update(self, result: Any, target: Any) -> None:
+        """Add a frame's answer and its label."""
 
+    @abstractmethod
     def merge(self, other: Any) -> None:
         """Add what another accumulator of the same kind counted."""
 
-    def compute(self) -> dict[str, float]: ...
+    @abstractmethod
+    def compute(self) -> dict[str, float]:
+        """Every figure by name; NaN where nothing was counted."""
 
     def figure(self, name: str) -> float:
         """That of what `compute` gives, to the bit, without the rest; NaN where it gives none of that name."""
-        ...
+        return self.compute().get(name, math.nan)
 
 
 class Task(ABC):
     """One folder's worth of knowledge: a head, how its outputs become an answer, how that is scored and drawn.
 
+    `locates`: whether a result has `boxes_xyxy`, where another model may look.
     `joins`: whether it answers about windows of a frame, one per instance, and joins the answers.
     `writes` is what a run can write of it: `video`, `jsonl`, `png` where a result has `labels`, a label map, and `mot`
     where it has `to_mot()`, lines of text.
@@ -84,6 +81,7 @@ class Task(ABC):
     frames there are, or leaves it out at every offset.
     """
 
+    locates: ClassVar[bool] = False
     joins: ClassVar[bool] = False
     writes: ClassVar[tuple[str, ...]] = ("video", "jsonl")
     label_maps: ClassVar[bool] = False
@@ -128,13 +126,16 @@ class Task(ABC):
     def metric(self) -> Metric:
         """A fresh accumulator."""
 
-    @abstractmethod
     def chooser(self, choice: Choice) -> Callable[[Any], Any]:
         """From answer to answer as the user wants them, for the frames of one video in order; fresh for each video.
 
         Raises:
             StreamdeqError: the task's answers have nothing of the kind to choose.
         """
+        if choice != Choice():
+            what = f"{self.spec.task} has none"
+            raise StreamdeqError(f"--conf, --classes and --track choose among detected instances; {what}")
+        return lambda result: result
 
     @abstractmethod
     def draw(self, image: np.ndarray, result: Any) -> np.ndarray:

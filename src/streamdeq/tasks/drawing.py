@@ -1,10 +1,13 @@
-"""What drawing answers takes: the right frame, and supervision, which is an extra. Knows no task."""
+"""What drawing answers takes: the right frame, a legend, and supervision, which is an extra."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.models.spec import RGB
 
 
 def supervision(what: str, extra: str) -> Any:
@@ -32,3 +35,26 @@ def check_frame(image: np.ndarray, frame_hw: tuple[int, ...], what: str) -> None
         raise StreamdeqError(
             f"expected the frame the {what} are of, uint8 ({h}, {w}, 3), got {image.dtype} {image.shape}; draw on that"
         )
+
+
+def put_legend(image: np.ndarray, entries: tuple[tuple[str, RGB], ...]) -> None:
+    """A column of swatches with names in the lower left corner of (H, W, 3) uint8, in place, clipped to the picture."""
+    patch = _legend(entries, max(10, image.shape[0] // 28))
+    h, w = min(patch.shape[0], image.shape[0]), min(patch.shape[1], image.shape[1])
+    image[image.shape[0] - h :, :w] = patch[:h, :w]
+
+
+@lru_cache(maxsize=64)
+def _legend(entries: tuple[tuple[str, RGB], ...], text_px: int) -> np.ndarray:
+    """(h, w, 3) uint8. Cached: the same entries occur in frame after frame."""
+    font = ImageFont.load_default(size=text_px)
+    pad = text_px // 3
+    line = text_px + pad
+    width = int(max(font.getlength(name) for name, _ in entries)) + text_px + 4 * pad
+    picture = Image.new("RGB", (width, line * len(entries) + pad), (24, 24, 24))
+    draw = ImageDraw.Draw(picture)
+    for i, (name, colour) in enumerate(entries):
+        top = pad + i * line
+        draw.rectangle((pad, top, pad + text_px, top + text_px), fill=colour)
+        draw.text((text_px + 2.5 * pad, top + text_px / 2), name, font=font, fill=(235, 235, 235), anchor="lm")
+    return np.asarray(picture)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from streamdeq.data.base import Dataset
+from streamdeq.training.options import TrainOptions
 from streamdeq.training.parallel import Division, Ranks
 
 WEIGHTS = "model.safetensors"
@@ -56,13 +57,13 @@ class RunSettings:
     folder: Path
     data: str
     device: torch.device
-    checkpoint_every_s: float = 180.0
+    checkpoint_every_s: float = TrainOptions.checkpoint_every
     validation: Dataset | None = None
-    validate_every: int = 500
+    validate_every: int = TrainOptions.eval_every
     report: Callable[[StepRecord], None] = lambda record: None
     stop: Callable[[], bool] = lambda: False
     ranks: Ranks = field(default_factory=Ranks)
-    accumulate: int = 1
+    accumulate: int = TrainOptions.accumulate
 
     @property
     def division(self) -> Division:

@@ -8,10 +8,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from streamdeq.codec import differences, from_plain, to_plain
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import ensure_folder, sweep
 from streamdeq.training import checkpoint, log
-from streamdeq.training.plain import differences, from_plain, to_plain
 from streamdeq.training.recipe import Recipe
 from streamdeq.training.trainer import Trainer, describe
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from streamdeq.codec import to_plain
 from streamdeq.data.base import Dataset
 from streamdeq.data.randomness import generator, torch_seed
 from streamdeq.data.sampling import Batch
@@ -12,7 +13,6 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, Provenance
 from streamdeq.tasks import build_network
-from streamdeq.training.plain import to_plain
 from streamdeq.training.plan import StartKind
 from streamdeq.training.recipe import Recipe
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from streamdeq.codec import to_plain
 from streamdeq.data.base import Dataset
 from streamdeq.data.randomness import torch_seed
 from streamdeq.data.sampling import Batch
@@ -28,7 +29,6 @@ from streamdeq.training.checkpoint import State
 from streamdeq.training.compute import LAYOUT, autocast, problem
 from streamdeq.training.guard import Guard
 from streamdeq.training.optimizers import build_optimizer, learning_rate, set_learning_rate
-from streamdeq.training.plain import to_plain
 from streamdeq.training.plan import StepPlan, plan_step, start_of
 from streamdeq.training.recipe import Recipe
 from streamdeq.training.run import RunSettings, StepRecord

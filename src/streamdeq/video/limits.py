@@ -1,9 +1,7 @@
 """How large the pictures are that are decoded."""
 
 from streamdeq.errors import StreamdeqError
-
-#: Pixels of a picture at the most: 8192 × 4320, "8K" in all its forms. 100 MB as RGB.
-MAX_PIXELS = 8192 * 4320
+from streamdeq.values import MAX_PIXELS as MAX_PIXELS
 
 
 def check_pixels(what: str, width: int, height: int, max_pixels: int) -> None:

@@ -55,6 +55,8 @@ class Prefetched(Source):
         # Closing under a thread that is still inside would crash it; left alone, it ends with the program.
         if self._halt():
             self._source.close()
+        else:
+            self._queue.put(Finished(), timeout_s=0)  # whoever waits for an idle pipe waits no longer
 
     def _produce(self) -> None:
         end = Finished()

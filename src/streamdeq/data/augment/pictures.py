@@ -69,13 +69,15 @@ class Augmentation:
 
     def view(self, frame_hw: tuple[int, int], rng: np.random.Generator) -> View:
         """Drawn for a frame of this size."""
-        scale = self._scale(rng)
-        factor = self.size * scale / min(frame_hw)
-        if self.longest is not None:
-            factor = min(factor, self.longest * scale / max(frame_hw))
+        factor = self.factor(frame_hw, self._scale(rng))
         rows, height = _window(frame_hw[0], factor, self.crop_hw[0], rng.uniform())
         columns, width = _window(frame_hw[1], factor, self.crop_hw[1], rng.uniform())
         return View(rows, columns, (height, width), bool(rng.uniform() < self.flip))
+
+    def factor(self, frame_hw: tuple[int, int], scale: float = 1.0) -> float:
+        """How much larger than the frame the scaled picture is."""
+        factor = self.size * scale / min(frame_hw)
+        return factor if self.longest is None else min(factor, self.longest * scale / max(frame_hw))
 
     def picture(self, image: np.ndarray, view: View, rng: np.random.Generator) -> Tensor:
         """What the view shows of (H, W, 3) uint8, its colours changed: (3, h, w) uint8."""

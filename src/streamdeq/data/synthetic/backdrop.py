@@ -1,4 +1,4 @@
-"""Sky, distant trees, road and pavement: what is there before any thing is drawn. Knows no thing."""
+"""Sky, distant trees, road and pavement: what is there before any thing is drawn."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Metres to pixels: a camera that looks along a bending street. Knows no thing.
+"""Metres to pixels: a camera that looks along a bending street.
 
 Pixel (column i, row j) covers [i, i + 1) x [j, j + 1). The street's bend is a parabola in the camera's frame:
 what is `d` metres ahead is shifted sideways by bend / 2 * d^2, and the ground is shaded with the same shift.

@@ -1,4 +1,4 @@
-"""Cars as boxes with windows, wheels and lights. Knows no street and no pixels."""
+"""Cars as boxes with windows, wheels and lights."""
 
 import math
 from dataclasses import dataclass

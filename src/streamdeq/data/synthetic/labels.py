@@ -1,4 +1,4 @@
-"""What of the street is labelled, by name: a class for every pixel, or boxes. Knows no clip and no training."""
+"""What of the street is labelled, by name: a class for every pixel, boxes, key points, or depth."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.poses import PoseDataset, pairs_of
+from streamdeq.data.synthetic.depth import depth_of
 from streamdeq.data.synthetic.render import Drawing, classes_of, visible
 from streamdeq.data.synthetic.scene import CAR, CLASSES, PERSON
 from streamdeq.data.synthetic.walkers import JOINTS
@@ -114,4 +115,5 @@ def _keypoints(drawing: Drawing, owners: np.ndarray, shot: int) -> Keypoints:
 
 LABELS.register("pixels")(Labels("segmentation", tuple(range(len(CLASSES))), _pixels))
 LABELS.register("boxes")(Labels("detection", _BOXED, _boxes))
+LABELS.register("depth")(Labels("depth", (), depth_of))
 LABELS.register("keypoints")(PointLabels("pose", (PERSON,), _keypoints))

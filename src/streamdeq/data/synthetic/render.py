@@ -1,4 +1,4 @@
-"""Painter's algorithm: a scene at a time as an image, labels, and visible things. Knows no data set.
+"""Painter's algorithm: a scene at a time as an image, labels, and visible things.
 
 Everything is drawn at twice the size with the same polygons. The image is averaged down (anti-aliased). A
 pixel of the labels is what covers most of its four quarters, the nearer thing on a tie: labels are never

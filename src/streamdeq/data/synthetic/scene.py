@@ -1,4 +1,4 @@
-"""What stands and moves where, at any time, in one endless street. Knows no pixels.
+"""What stands and moves where, at any time, in one endless street.
 
 The street is divided into blocks, and a block's content is drawn from (the scene's key, the kind, the block's
 number): nothing is stored, and any moment can be asked for. What moves with one speed shares blocks that move

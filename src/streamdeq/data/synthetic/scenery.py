@@ -1,4 +1,4 @@
-"""What stands still: houses, trees, lamps and signs. Knows no street and no pixels."""
+"""What stands still: houses, trees, lamps and signs."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Flat pieces in metres, of which all things are made. Knows no street and no pixels.
+"""Flat pieces in metres, of which all things are made.
 
 World: x to the right, y up from the ground, z along the street; metres. Colours are RGB, 0..255, as floats.
 """

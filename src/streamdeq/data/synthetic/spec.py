@@ -1,4 +1,4 @@
-"""What a synthetic data set is asked to be, and its one-line spelling. Knows nothing of streets."""
+"""What a synthetic data set is asked to be, and its one-line spelling."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class StreetSpec:
 def parse_street_spec(text: str) -> StreetSpec:
     """From `seed=0,clips=4,frames=90,size=96x128,fps=15,cuts=30+60`; what is left out has its default.
 
-    `size` is height x width; `cuts` are joined by `+`; `labels` is pixels, boxes or keypoints.
+    `size` is height x width; `cuts` are joined by `+`; `labels` is pixels, boxes, keypoints or depth.
     """
     readers: dict[str, tuple[str, Callable[[str], Any]]] = {
         "seed": ("seed", int),

@@ -1,4 +1,4 @@
-"""Clips and data sets of the rendered street. Knows no training and no file."""
+"""Clips and data sets of the rendered street."""
 
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""People as walking skeletons and as the limbs drawn upon them. Knows no street and no pixels."""
+"""People as walking skeletons and as the limbs drawn upon them."""
 
 import math
 from dataclasses import dataclass

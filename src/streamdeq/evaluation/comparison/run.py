@@ -21,7 +21,8 @@ from streamdeq.evaluation.latency import measure_latency, some_images
 from streamdeq.evaluation.peers import Peer
 from streamdeq.evaluation.protocol.frames import FrameCache
 from streamdeq.evaluation.protocol.plan import ScoringPlan, make_plan
-from streamdeq.evaluation.protocol.run import Condition, Mode, Score, Settings, check_classes, evaluate
+from streamdeq.evaluation.protocol.run import Condition, Mode, Score, check_classes, evaluate
+from streamdeq.evaluation.protocol.settings import Settings
 from streamdeq.solvers import make_solver
 from streamdeq.streaming.loop import run_clip
 from streamdeq.tasks import Result, build_network
@@ -106,7 +107,8 @@ class _Scoring:
         return flicker(self.still, answers(self.clip)) if self.clip is not None and self.still else None
 
     def model(self, model: Model, scores: Mapping[Condition, Score], ms: Mapping[int, float]) -> ComparedModel:
-        single = {c.iterations: s.total.figure(s.total.name) for c, s in scores.items() if c.mode is Mode.SINGLE}
+        alone = {c.iterations: s.total for c, s in scores.items() if c.mode is Mode.SINGLE}
+        single = {n: (-1 if s.name in s.errors else 1) * s.figure(s.name) for n, s in alone.items()}
         best = max(single, key=lambda count: (single[count], -count))
 
         def line(count: int) -> BudgetLine:

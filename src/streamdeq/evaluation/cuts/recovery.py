@@ -26,7 +26,7 @@ WITHIN = 0.5
 RESPONSES: tuple[Response, ...] = (*(KeepGoing(n) for n in range(5)), *(FromZeros(n) for n in range(5)))
 
 
-class Agreement:
+class Agreement(Metric):
     """A metric against another answer instead of the truth: the part of the frame that is the same."""
 
     name = "agreement"
@@ -44,9 +44,6 @@ class Agreement:
 
     def compute(self) -> dict[str, float]:
         return {self.name: 100 * self._sum / self._count if self._count else float("nan")}
-
-    def figure(self, name: str) -> float:
-        return self.compute().get(name, float("nan"))
 
 
 @dataclass(eq=False)

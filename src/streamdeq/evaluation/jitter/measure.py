@@ -17,6 +17,7 @@ from streamdeq.streaming.advance import advance
 from streamdeq.streaming.locate import Shared
 from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.streaming.regions import Locate
+from streamdeq.tasks import Metric
 from streamdeq.tasks.pose import Poses
 from streamdeq.tasks.pose.draw import SHOWN
 from streamdeq.tasks.pose.jitter import accelerations, distances, sure
@@ -47,7 +48,7 @@ SKIP = 5
 Answers = dict[SolveSetting, list[Poses]]
 
 
-class KeypointJitter:
+class KeypointJitter(Metric):
     """A metric of three answers on end against the converged answers for the same frames.
 
     Jitter is mean acceleration, in pixels per frame² and in percent of the crop's side; distance is that between the
@@ -79,9 +80,6 @@ class KeypointJitter:
         named = {"jitter px": jitter[0], "jitter %": 100 * jitter[1], TIMES: times}
         named |= {"distance px": distance[0], "distance %": 100 * distance[1]}
         return {name: float(value) for name, value in named.items()}
-
-    def figure(self, name: str) -> float:
-        return self.compute().get(name, math.nan)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from streamdeq.data.base import Dataset
 from streamdeq.errors import StreamdeqError
+from streamdeq.evaluation.protocol.settings import USUAL_OFFSETS
 
 
 @dataclass(frozen=True, order=True)
@@ -52,9 +53,6 @@ class ScoringPlan:
     chains: tuple[Chain, ...]
     note: str = ""
     films: tuple[int, ...] = ()
-
-
-USUAL_OFFSETS = (0, 1, 2, 5, 10, 20)
 
 
 def usual_offsets(dataset: Dataset) -> tuple[int, ...]:

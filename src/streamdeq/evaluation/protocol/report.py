@@ -62,7 +62,7 @@ class EvaluationReport:
         return {
             "format": FORMAT,
             "header": self.header.values(),
-            "rows": [asdict(row) for row in self.rows],
+            "rows": [row.to_plain() for row in self.rows],
             "latency": [asdict(one) for one in self.latency],
             "notes": list(self.notes),
             "jitter": [row.to_plain() for row in self.jitter],

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.bootstrap import NOTHING, RESAMPLES, Figure, Interval, resample
@@ -23,6 +24,7 @@ class ScoreRow:
         nfe: applications of `f` per frame.
         low, high: of the bootstrap interval, in points; None where none was drawn.
         figures: everything the task's metric says, by name; `value` is one of them.
+        error: less of the figure is better.
     """
 
     mode: Mode
@@ -36,11 +38,15 @@ class ScoreRow:
     low: float | None = None
     high: float | None = None
     figures: Mapping[str, float | None] = field(default_factory=dict)
+    error: bool = False
 
     @property
     def sign(self) -> int:
-        """-1 for errors, of which less is better."""
-        return -1 if self.metric.endswith(" px") else 1
+        return -1 if self.error else 1
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON values; `error` is left out where it is not true."""
+        return {name: value for name, value in asdict(self).items() if name != "error" or value}
 
     def text(self, intervals: bool = False) -> str:
         """The figure, with its interval where that is wanted and was drawn."""
@@ -69,7 +75,8 @@ def make_rows(evaluation: Evaluation, resamples: int = RESAMPLES, figure: str | 
         about = (condition.mode, evaluation.solver, condition.iterations, condition.offset)
         within = score.figure(drawn, name).interval
         low, high = (within.low, within.high) if within else (None, None)
-        rows.append(ScoreRow(*about, name, figures[name], len(score.pieces), score.nfe, low, high, figures))
+        frames, error = len(score.pieces), name in score.total.errors
+        rows.append(ScoreRow(*about, name, figures[name], frames, score.nfe, low, high, figures, error))
     return tuple(rows)
 
 

@@ -18,54 +18,19 @@ from streamdeq.data.base import Dataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.bootstrap import Figure, Resamples, interval
 from streamdeq.evaluation.protocol.frames import FrameCache
-from streamdeq.evaluation.protocol.plan import USUAL_OFFSETS, Chain, Sample, ScoringPlan, continuous_chains, make_plan
+from streamdeq.evaluation.protocol.plan import Chain, Sample, ScoringPlan, continuous_chains, make_plan
+from streamdeq.evaluation.protocol.settings import Settings
 from streamdeq.models.spec import ModelSpec
 from streamdeq.solvers import make_solver
 from streamdeq.streaming.engine import Engine, Row
 from streamdeq.streaming.loop import OnStep, run_frames, run_steps
 from streamdeq.tasks import Metric, Result
 
-#: Iteration counts of the single-frame baseline. Those that are streamed are added: they are what streaming gains on.
-SINGLE_FRAME = (1, 2, 4, 8, 14, 20, 27)
-
 
 class Mode(StrEnum):
     SINGLE = "single"
     STREAMING = "streaming"
     CONTINUOUS = "continuous"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What to evaluate.
-
-    Args:
-        iterations: per frame while streaming, in the paper's sense.
-        offsets: frames between the start from zeros and the scored frame.
-        solver: by name; what the weights were trained for if None.
-        size: working size, the shorter side in pixels, or "native"; the model's own if None.
-        batch: rows computed together; no answer depends on it.
-        continuous: score streams that run through the whole clip as well.
-    """
-
-    iterations: tuple[int, ...] = (1, 2, 4, 8)
-    offsets: tuple[int, ...] = USUAL_OFFSETS
-    solver: str | None = None
-    size: int | str | None = None
-    batch: int = 8
-    continuous: bool = False
-
-    def __post_init__(self) -> None:
-        for name, values, least in (("iterations", self.iterations, 1), ("offsets", self.offsets, 0)):
-            if not values or min(values) < least or len(set(values)) < len(values):
-                raise StreamdeqError(f"{name}: expected different whole numbers of at least {least}, got {values}")
-        if self.batch < 1:
-            raise StreamdeqError(f"batch: expected at least 1 row, got {self.batch}")
-
-    @property
-    def single_counts(self) -> tuple[int, ...]:
-        """The iteration counts of the single-frame rows, ascending."""
-        return tuple(sorted({*SINGLE_FRAME, *self.iterations}))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Draws a classification on its frame: the best classes as a caption. Knows no model."""
+"""Draws a classification on its frame: the best classes as a caption."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont

@@ -1,4 +1,4 @@
-"""The classification head: every scale widened, from the highest down into one vector. Knows no class names."""
+"""The classification head: every scale widened, from the highest down into one vector."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

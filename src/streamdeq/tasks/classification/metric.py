@@ -1,12 +1,13 @@
-"""Accuracy over a whole split. Knows no model and no file."""
+"""Accuracy over a whole split."""
 
 import math
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.tasks.base import Metric
 from streamdeq.tasks.classification.result import Classification
 
 
-class Accuracy:
+class Accuracy(Metric):
     """The share of frames whose class is the best (top-1), or among the five best (top-5), in points 0–100.
 
     Of equal scores the lower index comes first. NaN when nothing was counted.
@@ -36,6 +37,3 @@ class Accuracy:
 
     def compute(self) -> dict[str, float]:
         return {f"top-{k}": 100 * hits / self.count if self.count else math.nan for k, hits in self.hits.items()}
-
-    def figure(self, name: str) -> float:
-        return self.compute().get(name, math.nan)

@@ -1,4 +1,4 @@
-"""The answer of picture classification. Knows no model."""
+"""The answer of picture classification."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
-from streamdeq.tasks.base import Result
+from streamdeq.tasks.base import Result, check_array
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,8 +22,7 @@ class Classification(Result):
     classes: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if self.scores.ndim != 1 or self.scores.dtype != np.float32:
-            raise ValueError(f"scores must be (K,) float32; got {self.scores.shape} {self.scores.dtype}")
+        check_array("scores", self.scores, ("K",), np.float32)
         if len(self.scores) != len(self.classes):
             raise ValueError(f"one score per class; got {len(self.scores)} for {len(self.classes)} classes")
         if self.scores.min() < 0 or self.scores.max() > 1:

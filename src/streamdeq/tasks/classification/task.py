@@ -1,6 +1,5 @@
 """Picture classification as the rest of the program sees it."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,7 @@ from torch import Tensor, nn
 
 from streamdeq.data.base import Dataset
 from streamdeq.data.sampling import SampleRecipe
-from streamdeq.tasks.base import TASKS, Choice, Task, nothing_to_choose
+from streamdeq.tasks.base import TASKS, Task
 from streamdeq.tasks.classification.draw import caption
 from streamdeq.tasks.classification.head import ClassificationHead, Widths
 from streamdeq.tasks.classification.metric import Accuracy
@@ -36,9 +35,6 @@ class ClassificationTask(Task):
 
     def metric(self) -> Accuracy:
         return Accuracy(len(self.spec.classes))
-
-    def chooser(self, choice: Choice) -> Callable[[Any], Any]:
-        return nothing_to_choose(choice, self.spec.task)
 
     def draw(self, image: np.ndarray, result: Classification) -> np.ndarray:
         return caption(image, result)

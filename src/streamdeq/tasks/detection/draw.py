@@ -1,4 +1,4 @@
-"""Draws detections on their frame with supervision's annotators. Knows no model."""
+"""Draws detections on their frame with supervision's annotators."""
 
 from typing import Any
 

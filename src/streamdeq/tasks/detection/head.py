@@ -1,4 +1,4 @@
-"""The detection head: Faster R-CNN on a feature pyramid of the equilibrium's scales. Knows no class names.
+"""The detection head: Faster R-CNN on a feature pyramid of the equilibrium's scales.
 
 All of it is torchvision's; ours is what binds it to a latent. Two stages: `forward` is maps from maps, as cheap to
 capture as a segmentation head; `detect` makes boxes of one row's maps, and how many there are depends on what is seen.

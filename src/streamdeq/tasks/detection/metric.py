@@ -1,4 +1,4 @@
-"""Mean average precision over a whole split, as COCO defines it. Knows no model and no file.
+"""Mean average precision over a whole split, as COCO defines it.
 
 By faster-coco-eval, which gives pycocotools' numbers. Objects to be ignored are COCO's crowds: whoever lies in one is
 neither right nor wrong. Boxes without area do not count; a class without objects is in no mean.
@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.tasks import coco
+from streamdeq.tasks.base import Metric
 from streamdeq.tasks.detection.result import Detections
 from streamdeq.values.boxes import Boxes
 
@@ -41,7 +43,7 @@ class _Frame:
     matches: dict[_Part, list[Any]] = field(default_factory=dict)
 
 
-class MeanAveragePrecision:
+class MeanAveragePrecision(Metric):
     """mAP@50, mAP@[.5:.95] (the mean over ten IoUs), AP@50 of each class and mAP@50 by speed, in points 0–100.
 
     NaN where there are no objects to find. A frame that is merged twice counts twice, as bootstrapping wants it: what
@@ -75,7 +77,9 @@ class MeanAveragePrecision:
         if self._counted:
             precision = self._precision(_WHOLE)
             picks = self._picks().items()
-            found = {name: _mean(precision[:ious, :, classes, speed]) for name, (ious, classes, speed) in picks}
+            found = {
+                name: coco.mean_precision(precision[:ious, :, classes, speed]) for name, (ious, classes, speed) in picks
+            }
         moves = any(np.isfinite(frame.target.motion).any() for frame in self.frames)
         always = [self.name, "mAP@[.5:.95]", *(f"{self.name} {speed}" for speed in SPEEDS if moves)]
         occur = [name for name, value in found.items() if name.startswith(CLASS) and not math.isnan(value)]
@@ -85,7 +89,7 @@ class MeanAveragePrecision:
         if not self._counted or name not in self._picks():
             return math.nan
         ious, classes, speed = self._picks()[name]
-        return _mean(self._precision((ious, (speed,)))[:, :, classes])
+        return coco.mean_precision(self._precision((ious, (speed,)))[:, :, classes])
 
     @property
     def _counted(self) -> bool:
@@ -115,14 +119,10 @@ class MeanAveragePrecision:
         return np.asarray(compiled.COCOevalAccumulate(params, matches)["precision"])[..., 0]
 
     def _evaluation(self, frames: list[_Frame], part: _Part) -> Any:
-        from faster_coco_eval import COCO
-        from faster_coco_eval.core.faster_eval_api import COCOeval_faster
-
-        truth = COCO(self._truth(frames), print_function=_say_nothing)
-        answers = truth.loadRes([one for n, frame in enumerate(frames, start=1) for one in frame.result.to_coco(n)])
-        for annotation in answers.dataset["annotations"]:
+        found = [one for n, frame in enumerate(frames, start=1) for one in frame.result.to_coco(n)]
+        evaluation = coco.evaluation(self._truth(frames), found, "bbox", separate_eval=True)
+        for annotation in evaluation.cocoDt.dataset["annotations"]:
             annotation["area"] = math.nan  # in every range: a wrong detection is wrong at any speed
-        evaluation = COCOeval_faster(truth, answers, "bbox", print_function=_say_nothing, separate_eval=True)
         ious, speeds = part
         ranges = [[0, len(SPEEDS)], *([k - 0.5, k + 0.5] for k in range(1, len(SPEEDS) + 1))]
         evaluation.params.iouThrs = IOUS[:ious]
@@ -141,22 +141,12 @@ class MeanAveragePrecision:
             rows = zip(boxes, target.labels.tolist(), target.ignore.tolist(), _speeds(target.motion), strict=True)
             for box, label, ignore, speed in rows:
                 about = {"image_id": n, "category_id": label + 1, "bbox": box, "area": speed, "iscrowd": int(ignore)}
-                annotations.append({"id": len(annotations) + 1, **about})
-        images = [{"id": n} for n in range(1, len(frames) + 1)]
+                annotations.append(about)
         categories = [{"id": k, "name": name} for k, name in enumerate(self.classes, start=1)]
-        return {"images": images, "annotations": annotations, "categories": categories}
+        return coco.labels_of(len(frames), annotations, categories)
 
 
 def _speeds(motion: np.ndarray) -> list[int]:
     """1 slow, 2 medium, 3 fast, 0 unknown."""
     speed = np.where(motion > 0.9, 1, np.where(motion >= 0.7, 2, 3))
     return np.where(np.isnan(motion), 0, speed).tolist()
-
-
-def _mean(precision: np.ndarray) -> float:
-    defined = precision[precision > -1]
-    return 100 * float(defined.mean()) if defined.size else math.nan
-
-
-def _say_nothing(*words: object) -> None:
-    pass

@@ -1,6 +1,6 @@
 """Anchors as published, and reading features at boxes as published: torchvision's parts where they differ.
 
-Knows no network and no class. Legend: levels of the pyramid have fixed strides 4, 8, 16, …
+Legend: levels of the pyramid have fixed strides 4, 8, 16, …
 """
 
 from collections.abc import Sequence

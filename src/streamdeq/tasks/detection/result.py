@@ -1,4 +1,4 @@
-"""The answer of object detection. Knows no model."""
+"""The answer of object detection."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.spec import RGB
 from streamdeq.registry import unknown
-from streamdeq.tasks.base import Result
+from streamdeq.tasks.base import Result, check_array
 from streamdeq.tasks.drawing import supervision
 from streamdeq.values import UNKNOWN
 from streamdeq.values.boxes import pairwise_iou
@@ -41,14 +41,11 @@ class Detections(Result):
 
     def __post_init__(self) -> None:
         count = len(self.labels)
-        if self.boxes_xyxy.shape != (count, 4) or self.boxes_xyxy.dtype != np.float32:
-            raise ValueError(f"boxes_xyxy must be ({count}, 4) float32; got {_kind(self.boxes_xyxy)}")
-        if self.scores.shape != (count,) or self.scores.dtype != np.float32:
-            raise ValueError(f"scores must be ({count},) float32; got {_kind(self.scores)}")
-        if self.labels.shape != (count,) or self.labels.dtype != np.int64:
-            raise ValueError(f"labels must be ({count},) int64; got {_kind(self.labels)}")
-        if self.ids is not None and (self.ids.shape != (count,) or self.ids.dtype != np.int64):
-            raise ValueError(f"ids must be ({count},) int64; got {_kind(self.ids)}")
+        check_array("boxes_xyxy", self.boxes_xyxy, (count, 4), np.float32)
+        check_array("scores", self.scores, (count,), np.float32)
+        check_array("labels", self.labels, (count,), np.int64)
+        if self.ids is not None:
+            check_array("ids", self.ids, (count,), np.int64)
         if len(self.palette) != len(self.classes):
             raise ValueError(f"one colour per class; got {len(self.palette)} for {len(self.classes)} classes")
         if count and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):
@@ -137,7 +134,3 @@ class Detections(Result):
                 box = f"{left:.2f},{top:.2f},{right - left:.2f},{bottom - top:.2f}"
                 lines.append(f"{number},{own + 1 if own != UNKNOWN else own},{box},{score:.4f},-1,-1,-1")
         return lines
-
-
-def _kind(array: np.ndarray) -> str:
-    return f"{array.shape} {array.dtype}"

@@ -1,11 +1,11 @@
-"""What a detector's head leaves open, as one typed value; the defaults are the published ones. Knows no tensors."""
+"""What a detector's head leaves open, as one typed value; the defaults are the published ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from streamdeq.codec import from_plain
 from streamdeq.errors import StreamdeqError
-from streamdeq.tasks.settings import read_settings
 
 
 @dataclass(frozen=True)
@@ -65,4 +65,4 @@ class DetectorSettings:
         Raises:
             StreamdeqError: a setting that does not exist.
         """
-        return read_settings(DetectorSettings, given, "detection")
+        return from_plain(DetectorSettings, dict(given), "setting of the detection head")

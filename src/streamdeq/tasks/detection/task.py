@@ -30,6 +30,7 @@ CARRIED = 0.1
 
 @TASKS.register("detection")
 class DetectionTask(Task):
+    locates = True
     writes = ("video", "jsonl", "mot")
     head_settings = DetectorSettings
     counts_early = True

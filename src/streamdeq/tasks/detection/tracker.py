@@ -1,4 +1,4 @@
-"""Ids over time by ByteTrack, of the package trackers. Knows no model and no file."""
+"""Ids over time by ByteTrack, of the package trackers."""
 
 import warnings
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Draws poses on their frame with supervision's annotators. Knows no model."""
+"""Draws poses on their frame with supervision's annotators."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The two pose heads: heat maps at a quarter of the canvas, from the coarsest scale or from all. Know no frame."""
+"""The two pose heads: heat maps at a quarter of the canvas, from the coarsest scale or from all."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass

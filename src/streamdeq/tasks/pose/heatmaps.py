@@ -1,4 +1,4 @@
-"""Points to Gaussian heat maps and back. Knows no network and no frame.
+"""Points to Gaussian heat maps and back.
 
 A heat map has a quarter of the canvas's size; 0 is the middle of the first pixel in both, so that a canvas point x lies
 at (x + 0.5) / 4 - 0.5, and a mirrored picture has exactly the mirrored map. Legend: B rows, K points, (h, w) map.

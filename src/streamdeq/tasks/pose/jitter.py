@@ -1,4 +1,4 @@
-"""How restless points are over time, and how far two answers lie apart. Knows no labels: videos without any will do.
+"""How restless points are over time, and how far two answers lie apart.
 
 Lengths come in two units, in columns: pixels of the frame, and longer sides of the crop the instance was looked for in.
 """

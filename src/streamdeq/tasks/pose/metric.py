@@ -1,4 +1,4 @@
-"""How near the points are: PCKh, PCK, RMSE and the average precision of COCO. Knows no model and no file.
+"""How near the points are: PCKh, PCK, RMSE and the average precision of COCO.
 
 PCKh@0.5 is MPII's: a point is right within half the head's length; pelvis and thorax do not count; the mean is over
 all visible points, not over kinds of points. PCK@f is relative to the longer side of the instance's box. OKS-AP is
@@ -9,11 +9,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.tasks import coco
+from streamdeq.tasks.base import Metric
 from streamdeq.tasks.pose.result import Poses
 from streamdeq.values import UNKNOWN
 from streamdeq.values.keypoints import Keypoints
@@ -43,11 +45,13 @@ class Distances:
     head_px: float
 
 
-class PoseMetric:
+class PoseMetric(Metric):
     """All figures of all instances given; PCK, PCKh and OKS-AP in points 0–100, RMSE in pixels.
 
     NaN where nothing was visible. An instance that has no answer has all its points wrong, and is not in the RMSE.
     """
+
+    errors: ClassVar[tuple[str, ...]] = ("RMSE px",)
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
@@ -55,7 +59,7 @@ class PoseMetric:
         self.frames: list[tuple[Keypoints, Poses]] = []
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # type: ignore[override]
         """PCKh@0.5 where heads are labelled, else PCK@0.1."""
         return "PCKh@0.5" if any(not math.isnan(one.head_px) for one in self.instances) else "PCK@0.1"
 
@@ -117,28 +121,17 @@ class PoseMetric:
         """COCO's AP@[.5:.95] of key points."""
         if not any(target.visible.any() for target, _ in self.frames):
             return math.nan
-        from faster_coco_eval import COCO
-        from faster_coco_eval.core.faster_eval_api import COCOeval_faster
-
         found = [one for n, (_, result) in enumerate(self.frames, start=1) for one in result.to_coco(n)]
         if not found:
             return 0.0
-        truth = COCO(self._truth(), print_function=_say_nothing)
-        evaluation = COCOeval_faster(
-            truth,
-            truth.loadRes(found),
-            "keypoints",
-            print_function=_say_nothing,
-            kpt_oks_sigmas=sigmas(self.names),
-            use_area=True,
+        evaluation = coco.evaluation(
+            self._truth(), found, "keypoints", kpt_oks_sigmas=sigmas(self.names), use_area=True
         )
         evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
         evaluation.params.maxDets = [20]
         evaluation.evaluate()
         evaluation.accumulate()
-        precision = np.asarray(evaluation.eval["precision"])
-        defined = precision[precision > -1]
-        return 100 * float(defined.mean()) if defined.size else math.nan
+        return coco.mean_precision(np.asarray(evaluation.eval["precision"]))
 
     def _truth(self) -> dict[str, Any]:
         """The labels as COCO's JSON: 2 is a visible point, 0 one that is not labelled."""
@@ -157,10 +150,9 @@ class PoseMetric:
                     "keypoints": points.ravel().tolist(),
                     "num_keypoints": int(target.visible[k].sum()),
                 }
-                annotations.append({"id": len(annotations) + 1, **about})
-        images = [{"id": n} for n in range(1, len(self.frames) + 1)]
+                annotations.append(about)
         categories = [{"id": 1, "name": "instance", "keypoints": list(self.names), "skeleton": []}]
-        return {"images": images, "annotations": annotations, "categories": categories}
+        return coco.labels_of(len(self.frames), annotations, categories)
 
 
 def sigmas(names: tuple[str, ...]) -> list[float]:
@@ -180,7 +172,3 @@ def _places(result: Poses, target: Keypoints) -> list[int | None]:
 def _points(right: list[np.ndarray]) -> float:
     every = np.concatenate(right) if right else np.zeros(0)
     return 100 * float(every.mean()) if every.size else math.nan
-
-
-def _say_nothing(*words: object) -> None:
-    pass

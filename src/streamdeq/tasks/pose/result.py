@@ -1,4 +1,4 @@
-"""The answer of pose estimation. Knows no model."""
+"""The answer of pose estimation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import numpy as np
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
-from streamdeq.tasks.base import Result
+from streamdeq.tasks.base import Result, check_array
 from streamdeq.tasks.drawing import supervision
 from streamdeq.values.status import Status
 
@@ -37,14 +37,11 @@ class Poses(Result):
 
     def __post_init__(self) -> None:
         count, points = len(self.keypoints_xy), len(self.names)
-        if self.keypoints_xy.shape != (count, points, 2) or self.keypoints_xy.dtype != np.float32:
-            raise ValueError(f"keypoints_xy must be ({count}, {points}, 2) float32; got {_kind(self.keypoints_xy)}")
-        if self.scores.shape != (count, points) or self.scores.dtype != np.float32:
-            raise ValueError(f"scores must be ({count}, {points}) float32; got {_kind(self.scores)}")
-        if self.crops_xyxy.shape != (count, 4):
-            raise ValueError(f"crops_xyxy must be ({count}, 4); got {_kind(self.crops_xyxy)}")
-        if self.ids is not None and (self.ids.shape != (count,) or self.ids.dtype != np.int64):
-            raise ValueError(f"ids must be ({count},) int64; got {_kind(self.ids)}")
+        check_array("keypoints_xy", self.keypoints_xy, (count, points, 2), np.float32)
+        check_array("scores", self.scores, (count, points), np.float32)
+        check_array("crops_xyxy", self.crops_xyxy, (count, 4), np.float32)
+        if self.ids is not None:
+            check_array("ids", self.ids, (count,), np.int64)
         if any(not 0 <= end < points for edge in self.skeleton for end in edge):
             raise ValueError(f"the skeleton must join points below {points}; got {self.skeleton}")
 
@@ -126,7 +123,3 @@ def joined(parts: Sequence[Poses], ids: Sequence[int], nobody: Poses, status: St
         for name in ("keypoints_xy", "scores", "crops_xyxy")
     }
     return replace(parts[0], **arrays, ids=np.array(ids, np.int64), status=status)
-
-
-def _kind(array: np.ndarray) -> str:
-    return f"{array.shape} {array.dtype}"

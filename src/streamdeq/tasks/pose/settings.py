@@ -1,12 +1,12 @@
-"""What a pose head leaves open, as one typed value. Knows no tensors."""
+"""What a pose head leaves open, as one typed value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from streamdeq.codec import from_plain
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
-from streamdeq.tasks.settings import read_settings
 
 HEADS = ("simple", "fused")
 DECODINGS = ("dark", "quarter", "peak")
@@ -48,4 +48,4 @@ class PoseSettings:
         Raises:
             StreamdeqError: a setting that does not exist.
         """
-        return read_settings(PoseSettings, given, "pose")
+        return from_plain(PoseSettings, dict(given), "setting of the pose head")

@@ -1,6 +1,6 @@
 """Pose estimation as the rest of the program sees it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from streamdeq.data.base import Dataset
 from streamdeq.data.sampling import SampleRecipe
-from streamdeq.tasks.base import TASKS, Choice, Task, nothing_to_choose
+from streamdeq.tasks.base import TASKS, Task
 from streamdeq.tasks.objective import Objective
 from streamdeq.tasks.pose.draw import skeletons
 from streamdeq.tasks.pose.head import DESIGNS, FusedHead, SimpleHead
@@ -71,9 +71,6 @@ class PoseTask(Task):
 
     def metric(self) -> PoseMetric:
         return PoseMetric(self.spec.classes)
-
-    def chooser(self, choice: Choice) -> Callable[[Any], Any]:
-        return nothing_to_choose(choice, self.spec.task)
 
     def draw(self, image: np.ndarray, result: Poses) -> np.ndarray:
         return skeletons(image, result)

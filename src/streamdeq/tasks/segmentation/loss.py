@@ -1,4 +1,4 @@
-"""The loss of a label map: weighted cross-entropy over all labelled pixels, or over the hard ones. Knows no network.
+"""The loss of a label map: weighted cross-entropy over all labelled pixels, or over the hard ones.
 
 Legend: B rows, K classes, H×W pixels.
 """

@@ -1,4 +1,4 @@
-"""Mean intersection over union from one confusion matrix over a whole split. Knows no model and no file.
+"""Mean intersection over union from one confusion matrix over a whole split.
 
 The definition of Cityscapes: pixels whose target is ignored do not count at all; IoU = TP / (TP + FP + FN) of a
 class; the mean is over the classes that occur, in target or prediction.

@@ -5,7 +5,6 @@ import torch
 from torch import Tensor, nn
 
 from streamdeq.data.base import IGNORE_INDEX, Dataset
-from streamdeq.data.readers import cityscapes
 from streamdeq.data.sampling import SampleRecipe
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
@@ -37,6 +36,8 @@ def class_weights(name: str, dataset: Dataset) -> Tensor | None:
         return inverse_log_frequency(dataset)
     if name == "none":
         return None
+    from streamdeq.data.readers import cityscapes  # a reader: what runs a model does without
+
     if dataset.classes != cityscapes.CLASSES:
         raise StreamdeqError(
             f"recipe: class_weights=cityscapes is for its {len(cityscapes.CLASSES)} classes; {dataset.name} has "

@@ -1,4 +1,4 @@
-"""The answer of semantic segmentation. Knows no model."""
+"""The answer of semantic segmentation."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.spec import RGB
 from streamdeq.registry import unknown
-from streamdeq.tasks.base import Result
+from streamdeq.tasks.base import Result, check_array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +25,7 @@ class Segmentation(Result):
     palette: tuple[RGB, ...]
 
     def __post_init__(self) -> None:
-        if self.labels.ndim != 2 or self.labels.dtype != np.uint8:
-            raise ValueError(f"labels must be (H, W) uint8; got {self.labels.shape} {self.labels.dtype}")
+        check_array("labels", self.labels, ("H", "W"), np.uint8)
         if len(self.palette) != len(self.classes):
             raise ValueError(f"one colour per class; got {len(self.palette)} for {len(self.classes)} classes")
         if self.labels.size and self.labels.max() >= len(self.classes):

@@ -1,7 +1,5 @@
 """Semantic segmentation as the rest of the program sees it."""
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,10 +8,11 @@ from torch import Tensor, nn
 
 from streamdeq.data.base import Dataset
 from streamdeq.data.sampling import SampleRecipe
-from streamdeq.tasks.base import TASKS, Choice, Task, nothing_to_choose
+from streamdeq.tasks.base import TASKS, Metric, Task
+from streamdeq.tasks.dense import resize
 from streamdeq.tasks.objective import Objective
 from streamdeq.tasks.segmentation.draw import overlay
-from streamdeq.tasks.segmentation.head import SegmentationHead, resize
+from streamdeq.tasks.segmentation.head import SegmentationHead
 from streamdeq.tasks.segmentation.metric import ConfusionMatrix
 from streamdeq.tasks.segmentation.objective import objective
 from streamdeq.tasks.segmentation.result import Segmentation
@@ -43,9 +42,6 @@ class SegmentationTask(Task):
     def metric(self) -> "SegmentationMetric":
         return SegmentationMetric(self.spec.classes)
 
-    def chooser(self, choice: Choice) -> Callable[[Any], Any]:
-        return nothing_to_choose(choice, self.spec.task)
-
     def draw(self, image: np.ndarray, result: Segmentation) -> np.ndarray:
         return overlay(image, result)
 
@@ -53,7 +49,7 @@ class SegmentationTask(Task):
         return {"shares": {name: round(share, 4) for name, share in result.shares().items()}}
 
 
-class SegmentationMetric:
+class SegmentationMetric(Metric):
     """mIoU over all frames given, and the IoU of each class that occurs, in points 0–100."""
 
     name = "mIoU"
@@ -71,9 +67,6 @@ class SegmentationMetric:
     def compute(self) -> dict[str, float]:
         per_class = zip(self.classes, self.matrix.iou.tolist(), strict=True)
         return {self.name: self.matrix.miou, **{f"IoU/{k}": 100 * v for k, v in per_class if v == v}}
-
-    def figure(self, name: str) -> float:
-        return self.compute().get(name, math.nan)
 
 
 def argmax_maps(scores: Tensor) -> Tensor:

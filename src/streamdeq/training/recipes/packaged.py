@@ -78,6 +78,19 @@ STREET_S = derive(
     steps=1200,
 )
 
+#: The depth of the rendered street. (--data synthetic:labels=depth,clips=48,frames=6)
+STREET_DEPTH_S = derive(
+    CAMVID_S_WSU,
+    "street-depth-s",
+    task="depth",
+    architecture=replace(CAMVID_S_SUR.architecture, channels=(16, 32, 64, 128)),
+    size=96,
+    crop_hw=(96, 128),
+    batch=4,
+    steps=800,
+    augment=Augment(scale_range=(1.0, 1.25)),
+)
+
 #: A head for pictures of a quarter of the published size: a quarter of its width, anchors half as large and as tall as
 #: people stand, and as many samples as there are objects for.
 SMALL_DETECTOR = DetectorSettings(

@@ -7,8 +7,8 @@ whole interpreter). From the camera to the consumer:
     supervisor (thread): starts a connection, watches it, waits, starts the next, gives up
 """
 
+from streamdeq.values.live import LivePolicy, Patience
 from streamdeq.video.live.address import Address, parse_address
-from streamdeq.video.live.policy import LivePolicy, Patience
 from streamdeq.video.live.redact import redacted
 from streamdeq.video.live.source import LiveSource
 

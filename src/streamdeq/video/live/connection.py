@@ -13,11 +13,11 @@ from fractions import Fraction
 import numpy as np
 
 from streamdeq.values.frame import Failure, Frame, Gap
+from streamdeq.values.live import LivePolicy
 from streamdeq.video.clock import Clock
 from streamdeq.video.live.address import Address
 from streamdeq.video.live.inbox import Inbox, SharedFrame
 from streamdeq.video.live.messages import Decoded, Ended, Job, Memory, Message, Opened
-from streamdeq.video.live.policy import LivePolicy
 from streamdeq.video.live.process import ReaderProcess
 from streamdeq.video.live.ring import Ring
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from streamdeq.values.frame import Failure, Frame, Gap
-from streamdeq.video.live.policy import LivePolicy
+from streamdeq.values.live import LivePolicy
 from streamdeq.video.live.ring import Ring
 
 # Failures are small: as many may wait at least.

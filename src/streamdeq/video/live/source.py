@@ -10,9 +10,9 @@ from fractions import Fraction
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.frame import Failure, Item
+from streamdeq.values.live import LivePolicy
 from streamdeq.video.live.address import Address, parse_address
 from streamdeq.video.live.inbox import End, Inbox, SharedFrame, Waiting
-from streamdeq.video.live.policy import LivePolicy
 from streamdeq.video.live.supervisor import Supervisor
 from streamdeq.video.source import Source, SourceInfo
 

@@ -7,11 +7,12 @@ import threading
 import time
 from random import Random
 
+from streamdeq.values.live import LivePolicy
 from streamdeq.video.live.address import Address
+from streamdeq.video.live.backoff import Backoff
 from streamdeq.video.live.connection import Connection, Timeline
 from streamdeq.video.live.inbox import Inbox
 from streamdeq.video.live.messages import Ended
-from streamdeq.video.live.policy import Backoff, LivePolicy
 
 log = logging.getLogger("streamdeq.video.live")
 

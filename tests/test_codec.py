@@ -7,9 +7,9 @@ from typing import Literal
 
 import pytest
 
-import streamdeq.overrides
+import streamdeq.codec.text
+from streamdeq.codec import flatten, override
 from streamdeq.errors import StreamdeqError
-from streamdeq.overrides import flatten, override
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,12 @@ class Unroll:
 
 
 @dataclass(frozen=True)
+class Schedule:
+    unroll: Unroll | None = None
+    rate: float = 1.0
+
+
+@dataclass(frozen=True)
 class Recipe:
     steps: int = 100
     flip: bool = True
@@ -42,6 +48,7 @@ class Recipe:
     unroll: Unroll = field(default_factory=Unroll)
     average: Unroll | None = None
     either: Unroll | Optimizer | None = None
+    outer: Schedule | None = None
 
 
 @pytest.mark.parametrize(
@@ -125,6 +132,7 @@ def test_what_cannot_be_set_is_said_in_one_line_with_the_nearest_spelling(item: 
 def test_a_group_that_is_none_begins_with_its_defaults_when_one_of_its_settings_is_given() -> None:
     assert override(Recipe(), ["average.most=3"]).average == Unroll(1, 3)
     assert override(Recipe(average=Unroll(2, 9)), ["average.most=3"]).average == Unroll(2, 3)
+    assert override(Recipe(), ["outer.unroll.most=3"]).outer == Schedule(Unroll(1, 3))
     with pytest.raises(StreamdeqError, match="set as a whole and in part"):
         override(Recipe(), ["average.most=3", "average=none"])
 
@@ -158,4 +166,4 @@ def test_a_field_that_no_text_can_fill_is_a_mistake_of_the_program() -> None:
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    assert doctest.testmod(streamdeq.overrides).failed == 0
+    assert doctest.testmod(streamdeq.codec.text).failed == 0

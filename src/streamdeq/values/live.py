@@ -1,12 +1,10 @@
-"""The settings of a live source: which frames are handed out, time-outs and reconnection."""
-
-from __future__ import annotations
+"""What to do with a source that runs whether or not somebody looks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from random import Random
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
+from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 
@@ -55,8 +53,14 @@ class LivePolicy:
             Never shown, for they may hold secrets (`{"headers": "Authorization: …"}`).
     """
 
-    delivery: Delivery = "latest"
-    max_staleness_s: float | None = None
+    delivery: Annotated[
+        Delivery,
+        Option("Of a live source: the freshest frame, or every one; what is dropped is counted.", name="policy"),
+    ] = "latest"
+    max_staleness_s: Annotated[
+        float | None,
+        Option("Drop frames of a live source that arrived longer ago.", name="max_staleness", metavar="S"),
+    ] = None
     waiting: int = 32
     patience: Patience = field(default_factory=Patience)
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -67,23 +71,6 @@ class LivePolicy:
         positive("waiting", self.waiting)
         if self.max_staleness_s is not None:
             positive("max_staleness_s", self.max_staleness_s)
-
-
-class Backoff:
-    """Seconds to wait before each attempt in a row: doubling, bounded, shortened by up to a half at random."""
-
-    def __init__(self, patience: Patience, random: Random) -> None:
-        self._first_s, self._longest_s = patience.first_delay_s, patience.longest_delay_s
-        self._random = random
-        self._bound_s = self._first_s
-
-    def reset(self) -> None:
-        self._bound_s = self._first_s
-
-    def next_s(self) -> float:
-        bound_s = min(self._bound_s, self._longest_s)
-        self._bound_s = min(2 * bound_s, self._longest_s)
-        return bound_s * self._random.uniform(0.5, 1.0)
 
 
 def positive(name: str, value: float) -> None:

@@ -1,0 +1,46 @@
+"""What a run does, as one value of plain types."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from streamdeq.codec import Option
+from streamdeq.streaming.options import StreamOptions
+from streamdeq.values import MAX_PIXELS
+from streamdeq.values.choice import Choice
+from streamdeq.values.live import LivePolicy
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What a run does.
+
+    Args:
+        stream: how every frame is solved.
+        save: folder for what is written; None writes nothing.
+        live: which frames of a live source are taken, and how long it is waited for.
+        choice: what of a detector's answers is shown and written, or looked at where a detector gives the boxes.
+        boxes: where the instances are, for a task that looks at each of them: as for `Model.locator`.
+    """
+
+    stream: StreamOptions = field(default_factory=StreamOptions)
+    save: Path | None = None
+    write: Annotated[tuple[Literal["video", "jsonl", "png", "mot"], ...], Option("What goes into --save.")] = (
+        "video",
+        "jsonl",
+    )
+    max_frames: Annotated[int | None, Option("Stop after this many frames.", least=1)] = None
+    max_pixels: Annotated[
+        int, Option("Larger pictures are not decoded; default: 8192 x 4320.", metavar="N", least=1)
+    ] = MAX_PIXELS
+    compare: Annotated[bool, Option("Side by side: from scratch with the same iterations | streaming.")] = False
+    live: LivePolicy = field(default_factory=LivePolicy)
+    choice: Choice = field(default_factory=Choice)
+    boxes: Annotated[
+        Any,
+        Option(
+            "Where the instances are, for poses: boxes in JSON, a detector, the labels of the data set that holds the "
+            "source, or the whole frame (the default).",
+            metavar="FILE|MODEL|labels|frame",
+        ),
+    ] = None

@@ -1,0 +1,30 @@
+"""How a run of a recipe is started, as one value of plain types; what decides the weights is the recipe's."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from streamdeq.codec import Option
+from streamdeq.errors import StreamdeqError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """What a user says of a training run beside its recipe; a run that is resumed remembers its data."""
+
+    data: Annotated[str | None, Option("The data set to train on.", metavar="DIR|synthetic")] = None
+    out: Annotated[Path | None, Option("The run's folder; default runs/RECIPE-SEED.", metavar="DIR")] = None
+    resume: Annotated[Path | None, Option("Go on with the run in this folder.", metavar="DIR")] = None
+    init: Annotated[
+        str | None, Option("Weights, of any task, to begin with instead of random ones.", metavar="NAME|FILE")
+    ] = None
+    seed: Annotated[int | None, Option("Seed of the run.", least=0)] = None
+    eval_split: Annotated[str | None, Option("Score on this split while training.", metavar="SPLIT")] = None
+    eval_every: Annotated[int, Option("How often.", metavar="STEPS", least=1)] = 500
+    checkpoint_every: Annotated[float, Option("Time between checkpoints.", metavar="SECONDS")] = 180.0
+    threads: Annotated[int | None, Option("CPU threads.", least=1)] = None
+    accumulate: Annotated[int, Option("Compute each batch in N parts, to save memory.", least=1)] = 1
+
+    def __post_init__(self) -> None:
+        if self.checkpoint_every < 0:
+            raise StreamdeqError(f"--checkpoint-every: expected seconds, 0 or more, got {self.checkpoint_every}")
