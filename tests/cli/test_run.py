@@ -277,15 +277,17 @@ def test_folders_patterns_and_pictures_give_their_name_to_what_is_written(
 ) -> None:
     images = [street(n, (32, 48)) for n in range(3)]
     folder = image_folder(tmp_path / "day.2", images)
-    for source, name in [
-        (folder, "day.2"),
-        (f"{folder}/*.png", "day.2"),
-        (f"{tmp_path}/day*/00[01].png", tmp_path.name),
-        (folder / "001.png", "001"),
-    ]:
-        done = run(source, "--write", "jsonl", save=tmp_path / name / "out")
+    for number, (source, name) in enumerate(
+        [
+            (folder, "day.2"),
+            (f"{folder}/*.png", "day.2"),
+            (f"{tmp_path}/day*/00[01].png", tmp_path.name),
+            (folder / "001.png", "001"),
+        ]
+    ):
+        done = run(source, "--write", "jsonl", save=tmp_path / name / f"out{number}")
         assert done.code == 0
-        assert done.out.splitlines()[-1] == str(tmp_path / name / "out" / f"{name}.jsonl")
+        assert done.out.splitlines()[-1] == str(tmp_path / name / f"out{number}" / f"{name}.jsonl")
     monkeypatch.chdir(folder)
     for source, name in [(".", "day.2"), ("*.png", "images")]:
         assert run(source, "--write", "video", "--max-frames", "1", save=tmp_path / "here").code == 0
