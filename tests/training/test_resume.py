@@ -196,3 +196,16 @@ def test_the_first_line_of_the_log_says_what_the_run_is(whole):
     assert first["seed"] == 0
     assert first["recipe"]["unroll"] == {"kind": "Uniform", "low": 1, "high": 4}
     assert {"torch", "machine", "threads", "commit", "time_utc", "parameters"} <= first.keys()
+
+
+def test_data_in_a_renamed_folder_are_the_same_and_others_are_not(tmp_path):
+    train(tmp_path / "run", stop=lambda: True)
+    begun = trainer(tmp_path / "run")
+    renamed = replace(begun.dataset, name="moved")
+    session.resume(replace(begun, dataset=renamed)).close()
+    [first, *rest] = renamed.clips
+    other = replace(renamed, clips=(replace(first, name="another"), *rest))
+    with pytest.raises(StreamdeqError, match="--resume: the data differ in 'files'"):
+        session.resume(replace(begun, dataset=other))
+    with pytest.raises(StreamdeqError, match="--resume: the data differ in 'samples'"):
+        session.resume(replace(begun, dataset=replace(renamed, clips=tuple(rest))))

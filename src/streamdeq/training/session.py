@@ -79,7 +79,7 @@ def resume(trainer: Trainer) -> log.RunLog:
     now = describe(trainer.dataset, was.data["spec"])
     # A folder that was renamed holds the same data; checkpoints of before do not say what its files were called.
     same = {**was.data, "name": now["name"], "files": was.data.get("files", now["files"])}
-    for key, before, after in differences(same, now):
+    for key, before, after in sorted(differences(same, now), key=lambda one: one[0] == "files"):
         raise StreamdeqError(f"--resume: the data differ in '{key}': the run has {before}, now {after}; check --data")
     trainer.restore()
     if not trainer.run.ranks.leads:
