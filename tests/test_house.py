@@ -83,6 +83,16 @@ def test_no_source_file_is_longer_than_350_lines() -> None:
     assert relative(long) == []
 
 
+def test_no_function_of_the_source_is_longer_than_60_lines() -> None:
+    functions = [
+        (path.name, node.name, (node.end_lineno or 0) - node.lineno + 1)
+        for path in SOURCES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert [function for function in functions if function[2] > 60] == []
+
+
 def test_only_the_command_line_prints() -> None:
     elsewhere = [path for path in SOURCES if room(path) != "cli"]
     assert relative([path for path in elsewhere if "print" in calls(tree(path))]) == []
