@@ -67,6 +67,8 @@ def check(folder: Path, sample: int = 50, watch: Callable[[], None] = lambda: No
     """
     reader = find_reader(folder, task)
     datasets, problems = _open_all(reader, folder)
+    if task and datasets[0].task != task:
+        raise StreamdeqError(f"expected labels for {task} in {folder}, got {reader.title}, for {datasets[0].task}")
     counts, ignored, unit, sampled, odd = Counter[int](), 0, "", 0, list[str]()
     for dataset in datasets:
         if "-" in dataset.split:

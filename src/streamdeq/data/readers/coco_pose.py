@@ -1,8 +1,9 @@
 """Key points in COCO's JSON.
 
 Files, per split (train, val or valid, test), the first that exists: `annotations/person_keypoints_SPLIT2017.json`,
-`annotations/person_keypoints_SPLIT.json`, `annotations/keypoints_SPLIT.json`. Where pictures lie and what a clip is:
-`coco_json`. The names and the skeleton are the category's; several categories must have the same.
+`annotations/person_keypoints_SPLIT.json`, `annotations/keypoints_SPLIT.json`, else what `coco_json` finds by its
+content. Where pictures lie and what a clip is: there, too. The names and the skeleton are the category's; several
+categories must have the same.
 
 Of a point's visibility 0 means not labelled, 1 labelled and hidden, 2 labelled and seen: as in COCO's evaluation, 1 and
 2 both count. Crowds are no instances. Objects without key points are, with nothing to train on
@@ -17,7 +18,7 @@ import numpy as np
 from msgspec import Meta
 
 from streamdeq.data.boxes import numbers
-from streamdeq.data.coco_json import SPLITS, Annotation, Category, Coco, CocoFile, Picture, find
+from streamdeq.data.coco_json import SPLITS, Annotation, Category, Coco, CocoFile, Id, Picture, find
 from streamdeq.data.pictures import size_of
 from streamdeq.data.poses import Pairs, PoseDataset, labelled_poses, own_poses, sides_of
 from streamdeq.data.problems import Problems
@@ -61,11 +62,11 @@ class CocoPose(Reader):
     task = "pose"
 
     def splits(self, folder: Path) -> tuple[str, ...]:
-        return tuple(split for split in SPLITS if find(folder, split, _FILES))
+        return tuple(split for split in SPLITS if find(folder, split, _FILES, points=True))
 
     def open(self, folder: Path, split: str) -> PoseDataset:
         self.check_split(folder, split)
-        read = CocoFile.read(find(folder, split, _FILES) or folder, _Whole)
+        read = CocoFile.read(find(folder, split, _FILES, points=True) or folder, _Whole)
         names, skeleton = _points(read)
         root = read.root_in(folder, split)
         poses, clips = _poses(read, len(names), root), []
@@ -97,11 +98,11 @@ def _points(read: CocoFile) -> tuple[tuple[str, ...], Pairs]:
     return next(iter(found.items()))
 
 
-def _poses(read: CocoFile, points: int, root: Path) -> dict[int, Keypoints]:
+def _poses(read: CocoFile, points: int, root: Path) -> dict[Id, Keypoints]:
     """What each picture shows, by its id; a picture of nobody is not among them."""
     has_points = {one.id: bool(one.keypoints) for one in read.categories}
-    rows: dict[int, list[np.ndarray]] = defaultdict(list)
-    instances: dict[int, list[int]] = defaultdict(list)
+    rows: dict[Id, list[np.ndarray]] = defaultdict(list)
+    instances: dict[Id, list[int]] = defaultdict(list)
     problems = Problems()
     for k, entry in enumerate(read.annotations):
         with problems.collect():
