@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import tomllib
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,12 @@ def test_nothing_is_evaluated_from_text_and_nothing_is_asked_by_hasattr() -> Non
 def test_no_source_file_uses_global_state() -> None:
     using = [path for path in SOURCES if any(isinstance(node, ast.Global) for node in ast.walk(tree(path)))]
     assert relative(using) == []
+
+
+@pytest.mark.parametrize(("contract", "may"), [("av", "video"), ("terminal", "cli")])
+def test_what_one_room_alone_may_import_is_forbidden_to_every_other(contract: str, may: str) -> None:
+    walls = ConfigParser()
+    walls.read(ROOT / ".importlinter")
+    forbidden_to = set(walls[f"importlinter:contract:{contract}"]["source_modules"].split())
+    rooms = {room(path).removesuffix(".py") for path in SOURCES} - {"__init__", may}
+    assert forbidden_to == {f"streamdeq.{name}" for name in rooms}
