@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import tomllib
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,16 @@ def test_no_source_file_is_longer_than_350_lines() -> None:
     assert relative(long) == []
 
 
+def test_no_function_of_the_source_is_longer_than_60_lines() -> None:
+    functions = [
+        (path.name, node.name, (node.end_lineno or 0) - node.lineno + 1)
+        for path in SOURCES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert [function for function in functions if function[2] > 60] == []
+
+
 def test_only_the_command_line_prints() -> None:
     elsewhere = [path for path in SOURCES if room(path) != "cli"]
     assert relative([path for path in elsewhere if "print" in calls(tree(path))]) == []
@@ -100,3 +111,12 @@ def test_nothing_is_evaluated_from_text_and_nothing_is_asked_by_hasattr() -> Non
 def test_no_source_file_uses_global_state() -> None:
     using = [path for path in SOURCES if any(isinstance(node, ast.Global) for node in ast.walk(tree(path)))]
     assert relative(using) == []
+
+
+@pytest.mark.parametrize(("contract", "may"), [("av", "video"), ("terminal", "cli")])
+def test_what_one_room_alone_may_import_is_forbidden_to_every_other(contract: str, may: str) -> None:
+    walls = ConfigParser()
+    walls.read(ROOT / ".importlinter")
+    forbidden_to = set(walls[f"importlinter:contract:{contract}"]["source_modules"].split())
+    rooms = {room(path).removesuffix(".py") for path in SOURCES} - {"__init__", may}
+    assert forbidden_to == {f"streamdeq.{name}" for name in rooms}

@@ -33,7 +33,7 @@ def commands() -> str:
 def help_of(*command: str) -> str:
     """What the program answers to `--help`, of a command or of itself, in lines of 100 columns."""
     environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "PYTHONPATH": str(ROOT / "src")}
-    ask = [sys.executable, "-c", "from streamdeq.cli.main import main; main()", *command, "--help"]
+    ask = [sys.executable, "-m", "streamdeq", *command, "--help"]
     return subprocess.run(ask, env=environment, capture_output=True, text=True, check=True).stdout
 
 

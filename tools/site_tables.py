@@ -28,8 +28,7 @@ def streamed(rows: Sequence[dict[str, Any]], *, intervals: bool = True) -> list[
     lines = [heading]
     for count in dict.fromkeys(iterations for iterations, _ in streaming):
         along = [single[count], *(streaming[count, offset] for offset in offsets)]
-        sign = -1 if along[0].get("error") else 1  # of an error less is better
-        gain = f"{sign * (along[-1]['value'] - along[0]['value']):+.1f}"
+        gain = f"{_sign(along[0]) * (along[-1]['value'] - along[0]['value']):+.1f}"
         lines.append([str(count), str(along[0]["nfe"]), *(_points(*map(row.get, written)) for row in along), gain])
     return lines
 
@@ -75,9 +74,14 @@ def _points(value: float | None, low: float | None = None, high: float | None = 
     return f"{value:.1f}" if low is None or high is None else f"{value:.1f} ({low:.1f}–{high:.1f})"
 
 
+def _sign(row: dict[str, Any]) -> int:
+    """-1 for errors, of which less is better."""
+    return -1 if row.get("error") else 1
+
+
 def _streamed_about(measured: dict[str, Any]) -> str:
     single = [row for row in measured["rows"] if row["mode"] == "single"]
-    best = max(single, key=lambda row: (row["value"], -row["iterations"]))
+    best = max(single, key=lambda row: (_sign(row) * row["value"], -row["iterations"]))
     return (
         f"{best['metric']} in points over the same {best['frames']} frames; best single frame from zeros "
         f"{_points(best['value'], best.get('low'), best.get('high'))} at {best['iterations']} iterations."

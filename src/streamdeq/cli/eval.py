@@ -47,9 +47,12 @@ def eval(
     from streamdeq.evaluation.protocol.report import EvaluationReport, make_notes
     from streamdeq.evaluation.protocol.rows import make_rows
     from streamdeq.evaluation.protocol.run import count_steps, evaluate
+    from streamdeq.evaluation.reporting.chart import check_installed
     from streamdeq.evaluation.reporting.table import Markdown, Text, check_writable, write_json
     from streamdeq.streaming.options import StreamOptions
 
+    if chart is not None:
+        check_installed()
     for file in (out, chart):
         if file is not None:
             check_writable(file)

@@ -21,10 +21,12 @@ class TrainOptions:
     seed: Annotated[int | None, Option("Seed of the run.", least=0)] = None
     eval_split: Annotated[str | None, Option("Score on this split while training.", metavar="SPLIT")] = None
     eval_every: Annotated[int, Option("How often.", metavar="STEPS", least=1)] = 500
-    checkpoint_every: Annotated[float, Option("Time between checkpoints.", metavar="SECONDS")] = 180.0
+    checkpoint_every: Annotated[
+        float, Option("Time between checkpoints.", metavar="SECONDS", expects="seconds, 0 or more")
+    ] = 180.0
     threads: Annotated[int | None, Option("CPU threads.", least=1)] = None
     accumulate: Annotated[int, Option("Compute each batch in N parts, to save memory.", least=1)] = 1
 
     def __post_init__(self) -> None:
-        if self.checkpoint_every < 0:
+        if not self.checkpoint_every >= 0:  # NaN is not, either
             raise StreamdeqError(f"--checkpoint-every: expected seconds, 0 or more, got {self.checkpoint_every}")
