@@ -97,6 +97,14 @@ def test_anything_but_an_rgb_uint8_array_is_refused(image):
         stream(image)
 
 
+def test_a_picture_that_may_not_be_written_to_is_taken_as_it_is():
+    image = frames(1)[0].image
+    locked = image.copy()
+    locked.flags.writeable = False
+    with tiny_model().stream() as stream, tiny_model().stream() as other:
+        assert np.array_equal(stream(locked).labels, other(image).labels)
+
+
 def test_a_closed_stream_says_so():
     stream = tiny_model().stream()
     stream.close()

@@ -263,7 +263,7 @@ def _hw(frame: Frame) -> HW:
 def _content(image: np.ndarray, geometry: Geometry) -> Tensor:
     """(1, 3, h, w) uint8: what of the frame is seen, scaled to its place on the canvas."""
     seen = image if geometry.window is None else geometry.window.cut(image)
-    picture = torch.from_numpy(np.ascontiguousarray(seen)).permute(2, 0, 1)[None]
+    picture = torch.from_numpy(np.require(seen, requirements=("C", "W"))).permute(2, 0, 1)[None]
     if geometry.content_hw == geometry.seen_hw:
         return picture
     return F.interpolate(picture, size=geometry.content_hw, mode="bilinear", antialias=True)
