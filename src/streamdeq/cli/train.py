@@ -73,10 +73,17 @@ def train(
 def _datasets(chosen: TrainOptions, recipe: Any) -> tuple[Any, Any]:
     """What is trained on, and what is scored on meanwhile, if anything."""
     from streamdeq.data.cache import cached
-    from streamdeq.data.open import open_dataset
+    from streamdeq.data.labels import open_labelled
 
-    splits = (recipe.split, chosen.eval_split)
-    opened = [cached(open_dataset(str(chosen.data), one, recipe.task), _CACHE_BYTES) if one else None for one in splits]
+    def say(note: str) -> None:
+        typer.echo(f"train: {note}", err=True)
+
+    def read(split: str | None) -> Any:
+        if not split:
+            return None
+        return cached(open_labelled(str(chosen.data), split, recipe.task, say), _CACHE_BYTES)
+
+    opened = [read(split) for split in (recipe.split, chosen.eval_split)]
     return opened[0], opened[1]
 
 

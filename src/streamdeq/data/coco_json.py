@@ -16,9 +16,11 @@ from typing import Annotated, Any, TypeVar
 
 from msgspec import Meta, field
 
+from streamdeq.data.base import Clip
 from streamdeq.data.boxes import box_in_frame
 from streamdeq.data.documents import Json, Schema
 from streamdeq.data.frames import PictureFiles, runs
+from streamdeq.data.targets import Held, Sized
 from streamdeq.errors import StreamdeqError
 from streamdeq.values import UNKNOWN
 
@@ -89,8 +91,11 @@ class Shot:
     fps: float
     pictures: tuple[Picture, ...]
 
-    def frames(self, root: Path) -> PictureFiles:
-        return PictureFiles(tuple(root / one.file_name for one in self.pictures))
+    def clip(self, root: Path, held: Held, origin: Path) -> Clip:
+        """With targets in the pixels of the sizes that the file, `origin`, declares."""
+        frames = PictureFiles(tuple(root / one.file_name for one in self.pictures))
+        sizes = {t: (one.height, one.width) for t, one in enumerate(self.pictures) if max(one.height, one.width) < inf}
+        return Clip(self.name, self.fps, frames, Sized(held, frames, sizes, origin))
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,7 @@ from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.boxes import LabelledBox, collect, with_motion
 from streamdeq.data.class_names import IMAGENET_VID
 from streamdeq.data.coco_json import SPLITS, Annotation, Category, Coco, CocoFile, find, name_of
+from streamdeq.data.problems import Problems
 from streamdeq.data.reader import READERS, Reader, own_dataset
 from streamdeq.data.targets import Held
 from streamdeq.errors import StreamdeqError
@@ -86,7 +87,7 @@ def _clips(read: CocoFile, root: Path, every: bool) -> tuple[Clip, ...]:
         shown = {t: boxes[one.id] for t, one in enumerate(shot.pictures)}
         moving = with_motion(shown) if len(shown) > 1 else shown
         kept = {t: found for t, found in moving.items() if every or shot.pictures[t].is_vid_train_frame}
-        clips.append(Clip(shot.name, shot.fps, shot.frames(root), Held.of(kept)))
+        clips.append(shot.clip(root, Held.of(kept), read.json.path))
     return tuple(clips)
 
 
@@ -94,10 +95,13 @@ def _boxes(read: CocoFile) -> dict[int, Boxes]:
     """Of every picture, by its id."""
     index = {one.id: number for number, one in enumerate(_ordered(read))}
     objects: dict[int, list[LabelledBox]] = {number: [] for number in read.pictures}
+    problems = Problems()
     for k, entry in enumerate(read.annotations):
-        number, label = read.picture_of(k).id, index[read.category_of(k, index)]
-        ignore = bool(entry.iscrowd or entry.ignore)
-        objects[number].append(LabelledBox(read.within(k, entry.bbox), label, ignore, read.instance_of(k)))
+        with problems.collect():
+            number, label = read.picture_of(k).id, index[read.category_of(k, index)]
+            ignore = bool(entry.iscrowd or entry.ignore)
+            objects[number].append(LabelledBox(read.within(k, entry.bbox), label, ignore, read.instance_of(k)))
+    problems.tell()
     return {number: collect(found) for number, found in objects.items()}
 
 

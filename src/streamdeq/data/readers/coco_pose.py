@@ -16,11 +16,11 @@ from typing import Annotated, Any
 import numpy as np
 from msgspec import Meta
 
-from streamdeq.data.base import Clip
 from streamdeq.data.boxes import numbers
 from streamdeq.data.coco_json import SPLITS, Annotation, Category, Coco, CocoFile, Picture, find
 from streamdeq.data.pictures import size_of
 from streamdeq.data.poses import Pairs, PoseDataset, labelled_poses, own_poses, sides_of
+from streamdeq.data.problems import Problems
 from streamdeq.data.reader import READERS, Reader
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.keypoints import Keypoints, boxes_around
@@ -71,7 +71,7 @@ class CocoPose(Reader):
         poses, clips = _poses(read, len(names), root), []
         for shot in read.shots():
             shown = {t: poses[one.id] for t, one in enumerate(shot.pictures) if one.id in poses}
-            clips.append(Clip(shot.name, shot.fps, shot.frames(root), labelled_poses(shown)))
+            clips.append(shot.clip(root, labelled_poses(shown), read.json.path))
         return own_poses(folder, split, names, skeleton, sides_of(names), clips, read.licence)
 
 
@@ -102,11 +102,14 @@ def _poses(read: CocoFile, points: int, root: Path) -> dict[int, Keypoints]:
     has_points = {one.id: bool(one.keypoints) for one in read.categories}
     rows: dict[int, list[np.ndarray]] = defaultdict(list)
     instances: dict[int, list[int]] = defaultdict(list)
+    problems = Problems()
     for k, entry in enumerate(read.annotations):
-        picture, category = read.picture_of(k), read.category_of(k, has_points)
-        if has_points[category] and not entry.iscrowd:
-            rows[picture.id].append(_row(k, entry, points, read, root))
-            instances[picture.id].append(read.instance_of(k))
+        with problems.collect():
+            picture, category = read.picture_of(k), read.category_of(k, has_points)
+            if has_points[category] and not entry.iscrowd:
+                rows[picture.id].append(_row(k, entry, points, read, root))
+                instances[picture.id].append(read.instance_of(k))
+    problems.tell()
     return {number: _together(np.stack(found), instances[number], points) for number, found in rows.items()}
 
 

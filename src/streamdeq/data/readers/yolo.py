@@ -17,8 +17,9 @@ from streamdeq.data.boxes import LabelledBox, box_in_frame, collect
 from streamdeq.data.documents import read_text, read_yaml
 from streamdeq.data.frames import PictureFiles
 from streamdeq.data.pictures import pictures, size_of
+from streamdeq.data.problems import Problems
 from streamdeq.data.reader import READERS, Reader, own_dataset
-from streamdeq.data.targets import Lazy
+from streamdeq.data.targets import LazyText
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 from streamdeq.values.boxes import Boxes
@@ -34,12 +35,17 @@ def _boxes(image: Path, label: Path, classes: int) -> Boxes:
     if not label.is_file():
         return Boxes.none()
     height, width = size_of(image)
-    lines = enumerate(read_text(label).splitlines(), start=1)
-    return collect(_object(line, classes, width, height, f"{label}, line {n}") for n, line in lines if line.strip())
+    objects, problems = [], Problems()
+    for number, line in enumerate(read_text(label).splitlines(), start=1):
+        with problems.collect():
+            if line.strip():
+                objects.append(_object(line, classes, width, height, f"{label}, line {number}"))
+    problems.tell()
+    return collect(objects)
 
 
 def _clip(image: Path, above: Path, classes: int) -> Clip:
-    targets = Lazy((0,), lambda t: _boxes(image, _label_of(image), classes))
+    targets = LazyText((0,), lambda t: _boxes(image, _label_of(image), classes))
     return Clip(image.relative_to(above).as_posix(), FPS, PictureFiles((image,)), targets)
 
 
@@ -87,6 +93,12 @@ class Yolo(Reader):
         found = pictures({one for place in places[split] for one in place.rglob("*")})
         if not found:
             raise StreamdeqError(f"expected pictures in {', '.join(map(str, places[split]))}, found none; {SOURCE}")
+        labels = [_label_of(image) for image in found]
+        if not any(label.is_file() for label in labels):
+            raise StreamdeqError(
+                f"expected labels of '{split}' in {labels[0].parent}, such as {labels[0].name}, found none of "
+                f"{len(labels)}; put them there (an empty file says that nothing is in a picture)"
+            )
         clips = tuple(_clip(image, above, len(names)) for image in found)
         return own_dataset(folder, "detection", split, names, clips)
 
