@@ -60,6 +60,9 @@ def report(model: Any, source: Any, chosen: Any, *, quiet: bool, monitor: Any = 
         typer.echo(path)
     if caught:
         raise typer.Exit(128 + caught[0])
+    if failed := work.summary.nonfinite:
+        typer.echo(f"streamdeq: {failed} of {work.summary.processed} frames met numbers that are not finite", err=True)
+        raise typer.Exit(1)
 
 
 def _summarise(summary: Any) -> None:

@@ -40,7 +40,7 @@ def train(
     wanted = _recipe(recipe, settings or [], chosen, past)
     if past:
         session.check_same(past.recipe, wanted)
-        chosen = replace(chosen, data=chosen.data or past.data["spec"])
+        chosen = replace(chosen, data=chosen.data or past.data.spec)
     if chosen.data is None:
         raise StreamdeqError("--data: expected a data set to train on, got none; give its folder")
     folder = chosen.resume or chosen.out or Path("runs") / f"{wanted.name}-{wanted.seed}"

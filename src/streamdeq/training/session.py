@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from streamdeq.codec import differences, from_plain, to_plain
+from streamdeq.codec import differences, to_plain
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import ensure_folder, sweep
 from streamdeq.training import checkpoint, log
@@ -17,15 +16,6 @@ from streamdeq.training.trainer import Trainer, describe
 
 #: Held by the process that trains in the folder; empty.
 LOCK = ".lock"
-
-
-@dataclass(frozen=True)
-class Past:
-    """What a run folder says of the run in it."""
-
-    recipe: Recipe
-    data: dict[str, Any]
-    step: int
 
 
 @contextmanager
@@ -48,10 +38,9 @@ def held(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def past(folder: Path) -> Past:
-    """The run whose checkpoint is in `folder`."""
-    header = checkpoint.read_header(folder / checkpoint.NAME)
-    return Past(from_plain(Recipe, header["recipe"]), header["data"], header["step"])
+def past(folder: Path) -> checkpoint.Header:
+    """What the checkpoint in `folder` says of its run."""
+    return checkpoint.read_header(folder / checkpoint.NAME)
 
 
 def check_same(old: Recipe, new: Recipe) -> None:
@@ -91,8 +80,8 @@ def resume(trainer: Trainer) -> log.RunLog:
     """The run in the trainer's folder, at its checkpoint; its data must be what it was, wherever it lies now."""
     was = past(trainer.run.folder)
     check_same(was.recipe, trainer.recipe)
-    now = describe(trainer.dataset, was.data["spec"])
-    for key, before, after in differences(was.data, now):
+    now = describe(trainer.dataset, was.data.spec)
+    for key, before, after in differences(to_plain(was.data), to_plain(now)):
         raise StreamdeqError(f"--resume: the data differ in '{key}': the run has {before}, now {after}; check --data")
     trainer.restore()
     if not trainer.run.ranks.leads:
@@ -115,6 +104,6 @@ def _header(trainer: Trainer) -> dict[str, Any]:
         "step": 0,
         "recipe": to_plain(trainer.recipe),
         "seed": trainer.recipe.seed,
-        "data": describe(trainer.dataset, trainer.run.data),
+        "data": to_plain(describe(trainer.dataset, trainer.run.data)),
         "parameters": sum(p.numel() for p in trainer.network.parameters()),
     }
