@@ -17,7 +17,7 @@ import numpy as np
 
 from streamdeq.errors import StreamdeqError, memory_errors
 from streamdeq.models import zoo
-from streamdeq.models.checkpoint import load_tensors, read_weights
+from streamdeq.models.checkpoint import read_weights
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.functions import Functions
@@ -32,7 +32,7 @@ from streamdeq.streaming.regions import Follow, Regions
 from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.statefile import read_state
 from streamdeq.streaming.stream import Stream, check_image
-from streamdeq.tasks import build_network, build_task
+from streamdeq.tasks import build_task, load_network
 from streamdeq.values.choice import Choice
 from streamdeq.values.frame import Frame
 from streamdeq.video import open_source
@@ -214,6 +214,4 @@ def load(name_or_path: str | os.PathLike[str], device: str = "auto", precision: 
     """
     path = zoo.find(name_or_path)
     spec, tensors = read_weights(path)
-    network = build_network(spec)
-    load_tensors(network, tensors, str(Path(name_or_path)))
-    return Model(network, spec, device, precision)
+    return Model(load_network(spec, tensors, str(Path(name_or_path))), spec, device, precision)

@@ -19,13 +19,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from support.making_videos import cut, decoded, mean_error, overwrite, rough, write_video
 from support.small_files import image_folder, tiny_weights
 from support.small_models import frames as drifting
 
 import streamdeq
 from streamdeq.cli.main import COMMANDS, build, guarded
+from streamdeq.models import checkpoint
 from streamdeq.models.checkpoint import read_weights
+from streamdeq.models.spec import read_spec
 
 FRAMES = 12
 # 25 fps at first, then a pause, then a hurry: 512 ticks are 1/25 s.
@@ -610,3 +613,19 @@ def test_a_disk_that_fills_up_ends_the_run_in_one_line_and_leaves_no_half_film(w
     assert f"cannot write {save / 'rough.mp4'}" in done.stderr
     assert files(save) == set()
     assert "rough.mp4" not in done.stdout  # no film is promised that is not there
+
+
+def test_solves_that_met_numbers_that_are_not_finite_are_told_at_the_end(
+    run, clip: Path, weights: Path, tmp_path: Path
+):
+    """Of weights that are finite, and so loaded: what comes in between overflows."""
+    tensors = load_file(weights)
+    for name, value in tensors.items():
+        if name.startswith(("backbone.downsample", "backbone.stage0")) and value.is_floating_point():
+            value.fill_(0.0 if "running" in name else 60_000.0)
+    metadata = {"format": checkpoint.FORMAT, "spec": read_spec(weights).to_json(), "hash": checkpoint.digest(tensors)}
+    save_file(tensors, tmp_path / "large.safetensors", metadata)
+    done = run(clip, model=tmp_path / "large.safetensors")
+    assert done.code == 1
+    assert done.err.endswith(f"\nstreamdeq: {FRAMES} of {FRAMES} frames met numbers that are not finite\n")
+    assert [record["index"] for record in lines(tmp_path / "out" / "street.jsonl")] == list(range(FRAMES))

@@ -206,9 +206,10 @@ def test_data_check_tells_the_boxes_and_finds_pictures_of_another_size(tmp_path:
     assert [(one.name, one.share) for one in report.classes] == [("person", 1.0), ("car", 0.0)]
     assert report.ignored == pytest.approx(2 / 5)  # the crowd and the flat one
     assert not report.problems
-    picture(root / "images/walk/0001.png", size_hw=(12, 16))
+    picture(root / "images/walk/0001.png", size_hw=(12, 20))
     [problem] = check(root).problems
-    assert "within the 16x12 pixels of frame 1 of clip 'walk'" in problem
+    assert "0001.png of 32x24 pixels, or of these sides by one factor" in problem
+    assert "got 20x12" in problem
 
 
 @pytest.mark.shared

@@ -157,7 +157,8 @@ def test_data_check_counts_labelled_points_and_finds_pictures_of_another_size(tm
     report = check(root)
     assert (report.layout, report.unit, report.problems) == ("COCO key points", "visible key points", ())
     assert [one.share for one in report.classes] == [0.5, 0.25, 0.25]
-    picture(root / "val2017/000000000007.jpg", size_hw=(12, 16))
+    picture(root / "val2017/000000000007.jpg", size_hw=(12, 20))
     [problem] = check(root).problems
-    assert "within the 16x12 pixels of frame 0 of clip '000000000007.jpg'" in problem
+    assert "000000000007.jpg of 64x48 pixels, or of these sides by one factor" in problem
+    assert "got 20x12" in problem
     assert np.isfinite([one.share for one in report.classes]).all()

@@ -19,8 +19,9 @@ def write_yolo(root: Path, names: str = "names:\n  0: cat\n  1: 'dog'\n", label:
     for split in ("train", "val"):
         picture(root / f"images/{split}/a.png")
         picture(root / f"images/{split}/b.png")
-    (root / "labels/train").mkdir(parents=True)
-    (root / "labels/train/a.txt").write_text(label)
+    for split in ("train", "val"):
+        (root / f"labels/{split}").mkdir(parents=True)
+        (root / f"labels/{split}/a.txt").write_text(label)
     (root / "data.yaml").write_text(YAML + names)
     return root
 

@@ -128,4 +128,5 @@ def wait_for_step(folder: Path, step: int, running: subprocess.Popen[str], limit
         if path.exists() and path.read_text().count('"loss"') >= step:
             return
         time.sleep(0.01)
+    running.kill()  # else it would be waited for until it has trained
     raise AssertionError(f"no step {step} within {limit_s} s: {running.communicate()}")

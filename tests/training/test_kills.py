@@ -103,7 +103,7 @@ def saved_step(folder: Path, every_s: float) -> int:
     if not (folder / checkpoint.NAME).exists():
         return 0
     assert all(bool(torch.isfinite(t).all()) for t in tensors(folder).values())
-    done = checkpoint.read_header(folder / checkpoint.NAME)["step"]
+    done = checkpoint.read_header(folder / checkpoint.NAME).step
     logged = [json.loads(line) for line in read(folder / log.NAME).split("\n")[:-1]]  # the last may be cut
     lost = [line["ms"] for line in logged if "loss" in line and line["step"] > done]
     assert sum(lost[:-1]) <= 1e3 * every_s  # whether it is time is asked after every step

@@ -163,7 +163,7 @@ def test_all_stop_at_one_step_when_one_is_told_to_and_one_process_goes_on(tmp_pa
     wait_for_step(folder, 3, running[0])
     running[1].send_signal(signal.SIGTERM)
     ends = [one.communicate(timeout=120) for one in running]
-    done = checkpoint.read_header(folder / checkpoint.NAME)["step"]
+    done = checkpoint.read_header(folder / checkpoint.NAME).step
     assert 3 <= done < EXACT.steps
     assert ends == [("", f"stopped after step {done}; go on with: streamdeq train --resume {folder}\n"), ("", "")]
     assert [one.returncode for one in running] == [128 + signal.SIGTERM] * 2

@@ -72,7 +72,7 @@ def test_terminated_and_resumed_equals_the_whole_run(tmp_path, whole, capsys):
     first.send_signal(signal.SIGTERM)
     _, errors = first.communicate(timeout=60)
     assert first.returncode == 128 + signal.SIGTERM
-    done = checkpoint.read_header(folder / checkpoint.NAME)["step"]
+    done = checkpoint.read_header(folder / checkpoint.NAME).step
     assert errors == f"stopped after step {done}; go on with: streamdeq train --resume {folder}\n"
     assert 3 <= done < 12
     assert command("--resume", str(folder)) == 0

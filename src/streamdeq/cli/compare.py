@@ -33,7 +33,7 @@ def compare(
     quiet: options.Quiet = False,
 ) -> None:
     from streamdeq.api import load
-    from streamdeq.data.open import open_dataset
+    from streamdeq.data.labels import open_labelled
     from streamdeq.evaluation.comparison.report import render, to_plain
     from streamdeq.evaluation.comparison.run import compare as judge
     from streamdeq.evaluation.peers import load_peer
@@ -44,7 +44,7 @@ def compare(
         check_writable(out)
     began = time.monotonic()
     loaded = [load(model, device, precision) for model in models]
-    dataset = open_dataset(data, split, loaded[0].spec.task)
+    dataset = open_labelled(data, split, loaded[0].spec.task, lambda note: say(f"compare: {note}", err=True))
     first = loaded[0]
     files = map(_named_file, peer or [])
     peers = [load_peer(name, path, first.spec, first.functions.device, precision) for name, path in files]

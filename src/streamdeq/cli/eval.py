@@ -40,7 +40,7 @@ def eval(
 ) -> None:
     from streamdeq.api import load
     from streamdeq.cli.progress import track
-    from streamdeq.data.open import open_dataset
+    from streamdeq.data.labels import open_labelled
     from streamdeq.evaluation.jitter.report import jitter_on_clips, long_clips
     from streamdeq.evaluation.latency import measure_latency, some_images
     from streamdeq.evaluation.protocol.curves import draw_curves
@@ -59,7 +59,7 @@ def eval(
             check_writable(file)
     began = time.monotonic()
     loaded = load(model, device, precision)
-    dataset = open_dataset(data, split, loaded.spec.task)
+    dataset = open_labelled(data, split, loaded.spec.task, lambda note: say(f"eval: {note}", err=True))
     settings = replace(settings, offsets=offsets or usual_offsets(dataset))
     with track("eval", count_steps(loaded, dataset, settings), unit="steps", quiet=quiet) as advance:
         clips = long_clips(dataset) if jitter else ()  # refused before minutes of work, if at all

@@ -63,6 +63,9 @@ def report(model: Any, source: Any, chosen: Any, *, quiet: bool, monitor: Any = 
         say(path)
     if caught:
         raise typer.Exit(128 + caught[0])
+    if failed := work.summary.nonfinite:
+        say(f"streamdeq: {failed} of {work.summary.processed} frames met numbers that are not finite", err=True)
+        raise typer.Exit(1)
 
 
 def _summarise(summary: Any) -> None:

@@ -41,7 +41,7 @@ def train(
     wanted = _recipe(recipe, settings or [], chosen, past)
     if past:
         session.check_same(past.recipe, wanted)
-        chosen = replace(chosen, data=chosen.data or past.data["spec"])
+        chosen = replace(chosen, data=chosen.data or past.data.spec)
     if chosen.data is None:
         raise StreamdeqError("--data: expected a data set to train on, got none; give its folder")
     folder = chosen.resume or chosen.out or Path("runs") / f"{wanted.name}-{wanted.seed}"
@@ -74,10 +74,17 @@ def train(
 def _datasets(chosen: TrainOptions, recipe: Any) -> tuple[Any, Any]:
     """What is trained on, and what is scored on meanwhile, if anything."""
     from streamdeq.data.cache import cached
-    from streamdeq.data.open import open_dataset
+    from streamdeq.data.labels import open_labelled
 
-    splits = (recipe.split, chosen.eval_split)
-    opened = [cached(open_dataset(str(chosen.data), one, recipe.task), _CACHE_BYTES) if one else None for one in splits]
+    def tell(note: str) -> None:
+        say(f"train: {note}", err=True)
+
+    def read(split: str | None) -> Any:
+        if not split:
+            return None
+        return cached(open_labelled(str(chosen.data), split, recipe.task, tell), _CACHE_BYTES)
+
+    opened = [read(split) for split in (recipe.split, chosen.eval_split)]
     return opened[0], opened[1]
 
 

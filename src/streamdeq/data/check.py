@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.base import Dataset
+from streamdeq.data.labels import read_labels, single_class, spaced
 from streamdeq.data.open import find_reader
+from streamdeq.data.problems import problems_of
 from streamdeq.data.reader import Reader
 from streamdeq.data.target_counts import count
 from streamdeq.errors import StreamdeqError
@@ -67,11 +67,18 @@ def check(folder: Path, sample: int = 50, watch: Callable[[], None] = lambda: No
     """
     reader = find_reader(folder, task)
     datasets, problems = _open_all(reader, folder)
-    counts, ignored, unit, sampled = Counter[int](), 0, "", 0
+    if task and datasets[0].task != task:
+        raise StreamdeqError(f"expected labels for {task} in {folder}, got {reader.title}, for {datasets[0].task}")
+    counts, ignored, unit, sampled, odd = Counter[int](), 0, "", 0, list[str]()
     for dataset in datasets:
         if "-" in dataset.split:
             continue  # a part of a split that is sampled anyway
-        for clip, t in _spaced(dataset.samples, sample):
+        found, shown = read_labels(dataset, str(folder))
+        few = 0 < 2 * shown < len(dataset.samples)
+        odd += [f"{dataset.split}: only {shown} of {len(dataset.samples)} labelled pictures show anything"] * few
+        if dataset.samples or dataset.split != "test":  # those of a test split are often held back
+            problems += found.found
+        for clip, t in spaced(dataset.samples, sample):
             sampled += 1
             try:
                 shown = count(clip.target(t), clip.image(t), f"frame {t} of clip '{clip.name}'")
@@ -80,6 +87,7 @@ def check(folder: Path, sample: int = 50, watch: Callable[[], None] = lambda: No
                 problems.append(str(error))
             watch()
     first = datasets[0]
+    odd += filter(None, [single_class(first, counts, ignored)])
     counted_whole = first.task == "classification"  # nothing has to be read to know which class a picture shows
     if counted_whole:
         counts, unit = Counter(clip.target(t) for clip, t in first.samples), "pictures"
@@ -93,7 +101,7 @@ def check(folder: Path, sample: int = 50, watch: Callable[[], None] = lambda: No
         sampled=None if counted_whole else sampled,
         unit=unit or "labels",
         ignored=ignored / max(1, ignored + counts.total()),
-        missing=_missing(reader, folder, datasets),
+        missing=(*_missing(reader, folder, datasets), *odd),
         problems=tuple(dict.fromkeys(problems)),
         source=reader.source,
     )
@@ -101,7 +109,7 @@ def check(folder: Path, sample: int = 50, watch: Callable[[], None] = lambda: No
 
 def _open_all(reader: Reader, folder: Path) -> tuple[list[Dataset], list[str]]:
     datasets: list[Dataset] = []
-    failed: dict[str, str] = {}
+    failed: dict[str, tuple[str, ...]] = {}
     for split in reader.splits(folder):
         whole = split.partition("-")[0]
         if whole in failed:
@@ -109,18 +117,12 @@ def _open_all(reader: Reader, folder: Path) -> tuple[list[Dataset], list[str]]:
         try:
             datasets.append(reader.open(folder, split))
         except StreamdeqError as error:
-            failed[split] = str(error)
+            failed[split] = problems_of(error)
     if not datasets:
         nothing = f"expected a split {' or '.join(USUAL)}, found none; {reader.source}"
-        raise StreamdeqError(f"{folder} looks like {reader.title}, but {next(iter(failed.values()), nothing)}")
+        raise StreamdeqError(f"{folder} looks like {reader.title}, but {next(iter(failed.values()), [nothing])[0]}")
     # Where to get it is told once, below all problems.
-    return datasets, [problem.removesuffix(f"; {reader.source}") for problem in failed.values()]
-
-
-def _spaced(samples: tuple[tuple[Clip, int], ...], count: int) -> list[tuple[Clip, int]]:
-    """At most `count` of `samples`, from the first to the last."""
-    places = np.linspace(0, len(samples) - 1, min(count, len(samples))).round().astype(int)
-    return [samples[place] for place in places]
+    return datasets, [problem.removesuffix(f"; {reader.source}") for found in failed.values() for problem in found]
 
 
 def _split(dataset: Dataset) -> SplitReport:

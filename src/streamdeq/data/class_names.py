@@ -1,13 +1,14 @@
 """The names of classes: those in a user's own list, and those of ImageNet-VID, which files of several formats have.
 
 `classes.txt` has one class per line, the first is index 0: `name`, or `name R G B` (0..255). `classes.json` is a list
-of names or of `{"name": "road", "color": [128, 64, 128]}`. Classes without a colour get one.
+of names or of `{"name": "road", "color": [128, 64, 128]}`. Classes without a colour get one. There, `"value": 255` says
+which value of label pictures means the class, where it is not the class's index.
 """
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
@@ -37,6 +38,7 @@ Colour = tuple[int, int, int]
 class Classes:
     names: tuple[str, ...]
     palette: tuple[Colour, ...]
+    values: tuple[int, ...]
 
 
 def classes_file(folder: Path) -> Path | None:
@@ -47,14 +49,17 @@ def classes_file(folder: Path) -> Path | None:
 def read_classes(path: Path) -> Classes:
     """The classes in `path`, 1 to 255 of them, each name once."""
     entries = _from_json(path) if path.suffix == ".json" else _from_text(path)
-    names = tuple(name for name, _ in entries)
+    names = tuple(entry.name for entry in entries)
     if not 1 <= len(names) <= IGNORE_INDEX:
         raise StreamdeqError(f"expected 1 to {IGNORE_INDEX} classes in {path}, got {len(names)}; correct it")
     double = next((name for name in names if names.count(name) > 1), None)
     if double is not None:
         raise StreamdeqError(f"expected each class once in {path}, got '{double}' twice; rename one")
     spare = distinct_colours(len(names))
-    return Classes(names, tuple(colour or other for (_, colour), other in zip(entries, spare, strict=True)))
+    values = tuple(k if entry.value is None else entry.value for k, entry in enumerate(entries))
+    if len(set(values)) < len(values):
+        raise StreamdeqError(f"expected a value of its own for each class in {path}, got {list(values)}; correct it")
+    return Classes(names, tuple(entry.color or other for entry, other in zip(entries, spare, strict=True)), values)
 
 
 _COLOUR = "a colour of three whole numbers 0..255"
@@ -65,24 +70,25 @@ class _Entry(Schema, forbid_unknown_fields=True):
     expected = '"name" or {"name": …, "color": [R, G, B]}'
     name: str
     color: Annotated[tuple[_Byte, _Byte, _Byte] | None, Meta(description=_COLOUR)] = None
+    value: Annotated[_Byte | None, Meta(description="a whole number 0..255 as value")] = None
 
 
 _Entries = Annotated[list[str | _Entry], Meta(description="a list of classes")]
 
 
-def _from_json(path: Path) -> list[tuple[str, Colour | None]]:
+def _from_json(path: Path) -> list[_Entry]:
     entries = Json(path, first=0).read(_Entries)
-    return [(entry, None) if isinstance(entry, str) else (entry.name, entry.color) for entry in entries]
+    return [_Entry(entry) if isinstance(entry, str) else entry for entry in entries]
 
 
-def _from_text(path: Path) -> list[tuple[str, Colour | None]]:
+def _from_text(path: Path) -> list[_Entry]:
     entries = []
     for number, line in enumerate(read_text(path).rstrip().splitlines(), start=1):
         match = _LINE.fullmatch(line.strip())
         if match is None:  # a skipped line would shift the index of all classes after it
             raise StreamdeqError(f"expected a class in line {number} of {path}, got an empty line; remove it")
-        colour = tuple(int(value) for value in re.findall(r"\d+", match["colour"] or ""))
+        colour: Any = tuple(int(value) for value in re.findall(r"\d+", match["colour"] or ""))
         if any(value > 255 for value in colour):
             raise StreamdeqError(f"expected {_COLOUR} in line {number} of {path}, got {list(colour)}; correct it")
-        entries.append((match["name"].rstrip(","), colour or None))
+        entries.append(_Entry(match["name"].rstrip(","), colour or None))
     return entries

@@ -2,23 +2,34 @@
 
 Pictures lie where `file_name` says, below the folder, its `images/`, or the split's folder in either.
 
+Which file is a split's: by its name, else by its content: a file of JSON in the folder, its `annotations/` or the
+split's folder that has images, annotations and categories, and whose name or folder says the split
+(`instances_Train.json`, `valid/_annotations.coco.json`); where none says one, it is all there is, and `train`
+(`instances_default.json`, `labels.json`, `result.json`).
+
+Ids are whole numbers or text. Pictures whose `file_name` is of another machine are looked for by its last part.
+
 What is a shot: images with a `video_id` are a film, in the order of their `frame_id`; where that rises by more than
 the film's usual step, another shot begins. Other images are shots of one frame.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from msgspec import Meta, field
 
+from streamdeq.data.base import Clip
 from streamdeq.data.boxes import box_in_frame
 from streamdeq.data.documents import Json, Schema
 from streamdeq.data.frames import PictureFiles, runs
+from streamdeq.data.targets import Held, Sized
 from streamdeq.errors import StreamdeqError
 from streamdeq.values import UNKNOWN
 
@@ -28,20 +39,43 @@ FPS = 25.0
 """Of a film that does not say it."""
 STILL_FPS = 1.0
 
-_ROOTS = (".", "images", "{0}", "images/{0}", "{0}2017", "images/{0}2017")
+_ROOTS = (
+    ".", "images", "{0}", "images/{0}", "{0}2017", "images/{0}2017", "data", "{0}/data", "{0}/images", "images/default",
+)  # fmt: skip
+_KEYS = (b'"images"', b'"annotations"', b'"categories"')
+_POINTS = re.compile(rb'"keypoints"\s*:\s*\[')
+
+
+Id = int | float | str
+
+
+def plain_id(given: Any) -> Any:
+    """Numbers in quotes, and those with .0, as numbers: tools write an id either way in one and the same file.
+
+    Raises:
+        ValueError: a fraction.
+    """
+    if isinstance(given, float):
+        if not given.is_integer():
+            raise ValueError(f"{given} is no id")
+        return int(given)
+    return int(given) if isinstance(given, str) and re.fullmatch(r"-?\d{1,18}", given, re.ASCII) else given
 
 
 class Picture(Schema):
     """An entry of `images`."""
 
     expected = "id, file_name, width and height"
-    id: int
+    id: Id
     file_name: str
     width: Annotated[float, Meta(gt=0)] = inf
     height: Annotated[float, Meta(gt=0)] = inf
     video_id: Any = None
     frame_id: Any = 0
     is_vid_train_frame: Any = True
+
+    def __post_init__(self) -> None:
+        self.id, self.file_name = plain_id(self.id), self.file_name.replace("\\", "/")
 
 
 class Video(Schema):
@@ -53,20 +87,26 @@ class Video(Schema):
 
 class Category(Schema):
     expected = "an id and a name"
-    id: int
+    id: Id
     name: str
+
+    def __post_init__(self) -> None:
+        self.id = plain_id(self.id)
 
 
 class Annotation(Schema):
     """What all annotations say."""
 
     expected = "the id of an image"
-    image_id: int
+    image_id: Id
     category_id: Any = None
     instance_id: Any = None
     track_id: Any = None
     iscrowd: Any = False
     ignore: Any = False
+
+    def __post_init__(self) -> None:
+        self.image_id = plain_id(self.image_id)
 
 
 class Coco(Schema, kw_only=True):
@@ -89,8 +129,11 @@ class Shot:
     fps: float
     pictures: tuple[Picture, ...]
 
-    def frames(self, root: Path) -> PictureFiles:
-        return PictureFiles(tuple(root / one.file_name for one in self.pictures))
+    def clip(self, root: Path, held: Held, origin: Path) -> Clip:
+        """With targets in the pixels of the sizes that the file, `origin`, declares."""
+        frames = PictureFiles(tuple(root / one.file_name for one in self.pictures))
+        sizes = {t: (one.height, one.width) for t, one in enumerate(self.pictures) if max(one.height, one.width) < inf}
+        return Clip(self.name, self.fps, frames, Sized(held, frames, sizes, origin))
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +141,7 @@ class CocoFile:
     """What a file says: pictures and videos by id, categories and annotations as they stand."""
 
     json: Json
-    pictures: dict[int, Picture]
+    pictures: dict[Id, Picture]
     videos: dict[int, Video]
     annotations: list[Any]
     categories: list[Any]
@@ -150,10 +193,12 @@ class CocoFile:
         except StreamdeqError:  # where it stands is only looked for when it is asked for: the file may be large
             return box_in_frame(corners, picture.width, picture.height, self.where(k))
 
-    def category_of(self, k: int, known: Collection[int]) -> int:
+    def category_of(self, k: int, known: Collection[Id]) -> Id:
         """The id of what annotation `k` shows, one of `known`."""
         given = self.annotations[k].category_id
-        if not _is_whole(given) or given not in known:
+        if isinstance(given, str):
+            given = plain_id(given)
+        if isinstance(given, bool) or not isinstance(given, Id) or given not in known:
             of = ", ".join(map(str, known))
             raise StreamdeqError(f"expected a category_id of {of} in {self.where(k)}, got {given}; correct it")
         return given
@@ -173,6 +218,11 @@ class CocoFile:
         for root in (folder / root.format(name) for name in SPLITS[split] for root in _ROOTS):
             if (root / first).exists():
                 return root
+            lasts = {one.id: Path(one.file_name).name for one in self.pictures.values()}
+            if (root / lasts[next(iter(lasts))]).exists() and len(set(lasts.values())) == len(lasts):
+                for one in self.pictures.values():
+                    one.file_name = lasts[one.id]
+                return root
         raise StreamdeqError(
             f"expected the picture '{first}' of {self.json.path} in {folder} or its images/, found it in none"
         )
@@ -190,10 +240,36 @@ class CocoFile:
             yield from _film(name_of(about), about.fps, pictures, self.json.path)
 
 
-def find(folder: Path, split: str, files: tuple[str, ...]) -> Path | None:
-    """The first of `files` that there is; `{0}` in them is the split."""
+def find(folder: Path, split: str, files: tuple[str, ...], points: bool) -> Path | None:
+    """The first of `files` that there is, `{0}` in them is the split; else what is COCO's JSON with, or without, key
+    points by its content."""
     spelled = [folder / file.format(name) for name in SPLITS.get(split, ()) for file in files]
-    return next((path for path in spelled if path.is_file()), None)
+    found = next((path for path in spelled if path.is_file()), None)
+    if found is not None or split not in SPLITS:
+        return found
+    return next((path for path in _of_split(folder, split) if _holds(path, points)), None)
+
+
+def _of_split(folder: Path, split: str) -> list[Path]:
+    """The files of JSON whose names, or folders, say the split; of `train` all, if none says any."""
+    every = [path for place in (folder, folder / "annotations") for path in sorted(place.glob("*.json"))]
+    said = {path: {name for name, words in SPLITS.items() if set(words) & _words(path.stem)} for path in every}
+    inside = [path for name in SPLITS[split] for path in sorted((folder / name).glob("*.json"))]
+    own = [path for path, names in said.items() if names == {split}] + inside
+    alone = split == "train" and not any(said.values()) and not own
+    return own or [path for path in every if alone]
+
+
+def _words(stem: str) -> set[str]:
+    return set(re.split(r"[^a-z]+", stem.lower()))
+
+
+def _holds(path: Path, points: bool) -> bool:
+    """Whether a file has COCO's keys, and key points or not. It may be large: it is not read whole."""
+    if not path.is_file() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as text:
+        return all(text.find(key) >= 0 for key in _KEYS) and points == bool(_POINTS.search(text))
 
 
 def name_of(video: Video) -> str:
@@ -205,8 +281,8 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
-def _by_id(key: str, entries: list[E], json: Json) -> dict[int, E]:
-    found: dict[int, E] = {}
+def _by_id(key: str, entries: list[E], json: Json) -> dict[Any, E]:
+    found: dict[Any, E] = {}
     for k, entry in enumerate(entries):
         if entry.id in found:
             raise StreamdeqError(f"expected each id once, got {entry.id} again in {json.where(key, k)}; correct it")

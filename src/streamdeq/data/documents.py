@@ -10,7 +10,7 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
 from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -19,6 +19,7 @@ from xml.etree import ElementTree
 import msgspec
 import yaml
 
+from streamdeq.data.problems import Problems
 from streamdeq.errors import StreamdeqError
 
 T = TypeVar("T")
@@ -61,6 +62,7 @@ class Json:
 
     path: Path
     first: int = 1
+    _begins: dict[str, list[int]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def read(self, kind: Any) -> Any:
         """Raises StreamdeqError with file, place and reason for what is no `kind`."""
@@ -76,15 +78,21 @@ class Json:
         return str(self.path)
 
     def where(self, key: str, index: int) -> str:
-        """Entry `index` of the list `key`, in words for an error. The file is read again: it may be large."""
-        text = read_text(self.path)
-        found = re.search(rf'"{key}"\s*:\s*\[\s*', text)
-        place, decoder, begin = found.end() if found else 0, json.JSONDecoder(), 0
-        for _ in range(index + 1):
-            begin, (_, end) = place, decoder.raw_decode(text, place)
-            place = re.compile(r"[\s,]*").match(text, end).end()  # type: ignore[union-attr]
-        line = text.count("\n", 0, begin) + 1
-        return f"{self.path}, line {line}, {key} number {index + 1}"
+        """Entry `index` of the list `key`, in words for an error. The file is read again, once: it may be large."""
+        if key not in self._begins:
+            self._begins[key] = _lines_of(key, read_text(self.path))
+        return f"{self.path}, line {self._begins[key][index]}, {key} number {index + 1}"
+
+
+def _lines_of(key: str, text: str) -> list[int]:
+    """The lines in which the entries of the list `key` begin."""
+    found = re.search(rf'"{key}"\s*:\s*\[\s*', text)
+    place, decoder, lines, line, counted = found.end() if found else 0, json.JSONDecoder(), [], 1, 0
+    while not lines or text[place] != "]":
+        line, counted = line + text.count("\n", counted, place), place
+        lines.append(line)
+        place = re.compile(r"[\s,]*").match(text, decoder.raw_decode(text, place)[1]).end()  # type: ignore[union-attr]
+    return lines
 
 
 def read_json_lines(path: Path, kind: type[T]) -> Iterator[tuple[str, T]]:
@@ -108,8 +116,26 @@ def _convert(whole: Any, kind: Any, where: Callable[[Place], str]) -> Any:
     try:
         return msgspec.convert(whole, kind)
     except msgspec.ValidationError as error:
-        place = _place(error)
-        raise StreamdeqError(_refusal(whole, kind, place, where(place), str(error))) from error
+        problems = Problems()
+        for place, text in _all_of(whole, kind, error):
+            with problems.collect():
+                raise StreamdeqError(_refusal(whole, kind, place, where(place), text)) from error
+        problems.tell()
+
+
+def _all_of(whole: Any, kind: Any, error: msgspec.ValidationError) -> list[tuple[Place, str]]:
+    """The first problem, with those of the list that it is in: one for each entry."""
+    first, found = _place(error), list[tuple[Place, str]]()
+    above = first[: next((k for k, step in enumerate(first) if isinstance(step, int)), 0)]
+    entries = whole
+    for step in above:
+        entries, kind = entries[step], _inner(kind, step)
+    for k, entry in enumerate(entries if isinstance(entries, list) else ()):
+        try:
+            msgspec.convert(entry, _inner(kind, k))
+        except msgspec.ValidationError as problem:
+            found.append(([*above, k, *_place(problem)], str(problem)))
+    return found if above != first and found else [(first, str(error))]
 
 
 def _place(error: msgspec.ValidationError) -> Place:

@@ -33,14 +33,14 @@ def all_readers() -> list[Reader]:
 
 
 def find_reader(folder: Path, task: str = "") -> Reader:
-    """The first reader that recognises `folder`; those for `task` are asked before the others.
+    """The first reader that recognises `folder`, or a file in its place; those for `task` are asked before the others.
 
     Raises:
         StreamdeqError: no such folder, or one that nobody recognises.
     """
-    asked = all_readers()
+    asked = [reader for reader in all_readers() if folder.suffix in reader.suffixes or not folder.is_file()]
     known = "; ".join(f"{reader.title}: {reader.expected}" for reader in asked)
-    if not folder.is_dir():
+    if not (folder.is_dir() or (asked and folder.is_file())):
         raise StreamdeqError(
             f"expected 'synthetic' or a folder with a data set ({known}), got {folder}, which is no folder"
         )

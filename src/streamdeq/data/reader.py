@@ -24,6 +24,7 @@ class Reader(ABC):
         expected: what a folder holds, in words for the error.
         source: how to get what a folder lacks, in words.
         task: what its labels are for, where a folder can be of two formats at once or none of them is a box.
+        suffixes: of files that may be given in the folder's place.
         complete: the number of labelled frames of a split, where it is known.
     """
 
@@ -31,6 +32,7 @@ class Reader(ABC):
     expected: str
     source: str
     task: str = ""
+    suffixes: tuple[str, ...] = ()
     complete: Mapping[str, int] = MappingProxyType({})
 
     @abstractmethod

@@ -1,6 +1,6 @@
 """The ground truth of a clip's frames: held in memory, read by a function when it is asked for, or in label maps."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from streamdeq.data.pictures import read_index_map, size_of
 from streamdeq.errors import StreamdeqError
 
 _UNKNOWN = -1
+#: By which the side of a scaled picture may differ from the exact one.
+_ROUNDING_PX = 1.5
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -30,6 +32,12 @@ class Held:
         return self.targets.get(t)
 
 
+class InText:
+    """Targets that stand in text: all of them are read before work begins that depends on them."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Lazy:
     """Targets that a function reads when they are asked for; of frames not `labelled` nobody asks it."""
@@ -39,6 +47,51 @@ class Lazy:
 
     def read(self, t: int) -> Any:
         return self.load(t) if t in self.labelled else None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class LazyText(Lazy, InText):
+    """The same of text files."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Sized(InText):
+    """Targets in the pixels of the sizes (height, width) that a file declares for frames, brought to those that the
+    pictures have. `origin` is the file, for the error."""
+
+    held: Held
+    frames: Frames
+    declared: Mapping[int, tuple[float, float]]
+    origin: Path
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        return self.held.labelled
+
+    def read(self, t: int) -> Any:
+        target, place = self.held.read(t), self.frames.place(t)
+        if target is None or place is None or t not in self.declared:
+            return target
+        return fitted(target, self.declared[t], place[0], self.origin)
+
+
+def fitted(target: Any, declared_hw: tuple[float, float], picture: Path, origin: Path) -> Any:
+    """`Boxes` or `Keypoints` in the pixels of a declared size → in those of the picture.
+
+    Raises:
+        StreamdeqError: the picture is not the declared one, scaled.
+    """
+    actual_hw = size_of(picture)
+    if actual_hw == declared_hw:
+        return target
+    y, x = (actual / declared for actual, declared in zip(actual_hw, declared_hw, strict=True))
+    if abs(x - y) * max(declared_hw) > _ROUNDING_PX and abs(1 / x - 1 / y) * max(actual_hw) > _ROUNDING_PX:
+        turned = "; was it turned after it was labelled?" if actual_hw == declared_hw[::-1] else ""
+        raise StreamdeqError(
+            f"expected the picture {picture} of {declared_hw[1]:g}x{declared_hw[0]:g} pixels, or of these sides by one "
+            f"factor, as {origin} declares it, got {actual_hw[1]}x{actual_hw[0]} upright{turned or '; is it another?'}"
+        )
+    return target.scaled(x, y)
 
 
 @dataclass(frozen=True)
@@ -56,8 +109,15 @@ class Coding:
     @classmethod
     def plain(cls, classes: int) -> "Coding":
         """Label files that hold class indices as they are, and 255 for pixels without a class."""
-        meaning = {value: value for value in range(classes)} | {IGNORE_INDEX: IGNORE_INDEX}
-        return cls.of(meaning, f"class indices 0..{classes - 1} or {IGNORE_INDEX} (ignored)")
+        return cls.stored(range(classes))
+
+    @classmethod
+    def stored(cls, values: Sequence[int]) -> "Coding":
+        """Label files that hold these values for the classes, and 255, if it is none of them, for pixels without."""
+        plain = list(values) == list(range(len(values)))
+        told = f"class indices 0..{len(values) - 1}" if plain else f"the classes' values {', '.join(map(str, values))}"
+        meaning = {IGNORE_INDEX: IGNORE_INDEX} | {value: index for index, value in enumerate(values)}
+        return cls.of(meaning, told if IGNORE_INDEX in values else f"{told} or {IGNORE_INDEX} (ignored)")
 
     def decode(self, stored: np.ndarray, path: Path) -> np.ndarray:
         """(H, W) uint8 as stored → class indices, 255 ignored. `path` is for the error."""

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from streamdeq.errors import StreamdeqError
 
+#: Several times what any published model has: more is a mistake, or an attack on the memory.
+MOST_SCALES, MOST_CHANNELS, MOST_EXPANSION = 8, 8192, 64
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -44,6 +47,12 @@ class Architecture:
         if self.expansion < 1 or not 0 <= self.dropout < 1:
             raise StreamdeqError(
                 f"expansion must be >= 1 and dropout in [0, 1); got {self.expansion} and {self.dropout}"
+            )
+        largest = len(self.channels), max(self.channels), self.expansion
+        if any(got > most for got, most in zip(largest, (MOST_SCALES, MOST_CHANNELS, MOST_EXPANSION), strict=True)):
+            raise StreamdeqError(
+                f"expected at most {MOST_SCALES} scales, {MOST_CHANNELS} channels and expansion {MOST_EXPANSION}; "
+                f"got {', '.join(map(str, largest))}"
             )
 
     @property

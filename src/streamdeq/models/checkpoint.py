@@ -14,6 +14,8 @@ from streamdeq.files import atomic_path
 from streamdeq.models.spec import ModelSpec
 
 FORMAT = "streamdeq-weights-1"
+#: The entry whose hash covers the description; files from before it have none, and theirs covers the tensors alone.
+DESCRIPTION_HASH = "description_hash"
 
 
 def save_weights(path: str | os.PathLike[str], network: nn.Module, spec: ModelSpec) -> None:
@@ -30,7 +32,13 @@ def save_weights(path: str | os.PathLike[str], network: nn.Module, spec: ModelSp
         if not torch.isfinite(half).all():
             raise StreamdeqError(f"weights not written: '{name}' is not finite in float16")
         tensors[name] = half.contiguous()
-    metadata = {"format": FORMAT, "spec": spec.to_json(), "hash": digest(tensors)}
+    described, tensor_hash = spec.to_json(), digest(tensors)
+    metadata = {
+        "format": FORMAT,
+        "spec": described,
+        "hash": tensor_hash,
+        DESCRIPTION_HASH: _description_hash(described, tensor_hash),
+    }
     try:
         with atomic_path(path) as part:
             # Not `save_file`: it makes files that only their owner may read, whatever the umask.
@@ -45,15 +53,35 @@ def read_weights(path: str | os.PathLike[str]) -> tuple[ModelSpec, dict[str, Ten
     """The description and the tensors as stored (float16).
 
     Raises:
-        StreamdeqError: no such file, not a streamdeq weights file, or its contents do not match its hash.
+        StreamdeqError: no such file, not a streamdeq weights file, its contents do not match its hash, or a number
+            in it is not finite.
     """
     path = Path(path)
     metadata = _metadata(path)
-    with safe_open(path, "pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    spec, tensors = ModelSpec.from_json(metadata["spec"]), read_tensors(path)
     if digest(tensors) != metadata["hash"]:
         raise StreamdeqError(f"{path} is damaged: its tensors do not match the hash it carries; fetch it again")
-    return ModelSpec.from_json(metadata["spec"]), tensors
+    check_finite(tensors, path)
+    return spec, tensors
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file; StreamdeqError where one is of a kind that torch does not have."""
+    tensors: dict[str, Tensor] = {}
+    with safe_open(path, "pt") as file:
+        for name in file.keys():  # noqa: SIM118 (not a dict)
+            try:
+                tensors[name] = file.get_tensor(name)
+            except (SafetensorError, AttributeError, RuntimeError, TypeError, ValueError) as error:
+                raise StreamdeqError(f"{path} cannot be used: '{name}' cannot be read ({error})") from error
+    return tensors
+
+
+def check_finite(tensors: dict[str, Tensor], path: Path) -> None:
+    """Raise StreamdeqError where a tensor read from `path` holds infinity or no number."""
+    for name, value in tensors.items():
+        if not bool(torch.isfinite(value).all()):
+            raise StreamdeqError(f"{path} cannot be used: '{name}' holds numbers that are not finite")
 
 
 def load_tensors(network: nn.Module, tensors: dict[str, Tensor], origin: str) -> None:
@@ -62,6 +90,12 @@ def load_tensors(network: nn.Module, tensors: dict[str, Tensor], origin: str) ->
     Raises:
         StreamdeqError: names or shapes differ: the file belongs to another architecture.
     """
+    check_fit(network, tensors, origin)
+    network.load_state_dict(tensors)
+
+
+def check_fit(network: nn.Module, tensors: dict[str, Tensor], origin: str) -> None:
+    """Raise StreamdeqError unless the names and shapes of `tensors` are the network's, which may lie on `meta`."""
     own = network.state_dict()
     for name in sorted(own.keys() ^ tensors.keys()):
         side = "lacks" if name in own else "has the unknown tensor"
@@ -72,7 +106,10 @@ def load_tensors(network: nn.Module, tensors: dict[str, Tensor], origin: str) ->
                 f"{origin} does not fit its architecture: '{name}' is {list(tensors[name].shape)}, "
                 f"expected {list(value.shape)}"
             )
-    network.load_state_dict(tensors)
+        if value.is_floating_point() != tensors[name].is_floating_point():
+            raise StreamdeqError(
+                f"{origin} does not fit its architecture: '{name}' is {tensors[name].dtype}, expected {value.dtype}"
+            )
 
 
 def digest(tensors: dict[str, Tensor]) -> str:
@@ -83,6 +120,10 @@ def digest(tensors: dict[str, Tensor]) -> str:
         sha.update(f"{name} {value.dtype} {list(value.shape)}\n".encode())
         sha.update(value.flatten().view(torch.uint8).numpy().tobytes())
     return sha.hexdigest()
+
+
+def _description_hash(described: str, tensor_hash: str) -> str:
+    return hashlib.sha256(f"{tensor_hash}\n{described}".encode()).hexdigest()
 
 
 def _metadata(path: Path) -> dict[str, str]:
@@ -103,4 +144,7 @@ def _metadata(path: Path) -> dict[str, str]:
         ) from error
     if metadata.get("format") != FORMAT or not {"spec", "hash"} <= metadata.keys():
         raise StreamdeqError(f"{path} holds tensors but no streamdeq model (no '{FORMAT}' description)")
+    expected = _description_hash(metadata["spec"], metadata["hash"])
+    if metadata.get(DESCRIPTION_HASH, expected) != expected:
+        raise StreamdeqError(f"{path} is damaged: its description does not match the hash it carries; fetch it again")
     return metadata

@@ -1,7 +1,9 @@
 """What a set of weights is: enough to build its network, feed it and read its answers."""
 
 import json
+import math
 import os
+import unicodedata
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +14,9 @@ from streamdeq.models.architecture import Architecture
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 RGB = tuple[int, int, int]
+#: Of a description: characters of its text, pixels of the working size, applications per frame, classes, characters of
+#: a class's name. Several times what any model has: more is a mistake, or an attack on the memory.
+MOST_TEXT, MOST_PIXELS, MOST_ITERATIONS, MOST_CLASSES, MOST_NAME = 2_000_000, 4096, 1000, 65_536, 200
 
 
 @dataclass(frozen=True)
@@ -74,15 +79,39 @@ class ModelSpec:
             raise StreamdeqError(f"size and iterations must be >= 1; got {self.size} and {self.iterations}")
         if self.longest is not None and self.longest < self.size:
             raise StreamdeqError(f"longest must be at least the size, {self.size}; got {self.longest}")
+        self._check_extent()
+
+    def _check_extent(self) -> None:
+        if not all(math.isfinite(number) for number in (*self.mean, *self.std)):
+            raise StreamdeqError(f"mean and std must be finite; got {self.mean} and {self.std}")
+        if not all(0 <= level <= 255 for colour in self.palette for level in colour):
+            raise StreamdeqError("the colours of classes must be red, green and blue in 0 to 255")
+        for name, got, most in (
+            ("size", self.size, MOST_PIXELS),
+            ("longest", self.longest or 0, 4 * MOST_PIXELS),
+            ("iterations", self.iterations, MOST_ITERATIONS),
+            ("the number of classes", len(self.classes), MOST_CLASSES),
+            ("the length of a name", max(map(len, (self.name, self.task, *self.classes))), MOST_NAME),
+        ):
+            if got > most:
+                raise StreamdeqError(f"{name} must be at most {most}; got {got}")
 
     def to_json(self) -> str:
         return json.dumps(to_plain(self), sort_keys=True)
 
     @staticmethod
     def from_json(text: str) -> "ModelSpec":
-        """Raises StreamdeqError for a description this version does not understand."""
+        """The description that `text` is; what no terminal or picture can show of its names becomes a placeholder.
+
+        Raises:
+            StreamdeqError: this version does not understand it, or it is larger than any model's.
+        """
+        if len(text) > MOST_TEXT:
+            raise StreamdeqError(f"the model's description has {len(text)} characters, expected at most {MOST_TEXT}")
         try:
-            return from_plain(ModelSpec, json.loads(text))
+            return from_plain(ModelSpec, _printable(json.loads(text, parse_constant=_no_number)))
+        except RecursionError:
+            raise StreamdeqError("the model's description cannot be read: it is nested too deeply") from None
         except (ValueError, PlainError) as error:
             problem = f"cannot be read: {error}"
             if isinstance(error, PlainError) and error.key is not None:
@@ -106,3 +135,16 @@ def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
         return ModelSpec.from_json(header["__metadata__"]["spec"])
     except (OSError, ValueError, KeyError, OverflowError, MemoryError) as error:
         raise StreamdeqError(f"{path} is not a safetensors file with a model's description; fetch it again") from error
+
+
+def _printable(plain: Any) -> Any:
+    """JSON values whose texts hold no control, format or surrogate character."""
+    if isinstance(plain, str):
+        return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c)[0] == "C" else c for c in plain)
+    if isinstance(plain, dict):
+        return {_printable(key): _printable(value) for key, value in plain.items()}
+    return [_printable(value) for value in plain] if isinstance(plain, list) else plain
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")

@@ -45,6 +45,7 @@ class Summary(Stats):
         note: what the source had to say at its end, such as that a file was cut short.
         stages_s: seconds per frame of every stage.
         answer_s: seconds from having a frame to having its answer: locate, inject, solve and head.
+        nonfinite: processed frames whose solve met NaN or infinity.
     """
 
     reconnects: int = 0
@@ -54,6 +55,7 @@ class Summary(Stats):
     answer_s: Series = field(default_factory=Series)
     nfe: Series = field(default_factory=Series)
     residual: Series = field(default_factory=Series)
+    nonfinite: int = 0
 
     @property
     def fps(self) -> float:
@@ -67,6 +69,7 @@ class Summary(Stats):
         self.answer_s.add(status.answer_s)
         self.nfe.add(status.nfe)
         self.residual.add(status.residual)
+        self.nonfinite += status.failed
 
     def latency_ms(self) -> dict[str, float]:
         """Percentiles of the time from having a frame to having its answer."""

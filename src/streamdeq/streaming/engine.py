@@ -6,6 +6,7 @@ a budget's business. No result depends on which other rows are in a batch.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from time import perf_counter
 from typing import Any, Protocol
@@ -163,9 +164,9 @@ class Engine:
             began = perf_counter()
             slots = [row.slot for row in members]
             content = pool.gather(slots)
-            injection = content.injection
             spent = max(row.evaluations for row in members)
-            state = self.solver.step(lambda z, x=injection: self.functions.step(z, x), content.state, spent=spent)
+            f = partial(self.functions.step, injection=content.injection)
+            state = self.solver.step(f, content.state, spent=spent)
             pool.scatter(slots, content._replace(state=state))
             share = (perf_counter() - began) / len(members)
             for row in members:

@@ -3,13 +3,11 @@
 import hashlib
 import json
 import os
-from base64 import b64decode, b64encode
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -17,19 +15,21 @@ from torch import Tensor
 
 from streamdeq.codec import from_plain, to_plain
 from streamdeq.errors import StreamdeqError
-from streamdeq.files import atomic_path
+from streamdeq.files import atomic_path, shown
 from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
-from streamdeq.solvers import SolverState
+from streamdeq.models.spec import MOST_TEXT
+from streamdeq.solvers import SolverState, SolverStatus
+from streamdeq.streaming.description import DescribedRow, Description, numbers_of, plain_sight, require
 from streamdeq.streaming.engine import Row
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.regions import Followed
 from streamdeq.streaming.rows import Slots
-from streamdeq.values.geometry import HW, Geometry, Window
-from streamdeq.values.status import Status
 
 FORMAT = "streamdeq-state-2"
-PER_ROW = ("residual", "relative", "best", "count", "status")
+#: As safetensors calls them: of the latent, and of what each row has one of.
+LATENT = ("F32", "F64")
+PER_ROW = {"residual": LATENT, "relative": LATENT, "best": LATENT, "count": ("I32",), "status": ("U8",)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,79 +50,52 @@ class SavedState:
     next_index: int
 
 
-@dataclass(frozen=True)
-class _Sizes:
-    frame_hw: HW
-    content_hw: HW
-    canvas_hw: HW
-
-
-@dataclass(frozen=True)
-class _DescribedRow:
-    geometry: _Sizes
-    window: Window | None
-    status: Status
-    evaluations: int
-    poisoned: bool
-
-
-@dataclass(frozen=True)
-class _Description:
-    """What stands beside the tensors, in JSON."""
-
-    architecture: str
-    options: StreamOptions
-    rows: tuple[_DescribedRow, ...]
-    followed: Followed | None
-    value: tuple[float, ...]
-    seen: Any
-    next_index: int
-
-
 def write_state(path: str | os.PathLike[str], architecture: Architecture, saved: SavedState) -> None:
     """Write a file, atomically; solver memory is left out."""
     tensors: dict[str, Tensor] = {}
     for n, (_, content) in enumerate(saved.rows):
         tensors |= {f"{n}.{name}": tensor for name, tensor in _tensors(content).items()}
-    described = _Description(
+    described = Description(
         architecture=digest(architecture),
         options=saved.options,
-        rows=tuple(_described(row) for row, _ in saved.rows),
+        rows=tuple(DescribedRow.of(row) for row, _ in saved.rows),
         followed=saved.followed,
-        value=tuple(_numbers(saved.value)),
-        seen=_seen_plain(saved.seen),
+        value=numbers_of(saved.value),
+        seen=plain_sight(saved.seen),
         next_index=saved.next_index,
     )
+    text = json.dumps(to_plain(described))
     with atomic_path(path) as part:
         copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-        save_file(copies, part, {"format": FORMAT, "state": json.dumps(to_plain(described))})
+        save_file(copies, part, {"format": FORMAT, "state": text, "hash": _hash(text)})
 
 
 def read_state(path: str | os.PathLike[str], architecture: Architecture, device: torch.device) -> SavedState:
     """Read what `write_state` wrote, onto `device`.
 
     Raises:
-        StreamdeqError: not such a file, or a state of another architecture.
+        StreamdeqError: not such a file, a damaged one, or a state of another architecture.
     """
     path = Path(path)
     try:
+        if not path.is_file():
+            raise FileNotFoundError("no such file")
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: _laid_out(file.get_tensor(name), device) for name in file.keys()}  # noqa: SIM118
+            if metadata.get("format") != FORMAT:
+                raise StreamdeqError(f"{path} is not a stream's state: write one with state.save()")
+            described = _description(path, metadata)
+            if described.architecture != digest(architecture):
+                raise StreamdeqError(f"{path} is the state of a model of another architecture; load that model")
+            contents = _contents(path, file, described, architecture, device)
     except (OSError, SafetensorError) as error:
         raise StreamdeqError(f"{path} cannot be read as a stream's state: {error}") from error
-    if metadata.get("format") != FORMAT:
-        raise StreamdeqError(f"{path} is not a stream's state: write one with state.save()")
-    described = from_plain(_Description, json.loads(metadata["state"]))
-    if described.architecture != digest(architecture):
-        raise StreamdeqError(f"{path} is the state of a model of another architecture; load that model")
-    scales = len(architecture.channels)
     return SavedState(
         described.options,
-        tuple((_row(one), _content(tensors, n, scales)) for n, one in enumerate(described.rows)),
+        tuple((one.row(), content) for one, content in zip(described.rows, contents, strict=True)),
         described.followed,
-        _refilled(described.options.budget(1).init(), iter(described.value)),
-        _seen(described.seen),
+        described.memory(),
+        described.sight(),
         described.next_index,
     )
 
@@ -132,7 +105,51 @@ def digest(architecture: Architecture) -> str:
     described = to_plain(architecture)
     if architecture.cell == "mdeq":
         described["cell"] = "published"  # what it was called when the first states were written
-    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+    return _hash(json.dumps(described, sort_keys=True))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _description(path: Path, metadata: dict[str, str]) -> Description:
+    try:
+        text = metadata.get("state", "")
+        require(len(text) <= MOST_TEXT, f"at most {MOST_TEXT} characters")
+        require(metadata.get("hash", _hash(text)) == _hash(text), "a description that has the hash the file carries")
+        return from_plain(Description, json.loads(text))
+    except (ValueError, TypeError, OverflowError, RecursionError, StreamdeqError) as error:
+        raise StreamdeqError(f"{path} is damaged as a stream's state: {shown(str(error))[:300]}") from error
+
+
+def _contents(
+    path: Path, file: Any, described: Description, architecture: Architecture, device: torch.device
+) -> list[Slots]:
+    """The rows' tensors, read once all of them are known to be what the description and the architecture say."""
+    try:
+        kinds = [_kinds(row, architecture) for row in described.rows]
+        wanted = {f"{n}.{name}": kind for n, row in enumerate(kinds) for name, kind in row.items()}
+        require({*file.keys()} == wanted.keys(), f"{len(wanted)} tensors by their names")  # no mapping
+        for name, (shape, dtypes) in wanted.items():
+            stored = file.get_slice(name)
+            fits = stored.get_shape() == shape and stored.get_dtype() in dtypes
+            require(fits, f"'{name}' to be {shape} {' or '.join(dtypes)}")
+        return [
+            _content({name: file.get_tensor(f"{n}.{name}") for name in kind}, architecture, device)
+            for n, kind in enumerate(kinds)
+        ]
+    except StreamdeqError as error:
+        raise StreamdeqError(f"{path} is damaged as a stream's state: {error}") from error
+
+
+def _kinds(row: DescribedRow, architecture: Architecture) -> dict[str, tuple[list[int], tuple[str, ...]]]:
+    """Shape and possible types of every tensor of a row."""
+    kinds = {name: ([1], dtypes) for name, dtypes in PER_ROW.items()}
+    for i, shape in enumerate(row.shapes(architecture)):
+        kinds |= {f"{name}.{i}": ([1, *shape], LATENT) for name in ("z", "answer")}
+        if i < architecture.injected:
+            kinds[f"injection.{i}"] = ([1, *shape], (*LATENT, "BF16", "F16"))
+    return kinds
 
 
 def _tensors(content: Slots) -> dict[str, Tensor]:
@@ -143,53 +160,15 @@ def _tensors(content: Slots) -> dict[str, Tensor]:
     return tensors
 
 
-def _content(tensors: dict[str, Tensor], row: int, scales: int) -> Slots:
-    own = {name.removeprefix(f"{row}."): t for name, t in tensors.items() if name.startswith(f"{row}.")}
-    z, answer = (Latent(tuple(own[f"{name}.{i}"] for i in range(scales))) for name in ("z", "answer"))
+def _content(tensors: dict[str, Tensor], architecture: Architecture, device: torch.device) -> Slots:
+    latent = [tensor for name, tensor in tensors.items() if name.startswith(("z.", "answer."))]
+    require(all(bool(m.isfinite().all()) for m in latent), "a latent of finite numbers")
+    require(int(tensors["count"]) >= 0 and int(tensors["status"]) in [*SolverStatus], "a solver's count and status")
+    scales = range(len(architecture.channels))
+    own = {name: _laid_out(tensor, device) for name, tensor in tensors.items()}
+    z, answer = (Latent(tuple(own[f"{name}.{i}"] for i in scales)) for name in ("z", "answer"))
     state = SolverState(z, answer, *(own[name] for name in PER_ROW))
-    return Slots(state, tuple(own.get(f"injection.{i}") for i in range(scales)))
-
-
-def _described(row: Row) -> _DescribedRow:
-    geometry, status = row.geometry, row.status
-    assert geometry is not None  # a row with content has seen a frame
-    assert status is not None
-    sizes = _Sizes(geometry.frame_hw, geometry.content_hw, geometry.canvas_hw)
-    return _DescribedRow(sizes, geometry.window, status, row.evaluations, row.forgets)
-
-
-def _row(described: _DescribedRow) -> Row:
-    geometry = Geometry(**vars(described.geometry), window=described.window)
-    return Row(
-        geometry=geometry, status=described.status, evaluations=described.evaluations, forgets=described.poisoned
-    )
-
-
-def _numbers(memory: Any) -> list[float]:
-    """A budget's memory, however it is nested, as its numbers in order."""
-    if not is_dataclass(memory):
-        return [] if memory is None else [memory]
-    return [number for one in fields(memory) for number in _numbers(getattr(memory, one.name))]
-
-
-def _refilled(like: Any, numbers: Iterator[float]) -> Any:
-    """The inverse of `_numbers`, for a memory of the kind of `like`."""
-    if not is_dataclass(like) or isinstance(like, type):
-        return None if like is None else next(numbers)
-    return type(like)(*(_refilled(getattr(like, one.name), numbers) for one in fields(like)))
-
-
-def _seen_plain(seen: Any) -> Any:
-    """What a cut detector remembers, for JSON: a picture becomes its height, its width and its bytes as text."""
-    return [*seen.shape[:2], b64encode(seen.tobytes()).decode()] if isinstance(seen, np.ndarray) else seen
-
-
-def _seen(plain: Any) -> Any:
-    if not plain:
-        return None if plain is None else ()
-    if not isinstance(plain[-1], str):
-        return tuple(plain)
-    return np.frombuffer(b64decode(plain[-1]), np.uint8).reshape(*plain[:2], 3)
+    return Slots(state, tuple(own.get(f"injection.{i}") for i in scales))
 
 
 def _laid_out(tensor: Tensor, device: torch.device) -> Tensor:

@@ -1,5 +1,10 @@
 """The tasks by name. A new one is a folder here and a line below."""
 
+import torch
+from torch import Tensor
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.models.checkpoint import check_fit
 from streamdeq.models.mdeq import MDEQ, Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.tasks import classification as classification
@@ -9,11 +14,29 @@ from streamdeq.tasks import pose as pose
 from streamdeq.tasks import segmentation as segmentation
 from streamdeq.tasks.base import TASKS, Choice, Metric, Result, Task
 
-__all__ = ["TASKS", "Choice", "Metric", "Result", "Task", "build_network", "build_task"]
+__all__ = ["TASKS", "Choice", "Metric", "Result", "Task", "build_network", "build_task", "load_network"]
 
 
 def build_task(spec: ModelSpec) -> Task:
     return TASKS[spec.task](spec)
+
+
+def load_network(spec: ModelSpec, tensors: dict[str, Tensor], origin: str) -> Network:
+    """The network as described, with stored tensors; it takes no memory before they are known to be its own.
+
+    Raises:
+        StreamdeqError: no network can be built like that, or the tensors are another's.
+    """
+    try:
+        with torch.device("meta"):
+            outline = build_network(spec)
+    except (RuntimeError, TypeError, ValueError) as error:
+        problem = (str(error).splitlines() or [type(error).__name__])[0]
+        raise StreamdeqError(f"{origin} describes no network that can be built: {problem}") from error
+    check_fit(outline, tensors, origin)
+    network = build_network(spec)
+    network.load_state_dict(tensors)
+    return network
 
 
 def build_network(spec: ModelSpec) -> Network:

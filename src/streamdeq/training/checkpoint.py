@@ -7,19 +7,53 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from streamdeq.codec import from_plain, to_plain
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path
+from streamdeq.models.checkpoint import check_finite, read_tensors
 from streamdeq.training.average import WeightAverage
+from streamdeq.training.guard import Guard
+from streamdeq.training.recipe import Recipe
 
 NAME = "checkpoint.safetensors"
+#: What an optimiser keeps of a parameter that it has moved.
+_STATE = {torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"}, torch.optim.SGD: {"momentum_buffer"}}
 FORMAT = "streamdeq-training-1"
+
+
+@dataclass(frozen=True)
+class Data:
+    """The data set of a run: as the user named it, and what it was then."""
+
+    spec: str
+    name: str
+    split: str
+    classes: tuple[str, ...]
+    samples: int
+    files: str = ""  # a digest of their names; checkpoints of before have none
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a checkpoint says beside its tensors."""
+
+    format: str
+    step: int
+    elapsed_s: float
+    guard: Guard
+    average_updates: int
+    recipe: Recipe
+    data: Data
+
+    def __post_init__(self) -> None:
+        if self.step < 0 or self.average_updates < 0 or not 0 <= self.elapsed_s < float("inf"):
+            raise StreamdeqError("step, average_updates or elapsed_s below 0")
 
 
 @dataclass
@@ -31,11 +65,11 @@ class State:
     average: WeightAverage | None
     step: int = 0
     elapsed_s: float = 0.0
-    guard: dict[str, Any] = field(default_factory=dict)
+    guard: Guard = field(default_factory=Guard)
 
 
-def save(path: Path, state: State, about: dict[str, Any]) -> None:
-    """Write `state` and the JSON value `about` (recipe, data, …) to `path`.
+def save(path: Path, state: State, recipe: Recipe, data: Data) -> None:
+    """Write `state` of `recipe` on `data` to `path`.
 
     Raises:
         StreamdeqError: a value is not finite, or one of the network's too large for a weights file (float16): such
@@ -50,14 +84,9 @@ def save(path: Path, state: State, about: dict[str, Any]) -> None:
                 f"training diverged: {name.partition('/')[2]} has come to {float(tensor.abs().max()):.3g}, more than "
                 "a weights file holds; the last good checkpoint is kept; try a smaller optimizer.lr"
             )
-    header = {
-        "format": FORMAT,
-        "step": state.step,
-        "elapsed_s": state.elapsed_s,
-        "guard": state.guard,
-        "average_updates": state.average.updates if state.average else 0,
-        **about,
-    }
+    updates = state.average.updates if state.average else 0
+    header = to_plain(Header(FORMAT, state.step, state.elapsed_s, state.guard, updates, recipe, data))
+    header["guard"] = state.guard.dump()
     try:
         with atomic_path(path) as part:
             save_file(tensors, part, metadata={"streamdeq": json.dumps(header)})
@@ -70,43 +99,44 @@ def save(path: Path, state: State, about: dict[str, Any]) -> None:
         ) from error
 
 
-def read_header(path: Path) -> dict[str, Any]:
+def read_header(path: Path) -> Header:
     """The JSON part of a checkpoint."""
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get("streamdeq", "{}"))
+        found = header.get("format") if isinstance(header, dict) else None
+        if found == FORMAT:
+            return from_plain(Header, header)
     except FileNotFoundError:
         raise StreamdeqError(
             f"expected a training checkpoint at {path}, found none; check --resume, or start the run anew without it"
         ) from None
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, RecursionError, TypeError, StreamdeqError) as error:
         raise StreamdeqError(f"expected a training checkpoint in {path}, got: {error}; restore it") from error
-    if header.get("format") != FORMAT:
-        raise StreamdeqError(
-            f"expected a training checkpoint ({FORMAT}) in {path}, got format {header.get('format')!r}; "
-            "give --resume the folder of a run"
-        )
-    return header
+    raise StreamdeqError(
+        f"expected a training checkpoint ({FORMAT}) in {path}, got format {found!r}; give --resume the folder of a run"
+    )
 
 
 def load_into(path: Path, state: State) -> None:
     """Fill a freshly built `state` of the same recipe from `path`, bit for bit."""
     header = read_header(path)
-    with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    tensors = read_tensors(path)
+    check_finite(tensors, path)
     try:
         state.network.load_state_dict(_under(tensors, "network/"))
         if state.average:
+            _check_shapes(_under(tensors, "average/"), state.average.tensors)
             for name, mean in state.average.tensors.items():
                 mean.copy_(tensors[f"average/{name}"])
-            state.average.updates = header["average_updates"]
+            state.average.updates = header.average_updates
+        _load_optimizer(state, _under(tensors, "optimizer/"))
     except (RuntimeError, KeyError) as error:
         raise StreamdeqError(
             f"the tensors in {path} do not fit this recipe's network ({str(error).splitlines()[0]}); "
             "resume with the version that wrote them"
         ) from error
-    _load_optimizer(state, _under(tensors, "optimizer/"))
-    state.step, state.elapsed_s, state.guard = header["step"], header["elapsed_s"], header["guard"]
+    state.step, state.elapsed_s, state.guard = header.step, header.elapsed_s, header.guard
 
 
 def _tensors(state: State) -> dict[str, Tensor]:
@@ -120,9 +150,19 @@ def _tensors(state: State) -> dict[str, Tensor]:
     return {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
 
 
+def _check_shapes(tensors: dict[str, Tensor], like: dict[str, Tensor]) -> None:
+    for name, value in tensors.items():
+        if value.shape != like[name].shape or value.dtype != like[name].dtype:
+            raise KeyError(f"{name} is {value.dtype} {list(value.shape)}")
+
+
 def _load_optimizer(state: State, tensors: dict[str, Tensor]) -> None:
+    wanted = _STATE[type(state.optimizer)]
     for name, parameter in state.network.named_parameters():
         found = {key.removeprefix(f"{name}/"): t for key, t in tensors.items() if key.startswith(f"{name}/")}
+        if found and found.keys() != wanted:
+            raise KeyError(f"the optimiser's of {name} are {', '.join(sorted(found)) or 'none'}")
+        _check_shapes({k: t for k, t in found.items() if k != "step"}, dict.fromkeys(found, parameter))
         for key, stored in found.items():
             # Like the parameter in memory layout, or the fused update would fall back to a slow path.
             same = stored.shape == parameter.shape and stored.ndim > 0

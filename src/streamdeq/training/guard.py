@@ -75,10 +75,6 @@ class Guard:
         """JSON values (no infinity: JSON has none)."""
         return {name: value for name, value in asdict(self).items() if value != math.inf}
 
-    def load(self, dumped: dict[str, Any]) -> None:
-        for name, value in dumped.items():
-            setattr(self, name, value)
-
     def _diverged(self) -> StreamdeqError:
         what = f"a loss around {self.smoothed:.3g}" if self.finite else "a loss or gradient that is not finite"
         level = f" (untrained it was {self.level:.3g})" if self.seen else ""

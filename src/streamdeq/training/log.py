@@ -49,7 +49,7 @@ class RunLog:
         """
         kept = [line for line in _lines(path) if line.get("step", 0) <= step]
         if last:
-            kept = [line for line in kept if (line.get("event"), line["step"]) != ("validation", step)]
+            kept = [line for line in kept if (line.get("event"), line.get("step")) != ("validation", step)]
         kept.append({"event": "resumed", "step": step, **header})
         with atomic_path(path) as part:
             part.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
@@ -78,11 +78,11 @@ def _valid(value: Any) -> Any:
 def _lines(path: Path) -> list[dict[str, Any]]:
     lines = []
     if path.is_file():
-        for text in path.read_text(encoding="utf-8").splitlines():
-            try:
-                lines.append(json.loads(text))
-            except ValueError:
-                continue  # cut by a kill
+        for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            with suppress(ValueError, RecursionError):  # cut by a kill, or damaged
+                line = json.loads(text)
+                if isinstance(line, dict) and isinstance(line.get("step", 0), int):
+                    lines.append(line)
     return lines
 
 

@@ -2,26 +2,17 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from streamdeq import files
-from streamdeq.codec import differences, from_plain, to_plain
+from streamdeq.codec import differences, to_plain
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import ensure_folder, sweep
 from streamdeq.training import checkpoint, log
 from streamdeq.training.recipe import Recipe
 from streamdeq.training.trainer import Trainer, describe
-
-
-@dataclass(frozen=True)
-class Past:
-    """What a run folder says of the run in it."""
-
-    recipe: Recipe
-    data: dict[str, Any]
-    step: int
 
 
 def held(folder: Path) -> AbstractContextManager[Path]:
@@ -33,10 +24,9 @@ def held(folder: Path) -> AbstractContextManager[Path]:
     return files.held(folder, "trains in", "--out")
 
 
-def past(folder: Path) -> Past:
-    """The run whose checkpoint is in `folder`."""
-    header = checkpoint.read_header(folder / checkpoint.NAME)
-    return Past(from_plain(Recipe, header["recipe"]), header["data"], header["step"])
+def past(folder: Path) -> checkpoint.Header:
+    """What the checkpoint in `folder` says of its run."""
+    return checkpoint.read_header(folder / checkpoint.NAME)
 
 
 def check_same(old: Recipe, new: Recipe) -> None:
@@ -76,10 +66,11 @@ def resume(trainer: Trainer) -> log.RunLog:
     """The run in the trainer's folder, at its checkpoint; its data must be what it was, wherever it lies now."""
     was = past(trainer.run.folder)
     check_same(was.recipe, trainer.recipe)
-    now = describe(trainer.dataset, was.data["spec"])
+    now = describe(trainer.dataset, was.data.spec)
     # A folder that was renamed holds the same data; checkpoints of before do not say what its files were called.
-    same = {**was.data, "name": now["name"], "files": was.data.get("files", now["files"])}
-    for key, before, after in sorted(differences(same, now), key=lambda one: one[0] == "files"):
+    same = replace(was.data, name=now.name, files=was.data.files or now.files)
+    changed = differences(to_plain(same), to_plain(now))
+    for key, before, after in sorted(changed, key=lambda one: one[0] == "files"):
         raise StreamdeqError(f"--resume: the data differ in '{key}': the run has {before}, now {after}; check --data")
     trainer.restore()
     if not trainer.run.ranks.leads:
@@ -102,6 +93,6 @@ def _header(trainer: Trainer) -> dict[str, Any]:
         "step": 0,
         "recipe": to_plain(trainer.recipe),
         "seed": trainer.recipe.seed,
-        "data": describe(trainer.dataset, trainer.run.data),
+        "data": to_plain(describe(trainer.dataset, trainer.run.data)),
         "parameters": sum(p.numel() for p in trainer.network.parameters()),
     }

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePath
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from streamdeq.codec import to_plain
 from streamdeq.data.base import Dataset
 from streamdeq.data.randomness import torch_seed
 from streamdeq.data.sampling import Batch
@@ -26,7 +24,7 @@ from streamdeq.tasks import build_task
 from streamdeq.tasks.objective import Objective
 from streamdeq.training import checkpoint
 from streamdeq.training.average import WeightAverage, batchnorms, kept_statistics
-from streamdeq.training.checkpoint import State
+from streamdeq.training.checkpoint import Data, State
 from streamdeq.training.compute import LAYOUT, autocast, problem
 from streamdeq.training.guard import Guard
 from streamdeq.training.optimizers import build_optimizer, learning_rate, set_learning_rate
@@ -73,7 +71,6 @@ class Trainer:
     objective: Objective
     network: Network
     state: State
-    guard: Guard
 
     @staticmethod
     def build(recipe: Recipe, dataset: Dataset, run: RunSettings) -> "Trainer":
@@ -85,11 +82,15 @@ class Trainer:
         run.ranks.synchronise_norms(network)
         average = WeightAverage(network, recipe.ema) if recipe.ema else None
         state = State(network, build_optimizer(network, recipe.optimizer), average)
-        return Trainer(recipe, dataset, run, spec, objective, network, state, Guard())
+        return Trainer(recipe, dataset, run, spec, objective, network, state)
 
     @property
     def path(self) -> Path:
         return self.run.folder / checkpoint.NAME
+
+    @property
+    def guard(self) -> Guard:
+        return self.state.guard
 
     def initialise(self) -> Transfer | None:
         """Begin with the weights that the recipe names, if any. For a new run: a checkpoint holds its own."""
@@ -116,13 +117,10 @@ class Trainer:
     def restore(self) -> None:
         """Go back to the checkpoint in the run's folder."""
         checkpoint.load_into(self.path, self.state)
-        self.guard.load(self.state.guard)
 
     def save(self) -> None:
         if self.run.ranks.leads:
-            self.state.guard = self.guard.dump()
-            about = {"recipe": to_plain(self.recipe), "data": describe(self.dataset, self.run.data)}
-            checkpoint.save(self.path, self.state, about)
+            checkpoint.save(self.path, self.state, self.recipe, describe(self.dataset, self.run.data))
 
     def batch(self, index: int) -> Batch:
         """Part `index` of the run (without a division: of step `index`): a pure function, callable from any thread."""
@@ -202,16 +200,9 @@ def _there(pictures: Tensor | None) -> Tensor:
     return pictures
 
 
-def describe(dataset: Dataset, spec: str) -> dict[str, Any]:
+def describe(dataset: Dataset, spec: str) -> Data:
     """What a checkpoint remembers of its data; `spec` may differ on resume (a moved folder), the rest may not."""
-    return {
-        "spec": spec,
-        "name": dataset.name,
-        "split": dataset.split,
-        "classes": list(dataset.classes),
-        "samples": len(dataset.samples),
-        "files": digest(dataset),
-    }
+    return Data(spec, dataset.name, dataset.split, dataset.classes, len(dataset.samples), digest(dataset))
 
 
 def digest(dataset: Dataset) -> str:

@@ -1,6 +1,6 @@
 """What is labelled in a frame where objects are boxes. Knows no file format, no model and no metric."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -58,6 +58,10 @@ class Boxes:
 
     def copy(self) -> "Boxes":
         return Boxes(*(getattr(self, name).copy() for name in _ARRAYS))
+
+    def scaled(self, x: float, y: float) -> "Boxes":
+        """In the pixels of a frame that is so many times as wide and as high."""
+        return replace(self, xyxy=self.xyxy * np.array((x, y, x, y), np.float32))
 
     @property
     def nbytes(self) -> int:

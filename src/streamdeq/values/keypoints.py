@@ -1,6 +1,6 @@
 """What is labelled in a frame where animals or people have key points. Knows no file format, no model and no metric."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -65,6 +65,13 @@ class Keypoints:
         by = np.array((left, top), np.float32)
         boxes = self.boxes_xyxy - np.tile(by, 2)
         return Keypoints(self.xy - by, self.visible, boxes, self.instances, self.head_px, self.area_px)
+
+    def scaled(self, x: float, y: float) -> "Keypoints":
+        """In the pixels of a frame that is so many times as wide and as high; 0 stays the middle of the first pixel."""
+        by, half = np.array((x, y), np.float32), np.float32(0.5)
+        head, area = self.head_px * np.float32(np.sqrt(x * y)), self.area_px * np.float32(x * y)
+        xy = (self.xy + half) * by - half
+        return replace(self, xy=xy, boxes_xyxy=self.boxes_xyxy * np.tile(by, 2), head_px=head, area_px=area)
 
     @property
     def box_px(self) -> np.ndarray:

@@ -34,7 +34,8 @@ class ClassFolders(Reader):
         """Whether a split has at least one folder, and a first folder with a picture in it."""
         for split in self.splits(folder):
             classes = subfolders(folder / split)
-            if any(path.name == "images" for path in classes):  # train/images/ beside train/labels/ is something else
+            # train/images/ beside train/labels/, or pictures beside a file that says what they show, are something else
+            if any(path.name == "images" for path in classes) or any((folder / split).glob("*.json")):
                 return False
             if classes and any(_is_picture(name) for _, _, names in os.walk(classes[0]) for name in names):
                 return True

@@ -1,11 +1,12 @@
 """Boxes in COCO's JSON, of pictures or of films (COCO-VID).
 
 Files, per split (train, val or valid, test), the first that exists: `SPLIT.json`, `annotations/SPLIT.json`,
-`annotations/instances_SPLIT.json`, the same with `SPLIT2017`, `SPLIT/_annotations.coco.json`. Where pictures lie and
-what a clip is: `coco_json`. Every image is labelled: one without annotations shows that nothing is there. `iscrowd` or
-`ignore` objects count neither way; `instance_id` (or `track_id`) says which object it is. In `train`,
-`is_vid_train_frame` says which frames are labelled (converters of ImageNet-VID write it, false throughout, into other
-splits too). The names of ImageNet-VID's classes may have `_` for the space.
+`annotations/instances_SPLIT.json`, the same with `SPLIT2017`, `SPLIT/_annotations.coco.json`, else what `coco_json`
+finds by its content. Where pictures lie and what a clip is: there, too. Every image is labelled: one without
+annotations shows that nothing is there. `iscrowd` or `ignore` objects count neither way; `instance_id` (or
+`track_id`) says which object it is. In `train`, `is_vid_train_frame` says which frames are labelled (converters of
+ImageNet-VID write it, false throughout, into other splits too). The names of ImageNet-VID's classes may have `_` for
+the space.
 
 A split may be narrowed to some of its films: `val:NAME` or `val:NAME,NAME`.
 """
@@ -18,7 +19,8 @@ from msgspec import Meta
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.boxes import LabelledBox, collect, with_motion
 from streamdeq.data.class_names import IMAGENET_VID
-from streamdeq.data.coco_json import SPLITS, Annotation, Category, Coco, CocoFile, find, name_of
+from streamdeq.data.coco_json import SPLITS, Annotation, Category, Coco, CocoFile, Id, find, name_of
+from streamdeq.data.problems import Problems
 from streamdeq.data.reader import READERS, Reader, own_dataset
 from streamdeq.data.targets import Held
 from streamdeq.errors import StreamdeqError
@@ -52,11 +54,11 @@ class CocoBoxes(Reader):
     task = "detection"
 
     def splits(self, folder: Path) -> tuple[str, ...]:
-        return tuple(split for split in SPLITS if find(folder, split, _FILES))
+        return tuple(split for split in SPLITS if find(folder, split, _FILES, points=False))
 
     def open(self, folder: Path, split: str) -> Dataset:
         name, _, films = split.partition(":")
-        path = find(folder, name, _FILES)
+        path = find(folder, name, _FILES, points=False)
         if path is None:
             raise StreamdeqError(unknown("split", name, list(self.splits(folder))))
         read = CocoFile.read(path, _Whole)
@@ -68,7 +70,7 @@ class CocoBoxes(Reader):
 
 
 def _ordered(read: CocoFile) -> list[Category]:
-    return sorted(read.categories, key=lambda one: one.id)
+    return sorted(read.categories, key=lambda one: (isinstance(one.id, str), one.id))
 
 
 def _classes(read: CocoFile) -> tuple[str, ...]:
@@ -86,18 +88,21 @@ def _clips(read: CocoFile, root: Path, every: bool) -> tuple[Clip, ...]:
         shown = {t: boxes[one.id] for t, one in enumerate(shot.pictures)}
         moving = with_motion(shown) if len(shown) > 1 else shown
         kept = {t: found for t, found in moving.items() if every or shot.pictures[t].is_vid_train_frame}
-        clips.append(Clip(shot.name, shot.fps, shot.frames(root), Held.of(kept)))
+        clips.append(shot.clip(root, Held.of(kept), read.json.path))
     return tuple(clips)
 
 
-def _boxes(read: CocoFile) -> dict[int, Boxes]:
+def _boxes(read: CocoFile) -> dict[Id, Boxes]:
     """Of every picture, by its id."""
     index = {one.id: number for number, one in enumerate(_ordered(read))}
-    objects: dict[int, list[LabelledBox]] = {number: [] for number in read.pictures}
+    objects: dict[Id, list[LabelledBox]] = {number: [] for number in read.pictures}
+    problems = Problems()
     for k, entry in enumerate(read.annotations):
-        number, label = read.picture_of(k).id, index[read.category_of(k, index)]
-        ignore = bool(entry.iscrowd or entry.ignore)
-        objects[number].append(LabelledBox(read.within(k, entry.bbox), label, ignore, read.instance_of(k)))
+        with problems.collect():
+            number, label = read.picture_of(k).id, index[read.category_of(k, index)]
+            ignore = bool(entry.iscrowd or entry.ignore)
+            objects[number].append(LabelledBox(read.within(k, entry.bbox), label, ignore, read.instance_of(k)))
+    problems.tell()
     return {number: collect(found) for number, found in objects.items()}
 
 

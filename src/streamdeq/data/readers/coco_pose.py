@@ -1,8 +1,9 @@
 """Key points in COCO's JSON.
 
 Files, per split (train, val or valid, test), the first that exists: `annotations/person_keypoints_SPLIT2017.json`,
-`annotations/person_keypoints_SPLIT.json`, `annotations/keypoints_SPLIT.json`. Where pictures lie and what a clip is:
-`coco_json`. The names and the skeleton are the category's; several categories must have the same.
+`annotations/person_keypoints_SPLIT.json`, `annotations/keypoints_SPLIT.json`, else what `coco_json` finds by its
+content. Where pictures lie and what a clip is: there, too. The names and the skeleton are the category's; several
+categories must have the same.
 
 Of a point's visibility 0 means not labelled, 1 labelled and hidden, 2 labelled and seen: as in COCO's evaluation, 1 and
 2 both count. Crowds are no instances. Objects without key points are, with nothing to train on
@@ -16,11 +17,11 @@ from typing import Annotated, Any
 import numpy as np
 from msgspec import Meta
 
-from streamdeq.data.base import Clip
 from streamdeq.data.boxes import numbers
-from streamdeq.data.coco_json import SPLITS, Annotation, Category, Coco, CocoFile, Picture, find
+from streamdeq.data.coco_json import SPLITS, Annotation, Category, Coco, CocoFile, Id, Picture, find
 from streamdeq.data.pictures import size_of
 from streamdeq.data.poses import Pairs, PoseDataset, labelled_poses, own_poses, sides_of
+from streamdeq.data.problems import Problems
 from streamdeq.data.reader import READERS, Reader
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.keypoints import Keypoints, boxes_around
@@ -61,17 +62,17 @@ class CocoPose(Reader):
     task = "pose"
 
     def splits(self, folder: Path) -> tuple[str, ...]:
-        return tuple(split for split in SPLITS if find(folder, split, _FILES))
+        return tuple(split for split in SPLITS if find(folder, split, _FILES, points=True))
 
     def open(self, folder: Path, split: str) -> PoseDataset:
         self.check_split(folder, split)
-        read = CocoFile.read(find(folder, split, _FILES) or folder, _Whole)
+        read = CocoFile.read(find(folder, split, _FILES, points=True) or folder, _Whole)
         names, skeleton = _points(read)
         root = read.root_in(folder, split)
         poses, clips = _poses(read, len(names), root), []
         for shot in read.shots():
             shown = {t: poses[one.id] for t, one in enumerate(shot.pictures) if one.id in poses}
-            clips.append(Clip(shot.name, shot.fps, shot.frames(root), labelled_poses(shown)))
+            clips.append(shot.clip(root, labelled_poses(shown), read.json.path))
         return own_poses(folder, split, names, skeleton, sides_of(names), clips, read.licence)
 
 
@@ -97,16 +98,19 @@ def _points(read: CocoFile) -> tuple[tuple[str, ...], Pairs]:
     return next(iter(found.items()))
 
 
-def _poses(read: CocoFile, points: int, root: Path) -> dict[int, Keypoints]:
+def _poses(read: CocoFile, points: int, root: Path) -> dict[Id, Keypoints]:
     """What each picture shows, by its id; a picture of nobody is not among them."""
     has_points = {one.id: bool(one.keypoints) for one in read.categories}
-    rows: dict[int, list[np.ndarray]] = defaultdict(list)
-    instances: dict[int, list[int]] = defaultdict(list)
+    rows: dict[Id, list[np.ndarray]] = defaultdict(list)
+    instances: dict[Id, list[int]] = defaultdict(list)
+    problems = Problems()
     for k, entry in enumerate(read.annotations):
-        picture, category = read.picture_of(k), read.category_of(k, has_points)
-        if has_points[category] and not entry.iscrowd:
-            rows[picture.id].append(_row(k, entry, points, read, root))
-            instances[picture.id].append(read.instance_of(k))
+        with problems.collect():
+            picture, category = read.picture_of(k), read.category_of(k, has_points)
+            if has_points[category] and not entry.iscrowd:
+                rows[picture.id].append(_row(k, entry, points, read, root))
+                instances[picture.id].append(read.instance_of(k))
+    problems.tell()
     return {number: _together(np.stack(found), instances[number], points) for number, found in rows.items()}
 
 

@@ -31,6 +31,7 @@ from streamdeq.data.documents import read_csv, read_yaml
 from streamdeq.data.frames import PictureFiles, runs
 from streamdeq.data.pictures import pictures, size_of, subfolders
 from streamdeq.data.poses import Pairs, PoseDataset, labelled_poses, own_poses, poses_of, sides_of
+from streamdeq.data.problems import Problems
 from streamdeq.data.reader import READERS, Reader
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
@@ -129,15 +130,18 @@ def read_table(path: Path, project: Project) -> dict[str, Row]:
     columns = _columns(header, index, project, path)
     found: dict[str, Row] = {}
     width = len(header["coords"])
+    problems = Problems()
     for number, line in lines[len(header) :]:
         where = f"{path}, line {number}"
-        if len(line) != width:
-            raise StreamdeqError(f"expected {width} fields in {where}, got {len(line)}; correct it")
-        picture = re.split(r"[/\\]", line[index - 1])[-1]
-        if not picture or picture in found:
-            what = "twice" if picture else "none"
-            raise StreamdeqError(f"expected the name of another picture in {where}, got '{picture}' {what}; correct it")
-        found[picture] = _row(line, columns, where)
+        with problems.collect():
+            if len(line) != width:
+                raise StreamdeqError(f"expected {width} fields in {where}, got {len(line)}; correct it")
+            picture = re.split(r"[/\\]", line[index - 1])[-1]
+            if not picture or picture in found:
+                got = f"'{picture}' {'twice' if picture else 'none'}"
+                raise StreamdeqError(f"expected the name of another picture in {where}, got {got}; correct it")
+            found[picture] = _row(line, columns, where)
+    problems.tell()
     return found
 
 

@@ -22,7 +22,7 @@ from streamdeq.data.class_names import IMAGENET_VID
 from streamdeq.data.documents import read_xml
 from streamdeq.data.frames import PictureFiles
 from streamdeq.data.reader import READERS, Reader
-from streamdeq.data.targets import Held
+from streamdeq.data.targets import Held, InText, fitted
 from streamdeq.errors import StreamdeqError
 from streamdeq.values import UNKNOWN
 from streamdeq.values.boxes import Boxes
@@ -43,10 +43,11 @@ _INDEX = {number: index for index, number in enumerate(IMAGENET_VID)}
 
 
 @dataclass(frozen=True, eq=False)
-class Annotations:
-    """The XML files of a clip's frames, `every`-th of which is labelled."""
+class Annotations(InText):
+    """The XML files of a clip's frames, `every`-th of which is labelled. `images` has the frames."""
 
     folder: Path
+    images: Path
     stems: tuple[str, ...]
     every: int = 1
 
@@ -64,19 +65,21 @@ class Annotations:
         return with_motion({u: self._read(u) for u in around}, (t,))[t]
 
     def _read(self, t: int) -> Boxes:
-        return read_boxes(str(self.folder / f"{self.stems[t]}.xml"))
+        stem = self.stems[t]
+        return read_boxes(str(self.folder / f"{stem}.xml"), str(self.images / f"{stem}.JPEG"))
 
 
 def _snippet(name: str, images: Path, annotations: Path | None, stems: tuple[str, ...], every: int = 1) -> Clip:
     """A folder of frames; `annotations` mirrors it, None for the test split."""
     frames = PictureFiles(tuple(str(images / f"{stem}.JPEG") for stem in stems))
-    return Clip(name, FPS, frames, Held.of({}) if annotations is None else Annotations(annotations, stems, every))
+    targets = Held.of({}) if annotations is None else Annotations(annotations, images, stems, every)
+    return Clip(name, FPS, frames, targets)
 
 
 # Neighbouring frames ask for the same files.
 @lru_cache(maxsize=256)
-def read_boxes(path: str) -> Boxes:
-    """The objects in an annotation file that are of one of the 30 classes.
+def read_boxes(path: str, picture: str) -> Boxes:
+    """The objects in an annotation file that are of one of the 30 classes, in the pixels of its picture.
 
     Raises:
         StreamdeqError: names the file and what is wrong with it.
@@ -93,7 +96,7 @@ def read_boxes(path: str) -> Boxes:
         box = box_in_frame((corners[0], corners[1], corners[2], corners[3]), width, height, where)
         track = (entry.findtext("trackid") or "").strip()
         found.append(LabelledBox(box, label, instance=int(track) if track.isdecimal() else UNKNOWN))
-    return collect(found)
+    return fitted(collect(found), (height, width), Path(picture), Path(path))
 
 
 def _number(entry: Element, name: str, where: str) -> float:

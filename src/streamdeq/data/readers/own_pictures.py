@@ -101,7 +101,7 @@ class OwnPictures(Reader):
                 f"{unknown('split', split, list(known))}; make others by lists ({split}.txt) or subfolders"
             )
         tree = read_tree(folder)
-        coding = Coding.plain(len(tree.classes.names))
+        coding = Coding.stored(tree.classes.values)
         clips = (*_films(tree, split, coding), *_stills(tree, split, coding))
         if not clips:
             raise StreamdeqError(f"expected labelled pictures of split '{split}' in {folder}, found none; {SOURCE}")

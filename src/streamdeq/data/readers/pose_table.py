@@ -23,6 +23,7 @@ from streamdeq.data.documents import Json, Schema, read_csv
 from streamdeq.data.frames import FilmFrames, PictureFiles, runs
 from streamdeq.data.pictures import size_of
 from streamdeq.data.poses import Pairs, PoseDataset, labelled_poses, own_poses, pairs_of, poses_of, sides_of
+from streamdeq.data.problems import Problems
 from streamdeq.data.reader import READERS, Reader
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
@@ -83,9 +84,12 @@ class PoseTable(Reader):
         self.check_split(folder, split)
         names, table = read_names(folder / "keypoints.json"), _table(folder)
         rows: Rows = defaultdict(lambda: defaultdict(dict))
+        problems = Problems()
         for line, row in _rows(table):
             if (row["split"] or UNSPLIT) == split:
-                _take(row, rows, names, f"line {line} of {table}")
+                with problems.collect():
+                    _take(row, rows, names, f"line {line} of {table}")
+        problems.tell()
         clips = _clips(folder, rows, names)
         return own_poses(folder, split, names.points, names.skeleton, names.mirrored, clips)
 

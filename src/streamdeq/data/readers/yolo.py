@@ -1,14 +1,18 @@
 """A user's own boxes in YOLO's layout.
 
-Layout: `data.yaml` with `names` (a list, or number: name) and `train`, `val`, `test`: a folder of pictures each, or a
-list of folders, below the folder (or below `path` in it). For a picture `…/images/…/NAME.jpg` the boxes are in
-`…/labels/…/NAME.txt`, a line `class centre-x centre-y width height` each, 0…1 of the picture's sides; no file: nothing
-is there. A picture is a clip of one frame.
+Layout: `data.yaml` (or the folder's only other YAML file with these keys) with `names` (a list, or number: name) and
+`train`, `val`, `test`: a folder of pictures each, a text file that lists them, or a list of such, below the folder
+(or below `path` in it). The YAML file itself may be given in the folder's place. For a picture `…/images/…/NAME.jpg`
+the boxes are in `…/labels/…/NAME.txt`, a line `class centre-x centre-y width height` each, 0…1 of the picture's
+sides; no file: nothing is there. A polygon, `class x y x y x y …`, is the box around it; key points after a box
+(`kpt_shape`) are left out. A picture is a clip of one frame.
 """
 
 import math
 import os
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +21,9 @@ from streamdeq.data.boxes import LabelledBox, box_in_frame, collect
 from streamdeq.data.documents import read_text, read_yaml
 from streamdeq.data.frames import PictureFiles
 from streamdeq.data.pictures import pictures, size_of
+from streamdeq.data.problems import Problems
 from streamdeq.data.reader import READERS, Reader, own_dataset
-from streamdeq.data.targets import Lazy
+from streamdeq.data.targets import LazyText
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 from streamdeq.values.boxes import Boxes
@@ -29,25 +34,45 @@ SPLITS = ("train", "val", "test")
 FPS = 1.0
 
 
-def _boxes(image: Path, label: Path, classes: int) -> Boxes:
+@dataclass(frozen=True)
+class _Yaml:
+    """What data.yaml says: names of classes, places of pictures by split, numbers after a box for its key points."""
+
+    names: tuple[str, ...]
+    places: dict[str, list[Path]]
+    beyond: int
+
+
+def _boxes(image: Path, label: Path, about: _Yaml) -> Boxes:
     """What the label file of a picture says; it need not exist."""
     if not label.is_file():
         return Boxes.none()
     height, width = size_of(image)
-    lines = enumerate(read_text(label).splitlines(), start=1)
-    return collect(_object(line, classes, width, height, f"{label}, line {n}") for n, line in lines if line.strip())
+    objects, problems = [], Problems()
+    for number, line in enumerate(read_text(label).splitlines(), start=1):
+        with problems.collect():
+            if line.strip():
+                objects.append(_object(line, about, width, height, f"{label}, line {number}"))
+    problems.tell()
+    return collect(objects)
 
 
-def _clip(image: Path, above: Path, classes: int) -> Clip:
-    targets = Lazy((0,), lambda t: _boxes(image, _label_of(image), classes))
+def _clip(image: Path, above: Path, about: _Yaml) -> Clip:
+    targets = LazyText((0,), lambda t: _boxes(image, _label_of(image), about))
     return Clip(image.relative_to(above).as_posix(), FPS, PictureFiles((image,)), targets)
 
 
-def _object(line: str, classes: int, width: int, height: int, where: str) -> LabelledBox:
-    words = line.split()
+def _object(line: str, about: _Yaml, width: int, height: int, where: str) -> LabelledBox:
+    classes = len(about.names)
     try:
-        label, (x, y, w, h) = int(words[0]), (float(word) for word in words[1:])
-    except (ValueError, IndexError):
+        first, *values = map(float, line.split())
+        label = int(first)
+        if about.beyond and len(values) == 4 + about.beyond:
+            values = values[:4]
+        x, y, w, h = _around(values) if len(values) >= 6 and len(values) % 2 == 0 else values
+        if label != first:
+            raise ValueError
+    except (ValueError, OverflowError):
         raise StreamdeqError(
             f"expected class, centre x, centre y, width, height in {where}, got '{line.strip()[:60]}'; correct it"
         ) from None
@@ -66,29 +91,44 @@ class Yolo(Reader):
     title = "YOLO boxes"
     expected = "data.yaml with names, train and val, images/ and labels/ as YOLO has them"
     source = SOURCE
+    suffixes = (".yaml", ".yml")
 
     def recognises(self, folder: Path) -> bool:
         return _file(folder) is not None
 
     def splits(self, folder: Path) -> tuple[str, ...]:
         path = _file(folder)
-        places = _read(path)[1] if path else {}
-        return tuple(split for split in SPLITS if split in places)
+        return tuple(split for split in SPLITS if path and split in _read(path).places)
 
     def open(self, folder: Path, split: str) -> Dataset:
         path = _file(folder)
-        names, places = _read(path) if path else ((), {})
-        if split not in places:
-            raise StreamdeqError(unknown("split", split, list(places)))
-        for place in places[split]:
-            if not place.is_dir():
+        about = _read(path) if path else _Yaml((), {}, 0)
+        if split not in about.places:
+            raise StreamdeqError(unknown("split", split, list(about.places)))
+        places = about.places[split]
+        for place in places:
+            if not place.is_dir() and not (place.is_file() and place.suffix == ".txt"):
                 raise StreamdeqError(f"expected the folder {place}, {split} of {path}, found none; correct the file")
-        above = Path(os.path.commonpath(places[split]))
-        found = pictures({one for place in places[split] for one in place.rglob("*")})
+        lists = {place: list(_listed(place)) for place in places if place.is_file()}
+        found = pictures({one for place in places for one in lists.get(place) or place.rglob("*")})
         if not found:
-            raise StreamdeqError(f"expected pictures in {', '.join(map(str, places[split]))}, found none; {SOURCE}")
-        clips = tuple(_clip(image, above, len(names)) for image in found)
-        return own_dataset(folder, "detection", split, names, clips)
+            raise StreamdeqError(f"expected pictures in {', '.join(map(str, places))}, found none; {SOURCE}")
+        listed = [one.parent for files in lists.values() for one in files]
+        above = Path(os.path.commonpath([*listed, *(place for place in places if place not in lists)]))
+        labels = [_label_of(image) for image in found]
+        if not any(label.is_file() for label in labels):
+            raise StreamdeqError(
+                f"expected labels of '{split}' in {labels[0].parent}, such as {labels[0].name}, found none of "
+                f"{len(labels)}; put them there (an empty file says that nothing is in a picture)"
+            )
+        clips = tuple(_clip(image, above, about) for image in found)
+        return own_dataset(folder.parent if folder.is_file() else folder, "detection", split, about.names, clips)
+
+
+def _around(polygon: list[float]) -> tuple[float, float, float, float]:
+    """Centre and size of x, y, x, y, …"""
+    (left, right), (top, bottom) = ((min(side), max(side)) for side in (polygon[::2], polygon[1::2]))
+    return (left + right) / 2, (top + bottom) / 2, right - left, bottom - top
 
 
 def _label_of(image: Path) -> Path:
@@ -99,12 +139,30 @@ def _label_of(image: Path) -> Path:
     return Path(*parts)
 
 
+def _listed(path: Path) -> Iterator[Path]:
+    """The pictures that a text file lists, below its folder."""
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if line.strip():
+            if not (found := path.parent / line.strip()).is_file():
+                raise StreamdeqError(f"expected the picture {found}, line {number} of {path}, found none; correct it")
+            yield found
+
+
 def _file(folder: Path) -> Path | None:
-    return next((folder / name for name in FILES if (folder / name).is_file()), None)
+    """The file itself, that of a usual name, or the only one whose text has the keys."""
+    if folder.is_file():
+        return folder
+    usual = next((folder / name for name in FILES if (folder / name).is_file()), None)
+    others = [path for path in sorted(folder.glob("*.y*ml")) if path.is_file() and not usual and _has_keys(path)]
+    return usual or (others[0] if len(others) == 1 else None)
 
 
-def _read(path: Path) -> tuple[tuple[str, ...], dict[str, list[Path]]]:
-    """The classes' names and the splits' folders."""
+def _has_keys(path: Path) -> bool:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return all(re.search(rf"^{key}\s*:", text, re.MULTILINE) for key in ("names", "train"))
+
+
+def _read(path: Path) -> _Yaml:
     values = read_yaml(path)
     names = _names(values.get("names"), path)
     root = path.parent.absolute()
@@ -118,7 +176,10 @@ def _read(path: Path) -> tuple[tuple[str, ...], dict[str, list[Path]]]:
             raise StreamdeqError(f"expected a folder, or a list, as {split} in {path}, got {given}; correct it")
         if listed:
             places[split] = [_place(root, one) for one in listed]
-    return names, places
+    shape = values.get("kpt_shape") or []
+    if not isinstance(shape, list) or not all(isinstance(one, str) and one.isdecimal() for one in shape):
+        raise StreamdeqError(f"expected two numbers as kpt_shape in {path}, got {shape}; correct it")
+    return _Yaml(names, places, math.prod(map(int, shape)) if shape else 0)
 
 
 def _names(given: Any, path: Path) -> tuple[str, ...]:
@@ -139,4 +200,4 @@ def _names(given: Any, path: Path) -> tuple[str, ...]:
 
 def _place(root: Path, given: str) -> Path:
     inside = re.sub(r"^(\.\./)+", "", given)  # as some tools write them, one level too high
-    return root / given if (root / given).is_dir() else root / inside
+    return root / given if (root / given).exists() else root / inside

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from streamdeq.data.base import Dataset
 from streamdeq.data.sampling import SampleRecipe
+from streamdeq.errors import StreamdeqError
 from streamdeq.tasks.base import TASKS, Metric, Task
 from streamdeq.tasks.dense import resize
 from streamdeq.tasks.objective import Objective
@@ -26,6 +27,8 @@ class SegmentationTask(Task):
     label_maps = True
 
     def build_head(self) -> SegmentationHead:
+        if len(self.spec.classes) > 255:  # a label map is uint8, and 255 is what is not labelled
+            raise StreamdeqError(f"expected at most 255 classes of pixels, got {len(self.spec.classes)}")
         return SegmentationHead(self.spec.architecture.channels, len(self.spec.classes))
 
     def decode(self, outputs: Tensor, geometry: Geometry, status: Status, head: nn.Module) -> Segmentation:
