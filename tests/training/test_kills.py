@@ -14,8 +14,9 @@ import pytest
 import torch
 from support.small_runs import TINY, process, settings, steps, tensors, train
 
+from streamdeq.files import LOCK
 from streamdeq.models.checkpoint import read_weights
-from streamdeq.training import checkpoint, log, session
+from streamdeq.training import checkpoint, log
 from streamdeq.training.recipe import Recipe
 from streamdeq.training.run import WEIGHTS
 
@@ -117,7 +118,7 @@ def assert_same_run(folder: Path, whole: Path) -> None:
     assert steps(folder) == steps(whole)
     (_, ours), (_, expected) = read_weights(folder / WEIGHTS), read_weights(whole / WEIGHTS)
     assert all(torch.equal(ours[name], expected[name]) for name in expected)
-    names = [{path.name for path in run.iterdir()} - {session.LOCK} for run in (folder, whole)]
+    names = [{path.name for path in run.iterdir()} - {LOCK} for run in (folder, whole)]
     assert names[0] == names[1]  # nothing half-written is left lying about
 
 

@@ -25,6 +25,7 @@ from support.small_runs import (
 )
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.files import LOCK
 from streamdeq.models.checkpoint import read_weights
 from streamdeq.training import checkpoint, log, session
 from streamdeq.training.run import WEIGHTS
@@ -139,7 +140,7 @@ def test_a_folder_has_one_trainer_at_a_time_and_a_killed_one_leaves_it_free(tmp_
     with session.held(tmp_path):
         pass
     other = tmp_path / "other"
-    (other / session.LOCK).mkdir(parents=True)
+    (other / LOCK).mkdir(parents=True)
     with pytest.raises(StreamdeqError, match=r"cannot lock .*other for this run alone"), session.held(other):
         pass
 
