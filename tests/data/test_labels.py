@@ -62,8 +62,11 @@ def test_empty_label_files_alone_are_no_labels_and_a_few_labels_are_told(tmp_pat
     assert ["split 'val'" in problem for problem in report.problems] == [True]
 
 
-def test_json_without_an_annotation_is_no_labels(tmp_path: Path):
-    root = write_coco_video(tmp_path, coco_video() | {"annotations": []})
+@pytest.mark.parametrize("change", [None, {"bbox": [5, 6, 0, 0]}, {"iscrowd": 1}])
+def test_json_without_an_annotation_or_with_flat_boxes_or_crowds_alone_is_no_labels(tmp_path: Path, change: Any):
+    whole = coco_video()
+    whole["annotations"] = [] if change is None else [one | change for one in whole["annotations"]]
+    root = write_coco_video(tmp_path, whole)
     assert "3 pictures and nothing is labelled in them" in said(root)
     assert len(check(root).problems) == 1
 

@@ -9,6 +9,8 @@ from streamdeq.data.base import IGNORE_INDEX, Clip, Dataset
 from streamdeq.data.open import open_dataset
 from streamdeq.data.problems import Problems
 from streamdeq.data.targets import InText, LabelMaps
+from streamdeq.values.boxes import Boxes
+from streamdeq.values.keypoints import Keypoints
 
 #: Label maps that are looked into for what they hold.
 SAMPLE = 20
@@ -38,7 +40,7 @@ def read_labels(dataset: Dataset, place: str) -> tuple[Problems, int]:
     problems, shown = Problems(), 0
     for clip, t in dataset.samples:
         with problems.collect():
-            shown += not isinstance(clip.targets, InText) or len(clip.target(t)) > 0
+            shown += not isinstance(clip.targets, InText) or _shows(clip.target(t))
     if not shown and not problems.found:
         frames = sum(map(len, dataset.clips))
         problems.found.append(
@@ -46,6 +48,11 @@ def read_labels(dataset: Dataset, place: str) -> tuple[Problems, int]:
             "pictures and nothing is labelled in them; is it the right folder?"
         )
     return problems, shown
+
+
+def _shows(target: Boxes | Keypoints) -> bool:
+    """Whether anything is to be found: a box with an area that is not to be ignored, a labelled point."""
+    return bool((target.visible & ~target.ignore if isinstance(target, Boxes) else target.visible).any())
 
 
 def spaced(samples: tuple[tuple[Clip, int], ...], count: int) -> list[tuple[Clip, int]]:
