@@ -75,6 +75,17 @@ def test_a_folder_takes_every_kind_of_image_and_tells_what_it_leaves_out(tmp_pat
     assert source.stats.note == f"left out of {tmp_path.name}, for they are no images: 2 .heic, 1 notes"
 
 
+def test_an_animation_among_the_pictures_of_a_folder_gives_its_first_frame_and_that_is_told(tmp_path):
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    Image.fromarray(picture(7)).save(folder / "a.png")
+    sequence(folder / "b.gif", "GIF", duration=100)
+    sequence(folder / "c.tif", "TIFF")
+    items, source = read(folder)
+    assert [number_on(item.image) for item in items] == [7, 0, 0]
+    assert source.stats.note == "of 2 images with several frames, such as b.gif, the first frame is taken"
+
+
 @pytest.mark.parametrize("depth", [12, 10, 14])
 def test_a_grey_picture_is_as_bright_as_its_declared_depth_says(tmp_path, depth):
     white = 2**depth - 1

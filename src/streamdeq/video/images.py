@@ -75,13 +75,20 @@ class ImageSource(StoredSource):
         raise StreamdeqError(f"none of the {len(self.paths)} images of {name} can be read: give other files")
 
     def _read(self) -> Iterator[Frame | Failure]:
+        longer = []
         for index, path in enumerate(self.paths):
             try:
-                image = read_rgb(path, self._max_pixels)
-            except BAD_PICTURE as error:
+                with Image.open(path) as picture:
+                    image = rgb(picture, self._max_pixels)
+                    if len(pages(picture)) > 1:
+                        longer.append(path.name)
+            except (EOFError, *BAD_PICTURE) as error:
                 yield Failure(index, shown(f"{path.name}: {reason(error)}"))
             else:
                 yield Frame(image, index, float(index * self._step), index, self._step)
+        if longer:
+            first = f"of {len(longer)} images with several frames, such as {longer[0]}, the first frame is taken"
+            self.stats.note = "; ".join(filter(None, (self.stats.note, shown(first))))
 
 
 class SequenceSource(StoredSource):
