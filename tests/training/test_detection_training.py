@@ -122,7 +122,7 @@ def test_run_writes_what_was_chosen(run, tmp_path, capsys):
     lines_of = (tmp_path / "out/frames.txt").read_text().splitlines()
     assert len(lines_of) == sum(one["id"] >= 0 for one in objects)
     capsys.readouterr()
-    assert guarded(build(COMMANDS), [*common, "--classes", "cart"]) == 2
+    assert guarded(build(COMMANDS), [*common, "--overwrite", "--classes", "cart"]) == 2
     assert "--classes: unknown class 'cart'; did you mean 'car'" in capsys.readouterr().err
 
 
