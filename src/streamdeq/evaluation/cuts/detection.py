@@ -10,10 +10,8 @@ import numpy as np
 from streamdeq.api import Model
 from streamdeq.evaluation.cuts.clips import CutClip
 from streamdeq.streaming.advance import advance
-from streamdeq.streaming.cut import CutDetector, Evidence
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.values.frame import Frame
-from streamdeq.values.status import Start
 
 #: A cut counts as found when it is reported at its first frame or the one after.
 LATEST = 1
@@ -67,18 +65,6 @@ def trace_stream(model: Model, clip: CutClip, options: StreamOptions) -> CutTrac
         if result.status.cut:
             found.append(t)
     state.engine.close(state.row)
-    return CutTrace(tuple(found), tuple(values))
-
-
-def trace_pictures(clip: CutClip, detector: CutDetector) -> CutTrace:
-    """The same for a detector that looks at pictures only: no model is run."""
-    value, found, values = detector.init(), [], []
-    for t, image in enumerate(clip.images):
-        evidence = Evidence(image, Start.WARM if t else Start.COLD, lambda: float("nan"))
-        value, is_cut = detector.update(value, evidence)
-        values.append(value)
-        if is_cut:
-            found.append(t)
     return CutTrace(tuple(found), tuple(values))
 
 
