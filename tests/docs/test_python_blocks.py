@@ -1,11 +1,16 @@
 """Every Python block of the README and the pages runs, a page's blocks one after another, on the packaged weights."""
 
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 from support.making_videos import picture, write_video
 from support.markdown import PAGES, ROOT, blocks
+
+import streamdeq
 
 SIZE_HW = (96, 128)
 
@@ -22,10 +27,27 @@ def python_of(page: Path) -> str:
 PYTHON = {str(page.relative_to(ROOT)): source for page in PAGES if (source := python_of(page))}
 
 
+@pytest.fixture
+def registered_for_a_page(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a page registers is taken out again: later tests of this process see the program's own choices."""
+    register, names = streamdeq.register, list[tuple[str, str]]()
+
+    def remembered(kind: str, name: str) -> Any:
+        names.append((kind, name))
+        return register(kind, name)
+
+    monkeypatch.setattr(streamdeq, "register", remembered)
+    yield
+    for kind, name in names:
+        module, registry = streamdeq._KINDS[kind]
+        del getattr(import_module(module), registry)._items[name]
+
+
 def test_the_pages_that_show_python_are_found() -> None:
     assert {"README.md", "docs/python.md", "docs/detection.md", "docs/pose.md"} <= PYTHON.keys()
 
 
+@pytest.mark.usefixtures("registered_for_a_page")
 @pytest.mark.parametrize("page", PYTHON)
 def test_python_of_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for film in ("street.mp4", "cam01.mp4"):
