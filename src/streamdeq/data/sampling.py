@@ -16,7 +16,6 @@ from streamdeq.data.augment.pictures import together
 from streamdeq.data.augment.settings import Augment
 from streamdeq.data.base import Dataset
 from streamdeq.data.randomness import generator, sample_index
-from streamdeq.models.architecture import Architecture
 
 
 class SampleRecipe(Protocol):
@@ -33,7 +32,7 @@ class SampleRecipe(Protocol):
     @property
     def crop_hw(self) -> tuple[int, int] | None: ...
     @property
-    def architecture(self) -> Architecture: ...
+    def stride(self) -> int: ...
     @property
     def augment(self) -> Augment: ...
     @property

@@ -60,7 +60,7 @@ class Objective:
 
 def pictures(recipe: SampleRecipe) -> tuple[Augmentation | AreaCrop, Augmentation]:
     """What makes samples of a picture, with and without augmentation."""
-    shape = recipe.crop_hw, recipe.size, recipe.longest, recipe.architecture.stride
+    shape = recipe.crop_hw, recipe.size, recipe.longest, recipe.stride
     plain = replace(recipe.augment, area_range=None).transform(*shape)
     assert isinstance(plain, Augmentation)  # it has no area_range
     return recipe.augment.transform(*shape), plain.unchanged()

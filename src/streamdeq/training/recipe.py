@@ -276,3 +276,8 @@ class Recipe:
             _require(self.task == "detection", "crop_hw", "height,width but for detection", "none")
         else:
             self.architecture.shapes(self.crop_hw)  # raises when the crop does not fit the strides
+
+    @property
+    def stride(self) -> int:
+        """What the sides of a sample are multiples of."""
+        return self.architecture.stride
