@@ -106,6 +106,10 @@ class Task(ABC):
             head: that made the outputs, for what follows them and has weights too (a detector's second stage).
         """
 
+    def decode_weights(self, head: nn.Module) -> dict[str, np.ndarray]:
+        """The weights that `decode` reads of the head, for a runtime without torch; none for most tasks."""
+        return {}
+
     def join(self, parts: Sequence[Any], ids: Sequence[int], frame_hw: tuple[int, int], status: Status) -> Result:
         """The answers about several windows of one frame, perhaps none, as the answer about the frame.
 

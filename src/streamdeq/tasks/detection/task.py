@@ -55,6 +55,15 @@ class DetectionTask(Task):
             frame_hw=geometry.frame_hw,
         )
 
+    def decode_weights(self, head: DetectionHead) -> dict[str, np.ndarray]:
+        hidden, last = head.roi_heads.box_head, head.roi_heads.box_predictor
+        layers = {"hidden1": hidden.fc6, "hidden2": hidden.fc7, "scores": last.cls_score, "boxes": last.bbox_pred}
+        return {
+            f"{name}.{part}": getattr(layer, part).detach().float().cpu().numpy()
+            for name, layer in layers.items()
+            for part in ("weight", "bias")
+        }
+
     def objective(self, recipe: SampleRecipe, dataset: Dataset) -> Objective:
         return objective(recipe, dataset)
 
