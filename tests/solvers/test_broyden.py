@@ -118,7 +118,7 @@ def test_a_full_memory_is_emptied_and_the_next_step_is_plain():
         state = solver.step(f, state)
         used.append(state.memory.used.tolist())
         plain.append(torch.allclose(state.z.flat(), value.flat(), rtol=1e-12, atol=1e-12))
-    assert used == [[n, n] for n in (1, 2, 0, 1, 2, 0, 1, 2)]
+    assert used == [[n, n] for n in (1, 2, 3, 1, 2, 3, 1, 2)]
     assert plain == [True, False, False, True, False, False, True, False]
 
 
@@ -128,7 +128,7 @@ def test_after_a_restart_it_goes_on_like_a_solve_begun_there():
     state = solve(f, solver, zeros(1), Evaluations(4)).state
     begun = solver.init(state.z)
     again = solver.init(state.z)
-    assert state.memory.used.tolist() == [0]
+    assert state.memory.used.tolist() == [4]
     for _ in range(4):
         state, again = solver.step(f, state), solver.step(f, again)
         close(state.z, again.z)
@@ -142,12 +142,12 @@ def test_a_small_memory_still_converges(capacity):
     assert error(state.answer, f).max() < 1e-10
 
 
-def test_memory_is_taken_with_the_first_step_and_holds_a_vector_a_step():
+def test_memory_is_taken_with_the_first_step_and_holds_a_vector_a_pair():
     f = Linear.contraction([0.5, 0.5])
     solver = Broyden(capacity=7)
     memory = solver.step(f, solver.init(zeros(2))).memory
     assert isinstance(memory, Steps)
-    assert [bank.shape for bank in memory.bank] == [(2, 7, c * h * w) for c, h, w in SHAPES]
+    assert [bank.shape for bank in memory.bank] == [(2, 8, c * h * w) for c, h, w in SHAPES]
 
 
 def test_a_solved_row_stays_where_it_is_and_finite():
@@ -273,6 +273,6 @@ def test_leaving_empty_memory_unread_gives_the_same_numbers(capacity):
 
 
 @pytest.mark.parametrize("capacity", [0, -3])
-def test_a_memory_of_no_steps_is_refused(capacity):
-    with pytest.raises(StreamdeqError, match="1 step or more"):
+def test_a_memory_of_no_pairs_is_refused(capacity):
+    with pytest.raises(StreamdeqError, match="1 pair or more"):
         Broyden(capacity)

@@ -24,14 +24,17 @@ class Broyden(Solver):
     """
 
     capacity: int
-    """Steps (a vector of the size of z each) a row can hold. M of them last for M iterations."""
+    """Pairs a row can hold, a vector of the size of z each and one more. M of them last for M iterations."""
 
     def __post_init__(self) -> None:
         if self.capacity < 1:
-            raise StreamdeqError(f"Broyden's capacity must be 1 step or more, got {self.capacity}")
+            raise StreamdeqError(f"Broyden's capacity must be 1 pair or more, got {self.capacity}")
 
     def evaluations(self, iterations: int) -> int:
         return iterations + 1
+
+    def enlarge(self, memory: Steps | None) -> Steps | None:
+        return None if memory is None else memory.enlarged(self.capacity)
 
     def step(
         self, f: FixedPointMap, state: SolverState, active: Tensor | None = None, spent: Spent | None = None

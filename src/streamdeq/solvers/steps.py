@@ -5,7 +5,7 @@ With full steps s = −B·g, an update of "good" Broyden is B⁺ = (I + s⁺·s�
 −B·g is g plus a combination of the steps, and the weights follow from inner products alone. So an update reads the
 stored steps twice: once for their products with g, once for the combination.
 
-Legend: B rows, N capacity in steps, n ≤ N of them read, D entries per row of one scale.
+Legend: B rows, N steps there is room for, n ≤ N of them read, D entries per row of one scale.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Steps(Memory):
 
     @staticmethod
     def none(like: Latent, capacity: int) -> Steps:
-        """No steps, for rows shaped like `like`."""
+        """No steps, for rows shaped like `like`. Room for a last step behind those of `capacity` pairs."""
+        capacity += 1
         first, rows = like.maps[0], like.rows
         return Steps(
             bank=tuple(m.new_zeros(rows, capacity, m[0].numel()) for m in like.maps),
@@ -45,6 +46,12 @@ class Steps(Memory):
             gram=first.new_zeros(rows, capacity, capacity, dtype=torch.float64),
             used=first.new_zeros(rows, dtype=torch.int64),
         )
+
+    def enlarged(self, capacity: int) -> Steps:
+        """The same steps with room for `capacity` pairs, which is no less than before."""
+        more = capacity + 1 - self.length.shape[1]
+        bank = tuple(F.pad(b, (0, 0, 0, more)) for b in self.bank)
+        return replace(self, bank=bank, length=F.pad(self.length, (0, more)), gram=F.pad(self.gram, (0, more, 0, more)))
 
     def emptied(self, mask: Tensor | None) -> Steps:
         return replace(self, used=torch.zeros_like(self.used) if mask is None else self.used.masked_fill(mask, 0))
@@ -74,14 +81,14 @@ class Steps(Memory):
             # The vector on the left: from the right, torch sends a batch of such products ten times slower on a CPU.
             dots = [torch.bmm(g[:, None], bank.mT)[:, 0] for g, bank in zip(flat, banks, strict=True)]
             lengths = self.length[:, :read]
-            taken = self._weighed(torch.stack(dots).sum(0) * lengths, norm.double(), moving)
-            factors = (taken.weights * lengths).to(norm.dtype)[:, None]
+            step = self._weighed(torch.stack(dots).sum(0) * lengths, norm.double(), moving)
+            factors = (step.weights * lengths).to(norm.dtype)[:, None]
             flat = [combine(g[:, None], factors, bank)[:, 0] for g, bank in zip(flat, banks, strict=True)]
         maps = (d.unflatten(1, (*m.shape[2:], m.shape[1])) for d, m in zip(flat, gap.maps, strict=True))
         direction = Latent(tuple(m.permute(0, 3, 1, 2) for m in maps))
-        return self._with(flat, taken, moving, active), direction, taken.length.to(norm.dtype)
+        return self._with(flat, step, moving, active), direction, step.length.to(norm.dtype)
 
-    def _weighed(self, dots: Tensor, norm: Tensor, moving: Tensor) -> _Taken:
+    def _weighed(self, dots: Tensor, norm: Tensor, moving: Tensor) -> _Next:
         """The step, from the products of the stored steps with g `(B, n)` and the norm of g `(B,)`."""
         slots = torch.arange(dots.shape[1], device=dots.device)
         live = slots < self.used[:, None]
@@ -93,9 +100,10 @@ class Steps(Memory):
         earlier = (link[:, None] * gram.roll(-1, 2)).tril(-1)
         eye = torch.eye(len(slots), dtype=dots.dtype, device=dots.device)
         share = link * torch.linalg.solve_triangular(eye - earlier, dots[..., None], upper=False)[..., 0]
-        # The last update's is of the step to come, s⁺ = y + share·s⁺. Where that has no solution: from B = −I.
+        # The last update's is of the step to come, s⁺ = y + share·s⁺. Where that has no solution, and where the memory is
+        # full, the row goes on from B = −I.
         left = 1 - torch.where(slots == self.used[:, None] - 1, share, 0).sum(1)
-        anew = left.abs() < 4 * torch.finfo(self.bank[0].dtype).eps
+        anew = (left.abs() < 4 * torch.finfo(self.bank[0].dtype).eps) | (self.used == self.length.shape[1])
         weights = torch.where(live & (slots > 0) & ~anew[:, None], share.roll(1, 1), 0)
         length = 1 / torch.where(anew, 1, left)
         largest = length.abs() * (norm + (weights.abs() * squares.sqrt()).sum(1))
@@ -103,26 +111,25 @@ class Steps(Memory):
         weights, length = torch.where(taken[:, None], weights, 0), torch.where(taken, length, 0)
         mixed = dots + (weights[:, None] @ gram)[:, 0]
         square = length**2 * (norm**2 + (weights * (dots + mixed)).sum(1)).clamp(min=0)
-        return _Taken(weights, length, length[:, None] * mixed, square, taken, torch.where(anew, 0, self.used))
+        return _Next(weights, length, length[:, None] * mixed, square, taken, torch.where(anew, 0, self.used))
 
-    def _with(self, flat: list[Tensor], taken: _Taken, moving: Tensor, active: Tensor | None) -> Steps:
-        """The memory with the step taken. A row that is full is emptied behind its step instead."""
-        capacity, slot = self.length.shape[1], taken.slot
-        at = (torch.arange(capacity, device=slot.device) == slot[:, None]) & taken.taken[:, None]
-        inner = F.pad(taken.inner, (0, capacity - taken.inner.shape[1]))
-        inner = torch.where(at, taken.square[:, None], inner)
+    def _with(self, flat: list[Tensor], step: _Next, moving: Tensor, active: Tensor | None) -> Steps:
+        """The memory with the step taken."""
+        room, slot = self.length.shape[1], step.slot
+        at = (torch.arange(room, device=slot.device) == slot[:, None]) & step.taken[:, None]
+        inner = F.pad(step.inner, (0, room - step.inner.shape[1]))
+        inner = torch.where(at, step.square[:, None], inner)
         gram = torch.where(at[:, :, None], inner[:, None, :], self.gram)
         gram = torch.where(at[:, None, :], inner[:, :, None], gram)
-        used = torch.where(moving, torch.where(taken.taken, slot + 1, 0), self.used)
-        used = torch.where(slot == capacity, 0, used)
+        # What does not move has not learnt; what is full is emptied all the same, for it is written to.
+        used = torch.where(moving, torch.where(step.taken, slot + 1, 0), torch.minimum(slot, self.used))
         if active is not None:
             used = torch.where(active, used, self.used)
-        place = slot.clamp(max=capacity - 1)
-        bank = tuple(_write(b, place, d, active) for b, d in zip(self.bank, flat, strict=True))
-        return Steps(bank, torch.where(at, taken.length[:, None], self.length), gram, used)
+        bank = tuple(_write(b, slot, d, active) for b, d in zip(self.bank, flat, strict=True))
+        return Steps(bank, torch.where(at, step.length[:, None], self.length), gram, used)
 
 
-class _Taken(NamedTuple):
+class _Next(NamedTuple):
     """A step per row, and what it is to the stored ones."""
 
     weights: Tensor
@@ -136,7 +143,7 @@ class _Taken(NamedTuple):
     taken: Tensor
     """`(B,)` bool: it moves, and is finite."""
     slot: Tensor
-    """`(B,)` int64: where in the bank it belongs, N if there is no place left."""
+    """`(B,)` int64: where in the bank it belongs."""
 
 
 def _write(bank: Tensor, slot: Tensor, row: Tensor, active: Tensor | None) -> Tensor:
