@@ -100,8 +100,8 @@ class Steps(Memory):
         earlier = (link[:, None] * gram.roll(-1, 2)).tril(-1)
         eye = torch.eye(len(slots), dtype=dots.dtype, device=dots.device)
         share = link * torch.linalg.solve_triangular(eye - earlier, dots[..., None], upper=False)[..., 0]
-        # The last update's is of the step to come, s⁺ = y + share·s⁺. Where that has no solution, and where the memory is
-        # full, the row goes on from B = −I.
+        # The last update's is of the step to come, s⁺ = y + share·s⁺. A row for which that has no solution, or whose
+        # memory is full, goes on from B = −I.
         left = 1 - torch.where(slots == self.used[:, None] - 1, share, 0).sum(1)
         anew = (left.abs() < 4 * torch.finfo(self.bank[0].dtype).eps) | (self.used == self.length.shape[1])
         weights = torch.where(live & (slots > 0) & ~anew[:, None], share.roll(1, 1), 0)
