@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from streamdeq.latent import Latent
-from streamdeq.solvers.base import FixedPointMap, Solver, SolverState, blend
+from streamdeq.solvers.base import FixedPointMap, Solver, SolverState, Spent, blend
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +27,15 @@ class AnswerAtLowest(Solver):
 
     solver: Solver
 
+    def enlarge(self, memory: Inner | None) -> Inner | None:
+        return None if memory is None else replace(memory, memory=self.solver.enlarge(memory.memory))
+
     @abstractmethod
     def candidate(self, point: Latent, value: Latent) -> Latent:
         """The answer for an evaluated point z, given f(z)."""
 
     def step(
-        self, f: FixedPointMap, state: SolverState, active: Tensor | None = None, spent: int | None = None
+        self, f: FixedPointMap, state: SolverState, active: Tensor | None = None, spent: Spent | None = None
     ) -> SolverState:
         # The inner solver evaluates exactly once, at state.z; its value is wanted here too.
         values: list[Latent] = []
