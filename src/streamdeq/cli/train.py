@@ -35,7 +35,7 @@ def train(
     from streamdeq.runtime.precision import pick_device
     from streamdeq.training import session
     from streamdeq.training.parallel import joined
-    from streamdeq.training.run import WEIGHTS, RunSettings
+    from streamdeq.training.run import WEIGHTS
     from streamdeq.training.setup import initial_weights
 
     if chosen.threads is not None:
@@ -61,18 +61,7 @@ def train(
         joined(where) as ranks,
         session.held(folder) if ranks.leads else nullcontext(),  # whoever trains along leaves that to who leads
     ):
-        run = RunSettings(
-            folder=folder,
-            data=chosen.data,
-            device=ranks.device,
-            checkpoint_every_s=chosen.checkpoint_every,
-            validation=validation,
-            validate_every=chosen.eval_every,
-            stop=lambda: bool(caught),
-            ranks=ranks,
-            accumulate=chosen.accumulate,
-            workers=workers,
-        )
+        run = replace(_run(chosen, folder, ranks, workers), validation=validation, stop=lambda: bool(caught))
         done = _train(wanted, dataset, run, past, silent=quiet or not ranks.leads)
     if done < wanted.steps:
         if ranks.leads:
@@ -80,6 +69,21 @@ def train(
         raise typer.Exit(128 + (caught[0] if caught else signal.SIGTERM))  # another rank may have been told to stop
     if ranks.leads:
         say(folder / WEIGHTS)
+
+
+def _run(chosen: TrainOptions, folder: Path, ranks: Any, workers: int) -> Any:
+    from streamdeq.training.run import RunSettings
+
+    return RunSettings(
+        folder=folder,
+        data=str(chosen.data),
+        device=ranks.device,
+        checkpoint_every_s=chosen.checkpoint_every,
+        validate_every=chosen.eval_every,
+        ranks=ranks,
+        accumulate=chosen.accumulate,
+        workers=workers,
+    )
 
 
 def _workers(chosen: TrainOptions, gpu: bool) -> int:
