@@ -147,7 +147,7 @@ class _Scoring:
     def _streamed(self, model: Model, clip: Clip, iterations: int, keep: bool) -> Iterable[Result]:
         """The answers from `LEAD` on, each started from the last one's or (not `keep`) from zeros."""
         solver = make_solver(self.settings.solver or model.spec.solver, iterations)
-        engine, first = model.engine(solver, self.settings.size), 0 if keep else LEAD
+        engine, first = model.engine(solver, self.settings.size, self.settings.runtime), 0 if keep else LEAD
         frames = (Frame(clip.image(t), t, t / clip.fps) for t in range(first, len(clip)))
         return run_clip(engine, engine.open(), frames, solver.evaluations(iterations), keep=keep, skip=LEAD - first)
 
