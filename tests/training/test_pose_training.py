@@ -13,7 +13,9 @@ from streamdeq.api import load
 from streamdeq.codec import from_plain, to_plain
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.protocol.run import Condition, Mode, Settings, evaluate
+from streamdeq.evaluation.protocol.run import evaluate
+from streamdeq.evaluation.protocol.score import Condition, Mode
+from streamdeq.evaluation.protocol.settings import Settings
 from streamdeq.tasks.pose.objective import objective
 from streamdeq.training import session
 from streamdeq.training.loop import run_training
