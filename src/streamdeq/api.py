@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypedDict, Union, Unpack
 
 import numpy as np
+from torch import Tensor
 
 from streamdeq.errors import StreamdeqError, memory_errors
 from streamdeq.models import zoo
@@ -227,6 +228,22 @@ class Model:
         """The answer for one picture, (H, W, 3) uint8 RGB, from zeros: the single-frame baseline."""
         with self.stream(iterations, solver=solver, start="zeros", size=size) as stream:
             return stream(image)
+
+    @memory_errors()
+    def encode(
+        self, image: np.ndarray, iterations: int | None = None, size: int | str | None = None
+    ) -> dict[str, Tensor]:
+        """The representation of one picture, (H, W, 3) uint8 RGB, from zeros: as `Stream.latent` has it.
+
+        Args:
+            iterations: None for the reference, what the model solves a picture to when there is time.
+        """
+        start = StartFrom.REFERENCE if iterations is None else StartFrom.ZEROS
+        with self.stream(iterations, start=start, size=size) as stream:
+            stream.observe(image)
+            while stream.iterate() is None:
+                pass
+            return stream.latent
 
     def draw(self, image: np.ndarray, result: Any) -> np.ndarray:
         """The frame with the answer on it, as a new array."""

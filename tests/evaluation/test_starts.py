@@ -63,12 +63,11 @@ def test_the_other_start_shows_a_frame_of_another_film_first_and_the_same_one_fo
 
 
 def test_the_other_start_can_be_of_another_data_set():
-    """White is 255, which no clip here has."""
-    settings = Settings((1,), (0,), start=StartFrom.OTHER, start_from="synthetic:clips=1,frames=2,size=8x16")
+    settings = Settings((1,), (0,), start=StartFrom.OTHER, start_from="synthetic:clips=1,frames=2,size=16x24")
     job = Job(model(), CLIPS, settings)
     how = job._streaming()
     assert how.before is not None
-    assert how.before(job.plan.chains[0]).shape == (8, 16, 3)
+    assert how.before(job.plan.chains[0]).shape == (16, 24, 3)
 
 
 def test_without_another_film_there_is_none_to_start_from():
