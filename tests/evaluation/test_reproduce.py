@@ -97,7 +97,7 @@ def test_over_the_offset_the_distance_is_that_of_a_stream_begun_so_many_frames_b
             expected.append(np.mean(gaps))
         line = found[f"{steps} iterations"]
         assert (line["x"], line["pictures"]) == ([0, 1, 3], 2)
-        assert line["squared_distance"] == pytest.approx(expected, abs=1e-20)
+        assert line["squared_distance"] == pytest.approx(expected, rel=1e-9, abs=1e-20)
 
 
 def test_the_changes_are_those_of_every_step_across_frames():
@@ -143,7 +143,8 @@ def test_the_command_measures_into_json_and_draws_from_it(weights: Path, tmp_pat
         found["header"]
     )
     assert all(len(line["x"]) == len(line[ITEMS[item].y]) > 1 for line in found["lines"].values())
-    assert Image.open(tmp_path / f"{item}.png").size == (760, 400)
+    with Image.open(tmp_path / f"{item}.png") as picture:
+        assert picture.size == (760, 400)
     assert ElementTree.parse(tmp_path / f"{item}.svg").getroot().tag.endswith("svg")
     (tmp_path / f"{item}.png").unlink()
     assert guarded(APP, ["reproduce", item, "--draw", "--out", str(tmp_path)]) == 0
