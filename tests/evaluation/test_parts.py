@@ -1,7 +1,10 @@
 """Partial results on disk: shared by processes, read back to the same figures, and nothing else is read."""
 
+import json
 import os
 import pickle
+import subprocess
+import sys
 import tracemalloc
 import zipfile
 from dataclasses import dataclass, field
@@ -10,8 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.history_model import CLIPS, SPEC, HistoryModel, double_model, history_model, numbered, numbered_clip
+from support.small_files import tiny_weights
 from support.small_models import StubModel
 
+from streamdeq.cli import eval
+from streamdeq.cli.main import build, guarded
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol.parts import Parts, Scored, Shard
 from streamdeq.evaluation.protocol.plan import Sample
@@ -208,3 +214,45 @@ def test_memory_holds_the_answers_of_one_condition_and_one_piece_not_of_all():
         tracemalloc.stop()
     assert len(figures) == 9
     assert peak < 90 * SIZE
+
+
+CLIPS_OF_THREE = "synthetic:clips=3,frames=2,size=32x48"
+LINE = f"--data {CLIPS_OF_THREE} -n 1 --offsets 0,1 --batch 1 --device cpu --resamples 5 -q"
+
+
+def rows_of(path: Path) -> list:
+    return json.loads(path.read_text())["rows"]
+
+
+def test_the_command_shares_an_evaluation_by_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    model, app = tiny_weights(tmp_path / "tiny.safetensors"), build([eval.eval])
+
+    def run(*arguments: str) -> str:
+        assert guarded(app, ["eval", str(model), *LINE.split(), *arguments]) == 0
+        return capsys.readouterr().out
+
+    run("--out", str(tmp_path / "whole.json"))
+    parts = ["--parts", str(tmp_path / "parts")]
+    assert "2 of 3 parts are in" in run(*parts, "--shard", "1/2")
+    shown = run(*parts, "--shard", "2/2", "--out", str(tmp_path / "shared.json"))
+    assert "iterations  NFE" in shown
+    assert rows_of(tmp_path / "shared.json") == rows_of(tmp_path / "whole.json")
+    header = json.loads((tmp_path / "shared.json").read_text())["header"]
+    assert (header["precision"], header["population"], header["start"]) == ("fp32", "common", "previous")
+    assert header["baseline"] == {"iterations": 20, "chosen": "by the model's description"}
+    assert guarded(app, ["eval", str(model), *LINE.split(), "--shard", "1/2"]) == 2
+    assert "--parts" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_processes_of_torchrun_share_an_evaluation(tmp_path: Path):
+    model = tiny_weights(tmp_path / "tiny.safetensors")
+    command = ["eval", str(model), *LINE.split(), "--out"]
+    alone = [sys.executable, "-m", "streamdeq", *command, str(tmp_path / "whole.json")]
+    shared = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "streamdeq"]
+    shared += [*command, str(tmp_path / "shared.json"), "--parts", str(tmp_path / "parts")]
+    for one in (alone, shared):
+        done = subprocess.run(one, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+    assert done.stdout.count("iterations  NFE") == 1
+    assert rows_of(tmp_path / "shared.json") == rows_of(tmp_path / "whole.json")
