@@ -256,3 +256,11 @@ def test_processes_of_torchrun_share_an_evaluation(tmp_path: Path):
         assert done.returncode == 0, done.stderr
     assert done.stdout.count("iterations  NFE") == 1
     assert rows_of(tmp_path / "shared.json") == rows_of(tmp_path / "whole.json")
+
+
+def test_a_metric_that_cannot_be_written_is_one_line(tmp_path: Path):
+    metric = Accuracy(3)
+    metric.look_up = lambda: 1  # type: ignore[attr-defined]
+    with pytest.raises(StreamdeqError, match="the metric Accuracy cannot be written"):
+        Parts(tmp_path, {}, metric).write(0, {"single-1": Scored({Sample(0, 3): metric}, 4, 1)})
+    assert list(tmp_path.glob("*.zip")) == []

@@ -88,7 +88,7 @@ class Parts:
         with atomic_path(self._path(number)) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, True, 1) as file:
             file.writestr(ABOUT, json.dumps(about))
             for name, one in scored.items():
-                file.writestr(name, pickle.dumps(dict(one.pieces), protocol=5))
+                file.writestr(name, _bytes(one.pieces))
 
     def read(self, number: int, name: str) -> Scored:
         """One condition's results in one piece."""
@@ -102,6 +102,17 @@ class Parts:
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:06d}.zip"
+
+
+def _bytes(pieces: Mapping[Sample, Metric]) -> bytes:
+    try:
+        return pickle.dumps(dict(pieces), protocol=5)
+    except (AttributeError, TypeError, pickle.PicklingError) as error:
+        kind = {type(metric).__qualname__ for metric in pieces.values()}
+        raise StreamdeqError(
+            f"the metric {', '.join(kind)} cannot be written to a file ({error}); keep plain values and arrays in it, "
+            "and define its class in a module"
+        ) from error
 
 
 class _Admitted(pickle.Unpickler):
