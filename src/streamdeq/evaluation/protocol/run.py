@@ -160,7 +160,7 @@ class Job:
 
         def batch(capacity: int) -> Batch:
             solver = make_solver(settings.solver or model.spec.solver, capacity)
-            return Batch(model.engine(solver, settings.size), settings.batch, frames, on_step)
+            return Batch(model.engine(solver, settings.size, settings.runtime), settings.batch, frames, on_step)
 
         for count, sample, result in batch(self.counts[-1]).single(piece.samples, self.counts):
             yield Condition(Mode.SINGLE, count), sample, result

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
-from streamdeq.streaming.options import SolverName, StartFrom, StartName, StartSource, WorkingSize
+from streamdeq.streaming.options import RuntimeName, SolverName, StartFrom, StartName, StartSource, WorkingSize
 
 #: Iteration counts of single frames. Those that are streamed are added, which are what streaming gains on, and that of
 #: the model's description, which is the baseline.
@@ -38,6 +38,7 @@ class Settings:
     offsets: tuple[int, ...] = USUAL_OFFSETS
     solver: SolverName = None
     size: WorkingSize = None
+    runtime: RuntimeName = "eager"
     batch: Annotated[int, Option("Rows computed together.", least=1)] = 8
     continuous: Annotated[bool, Option("Also stream through whole clips, never starting from zeros again.")] = False
     start: StartName = StartFrom.PREVIOUS
