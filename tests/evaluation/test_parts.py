@@ -12,18 +12,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from support.history_model import CLIPS, SPEC, HistoryModel, double_model, history_model, numbered, numbered_clip
-from support.small_files import tiny_weights
 from support.small_models import StubModel
 
 from streamdeq.cli import eval
 from streamdeq.cli.main import build, guarded
+from streamdeq.data.synthetic.labels import PALETTE
+from streamdeq.data.synthetic.scene import CLASSES
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol.parts import Parts, Scored, Shard
 from streamdeq.evaluation.protocol.plan import Sample
 from streamdeq.evaluation.protocol.run import Job, evaluate
 from streamdeq.evaluation.protocol.settings import Settings
-from streamdeq.tasks import Metric
+from streamdeq.models.architecture import Architecture
+from streamdeq.models.checkpoint import save_weights
+from streamdeq.models.spec import ModelSpec
+from streamdeq.tasks import Metric, build_network
 from streamdeq.tasks.classification.metric import Accuracy
 from streamdeq.tasks.depth.metric import DepthMetric
 from streamdeq.tasks.detection import Detections
@@ -220,12 +225,19 @@ CLIPS_OF_THREE = "synthetic:clips=3,frames=2,size=32x48"
 LINE = f"--data {CLIPS_OF_THREE} -n 1 --offsets 0,1 --batch 1 --device cpu --resamples 5 -q"
 
 
+def street_weights(path: Path) -> Path:
+    torch.manual_seed(0)
+    spec = ModelSpec("tiny", "segmentation", Architecture((4, 4), groups=2, expansion=1), CLASSES, PALETTE, size=16)
+    save_weights(path, build_network(spec), spec)
+    return path
+
+
 def rows_of(path: Path) -> list:
     return json.loads(path.read_text())["rows"]
 
 
 def test_the_command_shares_an_evaluation_by_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    model, app = tiny_weights(tmp_path / "tiny.safetensors"), build([eval.eval])
+    model, app = street_weights(tmp_path / "tiny.safetensors"), build([eval.eval])
 
     def run(*arguments: str) -> str:
         assert guarded(app, ["eval", str(model), *LINE.split(), *arguments]) == 0
@@ -246,7 +258,7 @@ def test_the_command_shares_an_evaluation_by_a_folder(tmp_path: Path, capsys: py
 
 @pytest.mark.slow
 def test_processes_of_torchrun_share_an_evaluation(tmp_path: Path):
-    model = tiny_weights(tmp_path / "tiny.safetensors")
+    model = street_weights(tmp_path / "tiny.safetensors")
     command = ["eval", str(model), *LINE.split(), "--out"]
     alone = [sys.executable, "-m", "streamdeq", *command, str(tmp_path / "whole.json")]
     shared = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "streamdeq"]
