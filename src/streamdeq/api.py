@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypedDict, Union, Unpack
 
 import numpy as np
+from torch import Tensor
 
 from streamdeq.errors import StreamdeqError, memory_errors
 from streamdeq.models import zoo
@@ -266,6 +267,22 @@ class Model:
         head, weights = self.task.head_values, self.task.decode_weights(self.functions.head)
         steps = iterations or spec.iterations
         return export(self.functions, spec, format_, sizes, steps, Path(folder), head, weights)
+
+    @memory_errors()
+    def encode(
+        self, image: np.ndarray, iterations: int | None = None, size: int | str | None = None
+    ) -> dict[str, Tensor]:
+        """The representation of one picture, (H, W, 3) uint8 RGB, from zeros: as `Stream.latent` has it.
+
+        Args:
+            iterations: None for the reference, what the model solves a picture to when there is time.
+        """
+        start = StartFrom.REFERENCE if iterations is None else StartFrom.ZEROS
+        with self.stream(iterations, start=start, size=size) as stream:
+            stream.observe(image)
+            while stream.iterate() is None:
+                pass
+            return stream.latent
 
     def draw(self, image: np.ndarray, result: Any) -> np.ndarray:
         """The frame with the answer on it, as a new array."""

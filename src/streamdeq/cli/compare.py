@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -13,6 +13,7 @@ from streamdeq.cli.terminal import say
 from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol.settings import Settings
+from streamdeq.streaming.options import StartFrom
 
 
 def compare(
@@ -20,7 +21,10 @@ def compare(
     data: options.Data,
     split: options.Split = "val",
     iterations: Annotated[tuple[int, ...], option(Settings, "iterations")] = Settings.iterations,
-    offset: Annotated[int, Option("Frames between the start from zeros and the scored frame.", least=0)] = 10,
+    offset: Annotated[int, Option("Frames between the start of streaming and the scored frame.", least=0)] = 10,
+    start: Annotated[StartFrom, option(Settings, "start")] = Settings.start,
+    start_from: Annotated[str | None, option(Settings, "start_from")] = None,
+    population: Annotated[Literal["all", "common"] | None, option(Settings, "population")] = None,
     peer: Annotated[
         list[str] | None,
         typer.Option("--peer", metavar="NAME=FILE", help="A torchvision network to judge frame by frame; repeatable."),
@@ -37,7 +41,7 @@ def compare(
     from streamdeq.evaluation.comparison.report import render, to_plain
     from streamdeq.evaluation.comparison.run import compare as judge
     from streamdeq.evaluation.peers import load_peer
-    from streamdeq.evaluation.protocol.run import count_steps
+    from streamdeq.evaluation.protocol.run import count_steps, counts_early
     from streamdeq.evaluation.reporting.table import Markdown, Text, check_writable, write_json
 
     if out is not None:
@@ -53,7 +57,7 @@ def compare(
         if not quiet:
             say(f"compare: {what}", err=True)
 
-    settings = Settings(iterations, offsets=(offset,))
+    settings = Settings(iterations, offsets=(offset,), start=start, start_from=start_from, population=population)
     steps = sum(count_steps(one, dataset, settings) for one in loaded)
     with track("compare", steps, unit="steps", quiet=quiet) as advance:
         comparison = judge(loaded, peers, dataset, settings, tell, resamples, advance)
@@ -64,6 +68,8 @@ def compare(
             "peers": list(peer or []),
             "data": data,
             "split": split,
+            "start": str(start),
+            "population": "all" if counts_early(first, settings) else "common",
             "seconds": round(time.monotonic() - began),
             **about,
         }

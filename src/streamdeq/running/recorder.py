@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from math import isnan
 from time import perf_counter
 from typing import Any
 
@@ -134,6 +135,7 @@ class Recorder(Sink[ProcessedItem]):
             "iterations": status.iterations,
             "nfe": status.nfe,
             "residual": status.residual,
+            "change": None if isnan(status.change) else status.change,
             "start": str(status.start),
             "stopped": status.stopped and str(status.stopped),
             "solve_failed": status.failed,
