@@ -45,6 +45,7 @@ class Prefetched(Source):
         try:
             while not isinstance(item := self._queue.get(), Finished):
                 yield item
+                del item  # a picture is not held while the next is waited for
             self.stats.note = self._source.stats.note
             if item.error is not None:
                 raise item.error
@@ -64,6 +65,7 @@ class Prefetched(Source):
             for item in self._source:
                 if not self._put(item):
                     return
+                del item
         except BaseException as error:  # whatever it is, the consumer must hear of it
             end = Finished(error)
         self._put(end)

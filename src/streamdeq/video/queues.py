@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-#: Pictures that wait may take so much together: a dozen of full HD, two of 4K.
-WAITING_BYTES = 64 << 20
+#: Pictures that wait may take so much together: five of full HD, one of 4K.
+WAITING_BYTES = 32 << 20
 
 
 class BoundedQueue(Generic[T]):

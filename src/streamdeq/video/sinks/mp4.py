@@ -28,6 +28,8 @@ TICKS_PER_S = 10_000
 MOST_TICKS_PER_S = 1_000_000_000
 AVCOL_SPC_BT709 = 1
 ONE_THREAD_PIXELS = 1920 * 1088
+# Each encodes a part of every picture by itself: more of them make larger files.
+MOST_THREADS = 4
 INDEX_IN_FRONT = {"movflags": "faststart"}
 # What is being written plays up to its last whole second, also after a kill.
 BY_THE_SECOND = {"movflags": "hybrid_fragmented+frag_keyframe", "frag_duration": "1000000", "flush_packets": "1"}
@@ -146,7 +148,7 @@ class Encoder:
         """`key`: make it a picture that stands alone."""
         image = fitted(frame.image, self._canvas_hw)
         picture = self._reformatter.reformat(
-            VideoFrame.from_ndarray(image, format="rgb24"),
+            VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="rgb24"),
             format="yuv420p",
             dst_colorspace=Colorspace.ITU709,
             dst_color_range=ColorRange.MPEG,
@@ -179,7 +181,8 @@ class Encoder:
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
         context.time_base = self._ticks.time_base
-        context.thread_count = 1 if stream.height * stream.width <= ONE_THREAD_PIXELS else 0
+        few = stream.height * stream.width <= ONE_THREAD_PIXELS
+        context.thread_count = 1 if few else min(os.cpu_count() or 1, MOST_THREADS)
         context.colorspace = AVCOL_SPC_BT709
         context.color_range = ColorRange.MPEG
         context.color_primaries = ColorPrimaries.BT709
