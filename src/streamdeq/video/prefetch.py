@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from streamdeq.values.frame import Frame, Item
 from streamdeq.video.queues import BoundedQueue
@@ -71,10 +71,15 @@ class Prefetched(Source):
         self._put(end)
 
     def _put(self, item: Item | Finished) -> bool:
-        """False when nobody takes items any more."""
+        """Once there is room for another one like it; False when nobody takes items any more."""
         size = item.image.nbytes if isinstance(item, Frame) else 0
+        return self._until(lambda: self._queue.put(item, size, POLL_S)) and self._until(
+            lambda: self._queue.wait(size, POLL_S)
+        )
+
+    def _until(self, done: Callable[[], bool]) -> bool:
         while not self._stop.is_set():
-            if self._queue.put(item, size, POLL_S):
+            if done():
                 return True
         return False
 

@@ -36,6 +36,11 @@ class BoundedQueue(Generic[T]):
             self._changed.notify_all()
             return True
 
+    def wait(self, size: int, timeout_s: float | None = None) -> bool:
+        """Until an item of `size` bytes would have room; False if there was none within `timeout_s`."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._room(size), timeout_s)
+
     def get(self) -> T:
         """The oldest item; waits for it."""
         with self._changed:
