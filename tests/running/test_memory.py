@@ -9,22 +9,26 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from support.making_videos import picture, write_video
 
 HW = (2160, 3840)
 
-#: `streamdeq ARGUMENTS`, then a line of JSON: peak of resident memory, and modules that came in after the third answer.
+#: `streamdeq ARGUMENTS`, then a line of JSON: resident memory after each answer and at its peak, and modules that came
+#: in after the third answer.
 RUN = """
-import json, sys
+import json, os, sys
 import streamdeq.running.run as running
 
-loaded = set()
+loaded, resident = set(), []
 process = running.Run._process
 
 def watched(self, *given):
     for number, result in enumerate(process(self, *given)):
         if number == 2:
             loaded.update(sys.modules)
+        with open("/proc/self/statm") as file:
+            resident.append(int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6)
         yield result
 
 running.Run._process = watched
@@ -32,7 +36,8 @@ from streamdeq.cli.main import COMMANDS, build, guarded
 code = guarded(build(COMMANDS), sys.argv[1:])
 peak = next(int(line.split()[1]) * 1024 / 1e6 for line in open("/proc/self/status") if line.startswith("VmHWM"))
 late = sorted(set(sys.modules) - loaded)
-print(json.dumps({"code": code, "peak_mb": peak, "late": late, "modules": sorted(sys.modules)}))
+told = {"code": code, "peak_mb": peak, "resident_mb": resident, "late": late, "modules": sorted(sys.modules)}
+print(json.dumps(told))
 """
 
 
@@ -76,3 +81,19 @@ def test_a_run_loads_neither_what_others_need_nor_anything_at_its_end(tmp_path: 
     # 200 MB, and two seconds; a detector needs the first, and with it the second.
     assert not {"torchvision", "torch._dynamo", "sympy", "triton"} & set(told["modules"])
     assert told["late"] == []  # there may be no descriptor left to read a module with
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("count", "longest"), [(50, 2400), (300, 700)])
+def test_pictures_of_as_many_sizes_take_no_more_memory_the_more_there_are(tmp_path: Path, count: int, longest: int):
+    rng = np.random.default_rng(count)
+    for number in range(count):
+        # The largest first: it decides what the film takes.
+        size = rng.integers(longest // 4, longest, 2) if number else (longest, longest)
+        Image.new("RGB", tuple(map(int, size)), (number % 256, 90, 40)).save(tmp_path / f"{number:03d}.jpg")
+    told = measured(str(tmp_path), "--save", str(tmp_path / "out"))
+    resident = told["resident_mb"]
+    assert (told["code"], len(resident)) == (0, count)
+    middle = count // 2
+    assert max(resident[middle:]) - max(resident[:middle]) < 60
+    assert told["peak_mb"] <= 1200
