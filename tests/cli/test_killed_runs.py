@@ -18,7 +18,7 @@ FRAMES = 120
 #: Where an index has the size of each picture.
 TO_SIZES = (b"trak", b"mdia", b"minf", b"stbl", b"stsz")
 #: Others may be busy on this machine.
-PATIENCE_S = 600.0
+PATIENCE_S = 250.0
 Going = Callable[[], bool]
 
 

@@ -89,8 +89,8 @@ def test_pictures_of_as_many_sizes_take_no_more_memory_the_more_there_are(tmp_pa
     rng = np.random.default_rng(count)
     for number in range(count):
         # The largest first: it decides what the film takes.
-        size = rng.integers(longest // 4, longest, 2) if number else (longest, longest)
-        Image.new("RGB", tuple(map(int, size)), (number % 256, 90, 40)).save(tmp_path / f"{number:03d}.jpg")
+        width, height = rng.integers(longest // 4, longest, 2).tolist() if number else (longest, longest)
+        Image.new("RGB", (width, height), (number % 256, 90, 40)).save(tmp_path / f"{number:03d}.jpg")
     told = measured(str(tmp_path), "--save", str(tmp_path / "out"))
     resident = told["resident_mb"]
     assert (told["code"], len(resident)) == (0, count)

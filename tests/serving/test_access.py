@@ -48,14 +48,9 @@ def test_without_the_token_nothing_is_to_be_had(viewer: Viewer, path: str, given
     assert viewer.monitor.controls() == Controls()
 
 
-@pytest.mark.parametrize(
-    "query", ["?token=", "?token=x", "?token=%00%ff", "?" + "a=1&" * 40, "?token", "?tok\u00e9n=1"]
-)
+@pytest.mark.parametrize("query", ["?token=", "?token=x", "?token=%00%ff", "?" + "a=1&" * 40, "?token"])
 def test_an_address_with_another_token_is_refused(viewer: Viewer, query: str):
-    assert (
-        ask(viewer, "/" + query.encode().decode("latin-1").encode("ascii", "ignore").decode(), Authorization="")[0]
-        == 403
-    )
+    assert ask(viewer, "/" + query, Authorization="")[0] == 403
 
 
 def test_the_printed_address_lets_in_and_its_cookie_is_for_the_pages_own_requests(viewer: Viewer):

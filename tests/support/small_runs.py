@@ -30,7 +30,7 @@ from streamdeq.training.trainer import Trainer
 
 PACED = Path(__file__).with_name("paced_training.py")
 #: How long a process may take that has nothing to do but a second's work: others may be busy on this machine.
-PATIENCE_S = 600.0
+PATIENCE_S = 250.0
 #: A pause in which a signal arrives before the next step.
 PAUSE_S = 0.25
 

@@ -126,6 +126,7 @@ def test_a_writing_thread_holds_no_frame_while_it_waits(tmp_path):
     counting = Counting()
     with open_source(write_video(tmp_path / "clip.mp4", 12)) as source, ThreadedSink(counting) as sink:
         for item in source:
+            assert isinstance(item, Frame)
             sink.write(item)
             del item
     assert (counting.most, counting.held) == (1, 0)
