@@ -93,12 +93,17 @@ def steps(folder: Path) -> list[dict[str, Any]]:
 
 
 def process(
-    *arguments: str, env: Mapping[str, str] = MappingProxyType({}), pause_s: float = 0.0, halt: int = 0
+    *arguments: str,
+    env: Mapping[str, str] = MappingProxyType({}),
+    pause_s: float = 0.0,
+    halt: int = 0,
+    group: bool = False,
 ) -> subprocess.Popen[str]:
     """`streamdeq train …` on one thread, with `env` added to its environment.
 
     Args:
         pause_s, halt: a pause after each step; the checkpoint in whose writing it stops itself (`paced_training`).
+        group: the first of a group of processes.
     """
     program = [str(PACED), str(pause_s), str(halt)] if pause_s or halt else ["-m", "streamdeq"]
     return subprocess.Popen(
@@ -107,6 +112,7 @@ def process(
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1", **env},
+        start_new_session=group,
     )
 
 
