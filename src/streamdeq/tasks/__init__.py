@@ -1,7 +1,10 @@
 """The tasks by name. A new one is a folder here and a line below."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.checkpoint import check_fit
@@ -21,6 +24,16 @@ def build_task(spec: ModelSpec) -> Task:
     return TASKS[spec.task](spec)
 
 
+class Unvalued(TorchFunctionMode):
+    """Parameters keep no initial values: on `meta` there are none, and drawing them there loads torch's compiler."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
 def load_network(spec: ModelSpec, tensors: dict[str, Tensor], origin: str) -> Network:
     """The network as described, with stored tensors; it takes no memory before they are known to be its own.
 
@@ -28,7 +41,7 @@ def load_network(spec: ModelSpec, tensors: dict[str, Tensor], origin: str) -> Ne
         StreamdeqError: no network can be built like that, or the tensors are another's.
     """
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), Unvalued():
             outline = build_network(spec)
     except (RuntimeError, TypeError, ValueError) as error:
         problem = (str(error).splitlines() or [type(error).__name__])[0]

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional as tv
 
 from streamdeq.data.augment.colour import Jitter
 from streamdeq.data.base import IGNORE_INDEX
@@ -163,13 +161,19 @@ def _padded(part: Tensor, fill: Tensor, size_hw: tuple[int, int]) -> Tensor:
 
 def _picture(window: np.ndarray, size_hw: tuple[int, int]) -> Tensor:
     """(3, h, w), cut before it is resized: the rest would be resized for nothing."""
-    pixels = torch.from_numpy(window.copy()).permute(2, 0, 1)
-    return tv.resize(pixels, list(size_hw), InterpolationMode.BILINEAR, antialias=True)
+    return _resized(torch.from_numpy(window.copy()).permute(2, 0, 1), size_hw, "bilinear")
 
 
 def _labels(window: np.ndarray, size_hw: tuple[int, int]) -> Tensor:
     """(1, h, w)."""
-    return tv.resize(torch.from_numpy(window.copy())[None], list(size_hw), InterpolationMode.NEAREST_EXACT)
+    return _resized(torch.from_numpy(window.copy())[None], size_hw, "nearest-exact")
+
+
+def _resized(pixels: Tensor, size_hw: tuple[int, int], mode: str) -> Tensor:
+    from torchvision.transforms import InterpolationMode  # brings torch's compiler along: 200 MB
+    from torchvision.transforms.v2 import functional as tv
+
+    return tv.resize(pixels, list(size_hw), InterpolationMode(mode), antialias=mode == "bilinear")
 
 
 def _window(length: int, factor: float, crop: int | None, place: float) -> tuple[slice, int]:
