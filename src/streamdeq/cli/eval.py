@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from streamdeq.cli import options
-from streamdeq.cli.terminal import say
+from streamdeq.cli.terminal import say, teller
 from streamdeq.codec import Option
 from streamdeq.evaluation.protocol.settings import Settings
 
@@ -25,6 +25,7 @@ def eval(
     settings: Settings,
     data: options.Data,
     split: options.Split = "val",
+    allow_outside: options.AllowOutside = False,
     offsets: Offsets = None,
     precision: options.Precision = "auto",
     device: options.Device = "auto",
@@ -59,7 +60,7 @@ def eval(
             check_writable(file)
     began = time.monotonic()
     loaded = load(model, device, precision)
-    dataset = open_labelled(data, split, loaded.spec.task, lambda note: say(f"eval: {note}", err=True))
+    dataset = open_labelled(data, split, loaded.spec.task, teller("eval"), allow_outside)
     settings = replace(settings, offsets=offsets or usual_offsets(dataset))
     with track("eval", count_steps(loaded, dataset, settings), unit="steps", quiet=quiet) as advance:
         clips = long_clips(dataset) if jitter else ()  # refused before minutes of work, if at all

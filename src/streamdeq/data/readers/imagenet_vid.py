@@ -95,7 +95,7 @@ def read_boxes(path: str, picture: str) -> Boxes:
         corners = [_number(entry, f"bndbox/{side}", where) for side in ("xmin", "ymin", "xmax", "ymax")]
         box = box_in_frame((corners[0], corners[1], corners[2], corners[3]), width, height, where)
         track = (entry.findtext("trackid") or "").strip()
-        found.append(LabelledBox(box, label, instance=int(track) if track.isdecimal() else UNKNOWN))
+        found.append(LabelledBox(box, label, instance=int(track) if track.isdecimal() and len(track) < 19 else UNKNOWN))
     return fitted(collect(found), (height, width), Path(picture), Path(path))
 
 

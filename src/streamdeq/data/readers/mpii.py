@@ -33,7 +33,7 @@ from streamdeq.data.boxes import numbers
 from streamdeq.data.documents import Json, Schema
 from streamdeq.data.pictures import first_line, read_rgb, size_of
 from streamdeq.data.poses import PoseDataset, labelled_poses
-from streamdeq.data.reader import READERS, Reader
+from streamdeq.data.reader import READERS, Reader, below
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.keypoints import Keypoints, boxes_around, head_length
 from streamdeq.values.palette import distinct_colours
@@ -104,7 +104,7 @@ class Mpii(Reader):
         truth = _first(folder, TRUTHS) if split == "val" else None
         if truth is not None:
             people = _scored(people, truth, path)
-        clips, colours = tuple(_clips(folder, people)), distinct_colours(len(JOINTS))
+        clips, colours = tuple(_clips(folder, people, path, self.allow_outside)), distinct_colours(len(JOINTS))
         return PoseDataset("mpii", "pose", split, JOINTS, colours, clips, LICENCE, SKELETON, MIRRORED)
 
     def unused(self, folder: Path) -> tuple[str, ...]:
@@ -219,7 +219,7 @@ class Sequence:
         return self.folder / self.before[t] if t < len(self.before) else self.picture, None
 
 
-def _clips(folder: Path, people: list[Person]) -> Iterator[Clip]:
+def _clips(folder: Path, people: list[Person], origin: Path, outside: bool) -> Iterator[Clip]:
     """One for every picture, by the order of the file."""
     shown: dict[str, list[Person]] = {}
     for person in people:
@@ -227,7 +227,7 @@ def _clips(folder: Path, people: list[Person]) -> Iterator[Clip]:
     films = _films(folder)
     keys = _keys(folder / KEYFRAMES) if films else {}
     for image, together in shown.items():
-        path, stem = folder / "images" / image, Path(image).stem
+        path, stem = below(folder, f"images/{image}", str(origin), outside), Path(image).stem
         frames = Sequence(path, path.parent)
         if stem in films and stem in keys:
             frames = Sequence(path, films[stem], _before(films[stem], keys[stem]))

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.peers.base import Peer, peer_class
+from streamdeq.models.checkpoint import opened
 from streamdeq.models.spec import ModelSpec, Provenance
 from streamdeq.runtime.precision import pick_dtype
 
@@ -20,7 +21,7 @@ def load_peer(name: str, path: Path, spec: ModelSpec, device: torch.device, prec
     kind = peer_class(name, spec.task)
     network = kind.build(spec)
     try:
-        with safe_open(path, "pt") as file:
+        with opened(path) as file:
             about = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
         network.load_state_dict(tensors)
