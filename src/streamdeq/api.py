@@ -27,8 +27,9 @@ from streamdeq.streaming.advance import OnUpdate, advance
 from streamdeq.streaming.cut import make_cut_policy
 from streamdeq.streaming.engine import Engine
 from streamdeq.streaming.locate import FromFunction, FromTable, Locator, given_locator, read_boxes
-from streamdeq.streaming.options import DEFAULT_CAP, StreamOptions
+from streamdeq.streaming.options import DEFAULT_CAP, StartFrom, StreamOptions
 from streamdeq.streaming.regions import Follow, Regions
+from streamdeq.streaming.start import Reference
 from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.statefile import read_state
 from streamdeq.streaming.stream import Stream, check_image
@@ -87,18 +88,20 @@ class Model:
         *,
         boxes: Boxes = None,
         choice: Choice | None = None,
+        start_from: np.ndarray | None = None,
         **options: Unpack[Options],
     ) -> Stream:
         """A video: feed it frames in order, get an answer for each. Options as in `StreamOptions`.
 
         Args:
             boxes, choice: where the instances are, for a task that looks at each of them: see `locator`.
+            start_from: with start="other" the picture, (H, W, 3) uint8 RGB, whose reference the stream begins from.
 
         Raises:
             StreamdeqError: an option that does not exist, is out of range, or does not go with another.
         """
         chosen = StreamOptions(iterations, **options)  # type: ignore[arg-type]  # says itself which words there are
-        return Stream(self.begin(chosen, self.locator(boxes, choice)), open_source)
+        return Stream(self.begin(chosen, self.locator(boxes, choice), start_from), open_source)
 
     def iterations(self, options: StreamOptions) -> int:
         """What a frame gets; where a budget decides, at the most."""
@@ -144,19 +147,43 @@ class Model:
         stream, choose = self.stream(), self.task.chooser(choice)
         return FromFunction(lambda image: choose(stream(image)))
 
-    def begin(self, options: StreamOptions, locate: Locator | None = None) -> StreamState:
-        """The state of a video that has not begun, for `step` or a `Stream`; `locate` says where to look in it."""
+    def begin(
+        self, options: StreamOptions, locate: Locator | None = None, start_from: np.ndarray | None = None
+    ) -> StreamState:
+        """The state of a video that has not begun, for `step` or a `Stream`.
+
+        Args:
+            locate: says where to look in it.
+            start_from: as in `stream`.
+        """
         if locate is None and options.patience:
             raise StreamdeqError("--patience is for instances that may lose their box; give --boxes")
+        if (start_from is None) == (options.start == StartFrom.OTHER):
+            raise StreamdeqError(
+                "the start 'other' and the picture to start from (--start-from) go together; give both"
+            )
+        if start_from is not None:
+            check_image(start_from)
         regions = None if locate is None else Regions(locate, self.task.join, Follow(patience=options.patience))
-        number = self.iterations(options)
-        solver = make_solver(options.solver or self.spec.solver, number)
+        number, name = self.iterations(options), options.solver or self.spec.solver
+        solver = make_solver(name, number)
         budget = options.budget(solver.evaluations(number))
         engine = self.engine(solver, options.size)
         cuts = make_cut_policy(options.cuts, options.on_cut, options.cut_iterations)
-        seen = cuts.detector.init()
-        row = engine.open()
-        return StreamState(engine, self.spec.architecture, options, budget, row, budget.init(), cuts, seen, regions)
+        return StreamState(
+            engine,
+            self.spec.architecture,
+            options,
+            budget,
+            engine.open(),
+            budget.init(),
+            cuts,
+            cuts.detector.init(),
+            reference=Reference.of(self.spec.reference_solve),
+            after_cut=make_solver(name, number + cuts.response.extra),
+            other=start_from,
+            regions=regions,
+        )
 
     @memory_errors()
     def step(
@@ -175,7 +202,11 @@ class Model:
             boxes: see `locator`; for a stream that followed some. What a detector remembers is not in the file.
         """
         read = read_state(saved, self.spec.architecture, self.functions.device)
-        state = self.begin(read.options, self.locator(boxes))
+        # Only its first frame has a start of its own, and that has been.
+        begun = replace(
+            read.options, start=StartFrom.PREVIOUS if read.options.start == StartFrom.OTHER else read.options.start
+        )
+        state = self.begin(begun, self.locator(boxes))
         if (state.regions is None) != (read.followed is None):
             what = "whole frames; give no boxes" if read.followed is None else "boxes; say which with boxes="
             raise StreamdeqError(f"{saved} is the state of a stream that looks at {what}")

@@ -8,20 +8,44 @@ from support.box_trees import DOG, SOFA, picture, write_vid, write_xml
 
 from streamdeq.data.check import check
 from streamdeq.data.open import open_dataset
-from streamdeq.data.readers.imagenet_vid import CLASSES
+from streamdeq.data.readers.imagenet_vid import CLASSES, evenly
 from streamdeq.errors import StreamdeqError
 
 
-def test_one_of_fifteen_frames_is_trained_on_and_pictures_of_the_classes(tmp_path: Path):
-    write_vid(tmp_path / "ILSVRC2015")
+@pytest.mark.parametrize("folder", ["ILSVRC2015", "ILSVRC", "."])
+def test_fifteen_frames_of_a_film_are_trained_on_evenly_and_pictures_of_the_classes(tmp_path: Path, folder: str):
+    write_vid(tmp_path / folder)
     dataset = open_dataset(str(tmp_path), "train")
     film, still = dataset.clips
     assert (dataset.task, dataset.classes) == ("detection", CLASSES)
-    assert (film.name, len(film), film.labelled) == ("ILSVRC2015_train_00000000", 31, (0, 15, 30))
+    assert (film.name, len(film)) == ("ILSVRC2015_train_00000000", 31)
+    assert film.labelled == (1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29)
     assert film.target(15).xyxy.tolist() == [[7, 4, 15, 20]]
     assert film.target(14) is None
     assert (still.name, len(still), CLASSES[still.target(0).labels[0]]) == ("n02084071_1", 1, "dog")
     assert len(open_dataset(str(tmp_path), "train-all").clips[0].labelled) == 31
+
+
+def test_frames_are_even_as_in_the_published_list():
+    assert evenly(15, 300) == tuple(range(10, 300, 20))
+    assert evenly(15, 55)[3] == 12
+    assert evenly(15, 9) == tuple(range(9))
+
+
+def test_the_published_lists_say_what_is_trained_on(tmp_path: Path):
+    root = write_vid(tmp_path / "ILSVRC")
+    (root / "ImageSets").mkdir()
+    film = "train/ILSVRC2015_VID_train_0000/ILSVRC2015_train_00000000"
+    (root / "ImageSets/VID_train_15frames.txt").write_text(f"{film} 1 4 31\n{film} 1 20 31\n")
+    (root / "ImageSets/DET_train_30classes.txt").write_text(f"train/ILSVRC2013_train/{SOFA}/n04256520_1 1\n")
+    film, still = open_dataset(str(tmp_path), "train").clips
+    assert film.labelled == (4, 20)
+    assert (still.name, len(still.target(0)), still.image(0).shape) == ("n04256520_1", 0, (24, 32, 3))
+    (root / "ImageSets/VID_train_15frames.txt").write_text("train/a 1 x 31\n")
+    with pytest.raises(
+        StreamdeqError, match=r"expected FOLDER 1 FRAME FRAMES in .*frames.txt, line 1, got 'train/a 1 x"
+    ):
+        open_dataset(str(tmp_path), "train")
 
 
 def test_every_frame_is_validated_on_with_motion_and_the_test_has_no_labels(tmp_path: Path):

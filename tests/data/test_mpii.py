@@ -45,6 +45,19 @@ def test_a_crop_is_the_published_one(tmp_path: Path):
     assert window == Window(int(x - side / 2), int(y - side / 2), int(x + side / 2), int(y + side / 2))
 
 
+def test_a_sample_of_train_is_a_person_and_the_film_is_before_each(tmp_path: Path):
+    root = write_mpii(tmp_path, PEOPLE, "annot/train.json")
+    write_mpii_film(root, "a", [1, 2])
+    write_mpii_keyframes(root, ["a/00000003.jpg"])
+    dataset = open_dataset(str(root), "train")
+    assert [(clip.name, len(clip), clip.labelled) for clip in dataset.clips] == [
+        ("a.jpg-0", 3, (2,)),
+        ("a.jpg-1", 3, (2,)),
+        ("b.jpg-0", 1, (0,)),
+    ]
+    assert [clip.target(t).xy[:, 0].tolist() for clip, t in dataset.samples] == [[[9, 7]], [[19, 11]], [[9, 7]]]
+
+
 def test_a_person_without_a_box_has_that_of_the_points(tmp_path: Path):
     root = write_mpii(tmp_path, [mpii_person("a.jpg", center=[-1, -1], scale=-1)])
     assert open_dataset(str(root), "val").clips[0].target(0).boxes_xyxy.tolist() == [[9, 7, 37, 35]]

@@ -175,6 +175,25 @@ def test_without_chance_a_crop_is_what_inference_sees():
     assert weights.tolist() == [1, 1, 0]
 
 
+def test_scale_and_rotation_are_clipped_normals_where_they_are_asked_for_as_such():
+    crop = PoseCrop(100, NAMES, scale_deviation=0.5, rotation_deviation=40.0)
+    xy = np.array([[[50, 60], [70, 60], [60, 75]]], np.float32)
+    target = Keypoints(xy, np.ones((1, 3), bool), np.array([[35, 35, 85, 85]], np.float32))
+    sides, turns = [], []
+    for seed in range(300):
+        _, (points, _) = crop(marked(xy[0]), target, np.random.default_rng(seed))
+        x, y = (points[1] - points[0]).tolist()
+        sides.append(100 / 62.5 * 20 / np.hypot(x, y))
+        turns.append(np.degrees(np.arctan2(y, x)))
+    larger, turns = np.array(sides), np.abs(turns)
+    assert (larger.min(), larger.max()) == pytest.approx((0.5, 1.5), abs=0.03)
+    # A sixth of a normal lies beyond either limit, and stands there; 3 of 5 are turned, 1 in 22 of them to the limit.
+    assert np.mean(larger < 0.53) == pytest.approx(0.17, abs=0.06)
+    assert np.mean(larger > 1.47) == pytest.approx(0.17, abs=0.06)
+    assert turns.max() == pytest.approx(80, abs=0.5)
+    assert np.mean(turns < 0.5) == pytest.approx(0.4, abs=0.08)
+
+
 def test_half_a_body_is_its_upper_or_its_lower_half():
     names = ("left shoulder", "right shoulder", "neck", "left knee", "right knee", "left ankle")
     xy = np.array([[[40, 20], [60, 20], [50, 15], [45, 90], [58, 90], [45, 110]]], np.float32)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from streamdeq.data.augment.colour import Jitter, turn_hue
-from streamdeq.data.augment.pictures import IMAGENET_MEAN_RGB, AreaCrop, Augmentation
+from streamdeq.data.augment.pictures import IMAGENET_MEAN_RGB, AreaCrop, Augmentation, together
 from streamdeq.values.geometry import Geometry
 
 STILL = Jitter(0.0, 0.0, 0.0, 0.0)
@@ -128,6 +128,21 @@ def test_jitter_changes_colours_within_its_range() -> None:
     assert torch.equal(STILL(grey, rng(0)), grey)
 
 
+def test_without_a_crop_a_sample_is_the_whole_picture_upright_or_wide_and_a_batch_as_large_as_its_largest() -> None:
+    augmentation = Augmentation(None, 60, (1.0, 1.0), 0.0, STILL, longest=100, stride=32)
+    wide, tall = (
+        augmentation.picture(image, augmentation.view(image.shape[:2], rng(0)), rng(0))
+        for image in (np.full((72, 128, 3), 9, np.uint8), np.full((90, 60, 3), 7, np.uint8))
+    )
+    assert (wide.shape, tall.shape) == ((3, 64, 128), (3, 96, 64))  # 56 x 100 and 90 x 60, rounded up
+    assert wide[:, :56, :100].eq(9).all()
+    assert wide[:, 56:].flatten(1).T.unique(dim=0).tolist() == [[124, 116, 104]]
+    both = together([wide, tall])
+    assert both.shape == (2, 3, 96, 128)
+    assert torch.equal(both[1, :, :, :64], tall)
+    assert both[0, :, 64:].flatten(1).T.unique(dim=0).tolist() == [[124, 116, 104]]
+
+
 def test_a_third_of_a_turn_swaps_the_channels_and_grey_has_no_hue() -> None:
     image = torch.tensor([200, 40, 90], dtype=torch.uint8)[:, None, None].expand(3, 4, 4)
     assert turn_hue(image, 1 / 3)[:, 0, 0].tolist() == [90, 200, 40]
@@ -138,7 +153,7 @@ def test_a_third_of_a_turn_swaps_the_channels_and_grey_has_no_hue() -> None:
 
 def test_a_picture_that_would_be_too_long_becomes_shorter_as_at_inference():
     for frame_hw in ((90, 300), (300, 90), (96, 128)):
-        view = Augmentation.unchanged((160, 160), 96, 160).view(frame_hw, rng(0))
+        view = Augmentation((160, 160), 96, longest=160).unchanged().view(frame_hw, rng(0))
         assert view.size_hw == Geometry.fit(frame_hw, 96, 32, longest=160).content_hw
     half = Augmentation((160, 160), 96, (0.5, 0.5), 0.0, STILL, longest=160).view((90, 300), rng(0))
     assert half.size_hw == (24, 80)

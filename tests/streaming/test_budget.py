@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from support.small_models import Contraction, engine_of, frames, tiny_model
+from support.small_models import LONG, Contraction, engine_of, frames, tiny_model
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
@@ -109,7 +109,9 @@ def test_target_fps_settles_in_noise_too():
 def state_with(budget: Budget) -> StreamState:
     engine = engine_of(Contraction(), Picard())
     arch, cuts = Architecture((2, 2), groups=2), make_cut_policy()
-    return StreamState(engine, arch, StreamOptions(), budget, engine.open(), budget.init(), cuts, cuts.detector.init())
+    return StreamState(
+        engine, arch, StreamOptions(), budget, engine.open(), budget.init(), cuts, cuts.detector.init(), *LONG
+    )
 
 
 def test_a_residual_tolerance_stops_at_the_first_residual_below_it():

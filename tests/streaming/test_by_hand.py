@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from support.small_models import Contraction, distance, engine_of, frames, tiny_model
+from support.small_models import LONG, Contraction, distance, engine_of, frames, tiny_model
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
@@ -29,7 +29,7 @@ def stream_of(options: StreamOptions) -> Stream:
     budget = options.budget(options.iterations or 20)
     cuts = make_cut_policy(options.cuts, options.on_cut, options.cut_iterations)
     arch = Architecture((2, 2), groups=2)
-    state = StreamState(engine, arch, options, budget, engine.open(), budget.init(), cuts, cuts.detector.init())
+    state = StreamState(engine, arch, options, budget, engine.open(), budget.init(), cuts, cuts.detector.init(), *LONG)
     return Stream(state, lambda source: source, clock=lambda: next(ticks) * 10.0)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.small_models import Contraction, engine_of, tiny_model
+from support.small_models import LONG, Contraction, engine_of, tiny_model
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
@@ -24,7 +24,7 @@ def statuses(options: StreamOptions):
         make_cut_policy(options.cuts, options.on_cut, options.cut_iterations),
     )
     arch = Architecture((2, 2), groups=2)
-    state = StreamState(engine, arch, options, budget, engine.open(), budget.init(), cuts, cuts.detector.init())
+    state = StreamState(engine, arch, options, budget, engine.open(), budget.init(), cuts, cuts.detector.init(), *LONG)
     told = []
     for t, image in enumerate(SHOTS):
         answer, state = advance(Frame(image, t, t / 25), state)

@@ -13,14 +13,17 @@ from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.functions import Functions
-from streamdeq.solvers import Solver
+from streamdeq.solvers import Picard, Solver
 from streamdeq.streaming.engine import Engine
+from streamdeq.streaming.start import Reference
 from streamdeq.tasks import build_network
 from streamdeq.values.frame import Frame
 from streamdeq.values.geometry import Geometry
 from streamdeq.values.status import Status
 
 STRIDE = 8
+#: What a stream's state has for solves that are longer than its frames: the reference's, and that of a cut's frame.
+LONG = (Reference(Picard(), 40), Picard())
 
 
 class Contraction:

@@ -1,16 +1,19 @@
 """The detection head: anchors and pooling as published, rows apart from one another, targets at the edge of sense."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
+from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.roi_heads import RoIHeads
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.models.architecture import PRESETS, Architecture
-from streamdeq.tasks.detection.head import DetectionHead, Found, Maps, Target
-from streamdeq.tasks.detection.regions import AlignedPooling, Anchors
+from streamdeq.tasks.detection.head import DetectionHead, Found, Maps, Target, as_torchvision
+from streamdeq.tasks.detection.regions import AlignedPooling, Anchors, box_loss
 from streamdeq.tasks.detection.settings import DetectorSettings
 
 ARCH = Architecture((8, 16, 16), groups=4, expansion=1)
@@ -43,6 +46,29 @@ def target(*rows: tuple[float, float, float, float, int], content_hw: tuple[int,
 
 def row(maps: Maps, n: int) -> Maps:
     return Maps(*([level[n : n + 1] for level in levels] for levels in maps))
+
+
+def test_the_losses_on_boxes_are_l1_as_published_or_torchvisions_smooth_one():
+    truth = [target((8, 8, 40, 40, 1), (30, 10, 90, 60, 2))]
+
+    def losses(settings: DetectorSettings) -> dict[str, Tensor]:
+        made = head(settings=settings)
+        torch.manual_seed(3)
+        return made.losses(latent(1), truth)
+
+    ours, plain = losses(replace(SMALL, box_beta=1 / 9)), losses(SMALL)
+    made = head()
+    torch.manual_seed(3)
+    pyramid = made._pyramid(latent(1))
+    proposals, _ = made.rpn(ImageList(latent(1).maps[0], [CANVAS]), pyramid, as_torchvision(truth))
+    _, theirs = RoIHeads.forward(made.roi_heads, pyramid, proposals, [CANVAS], as_torchvision(truth))
+    torch.testing.assert_close(ours["boxes"], theirs["loss_box_reg"])
+    torch.testing.assert_close(ours["classes"], theirs["loss_classifier"])
+    deltas, goal = torch.tensor([[0.0, 1.0, 0.05, -3.0]]), torch.zeros(1, 4)
+    assert box_loss(deltas, goal, 2, 0.0).item() == pytest.approx((1 + 0.05 + 3) / 2)
+    assert box_loss(deltas, goal, 2, 1 / 9).item() == pytest.approx((1 + 3 - 1 / 9 + 0.05**2 * 4.5) / 2)
+    assert plain["boxes"] > ours["boxes"]
+    assert plain["classes"] == ours["classes"]
 
 
 # -- parts -----------------------------------------------------------------------------------------------------

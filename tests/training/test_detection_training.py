@@ -230,7 +230,7 @@ def test_a_model_scales_long_pictures_as_it_was_trained_on_them():
 
 
 def test_the_published_detector_has_its_parts_and_its_rates():
-    recipe = RECIPES["imagenet-vid-xl"]
+    recipe = RECIPES["imagenet-vid-xl-il"]
     dataset = Dataset("imagenet-vid", "detection", "train", CLASSES, ((0, 0, 0),) * 30, (), "")
     with torch.device("meta"):
         head = build_network(spec_of(recipe, dataset)).head

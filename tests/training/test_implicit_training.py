@@ -60,7 +60,9 @@ def test_without_the_new_settings_a_step_is_what_it_was():
 
 
 def test_the_published_recipe_solves_27_forward_and_30_backward_and_the_small_one_half_of_that():
-    assert plan_step(RECIPES["cityscapes-xl"], 50_000) == StepPlan(27, Implicit(Broyden(27), max_steps=30), vectors=0)
+    assert plan_step(RECIPES["cityscapes-xl-il"], 50_000) == StepPlan(
+        27, Implicit(Broyden(27), max_steps=30), vectors=0
+    )
     assert plan_step(RECIPES["camvid-s-il"], 1000) == StepPlan(14, Implicit(Broyden(14), max_steps=14), vectors=0)
 
 

@@ -34,12 +34,15 @@ def train(
     from streamdeq.training import session
     from streamdeq.training.parallel import joined
     from streamdeq.training.run import WEIGHTS, RunSettings
+    from streamdeq.training.setup import initial_weights
 
     if chosen.threads is not None:
         torch.set_num_threads(chosen.threads)
     past = session.past(chosen.resume) if chosen.resume else None
     wanted = _recipe(recipe, settings or [], chosen, past)
-    if past:
+    if not past:
+        initial_weights(wanted)  # refused before a million files are listed
+    else:
         session.check_same(past.recipe, wanted)
         chosen = replace(chosen, data=chosen.data or past.data.spec)
     if chosen.data is None:
@@ -121,4 +124,6 @@ def _recipe(name: str | None, settings: list[str], chosen: TrainOptions, past: A
     if chosen.seed is not None:
         settings = [*settings, f"seed={chosen.seed}"]
     recipe = override(past.recipe if name is None else RECIPES[name], settings)
-    return recipe if chosen.init is None else replace(recipe, init=chosen.init)
+    if chosen.init is None:
+        return recipe
+    return replace(recipe, init=None if chosen.init == "none" else chosen.init)

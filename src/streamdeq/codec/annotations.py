@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -38,6 +39,15 @@ class NoGroupError(PlainError):
 
 class Text(str):
     """What a user typed for a setting, among plain values."""
+
+
+class Written(ABC):
+    """A dataclass that a user may also write as one value: `unroll=1..20` beside `unroll.low=1 unroll.high=20`."""
+
+    @classmethod
+    @abstractmethod
+    def read(cls, text: str) -> Any:
+        """An instance; ValueError where `text` is not one of this kind."""
 
 
 def expected(kind: Any) -> str:
@@ -163,6 +173,8 @@ def _group_reader(kind: Any) -> Callable[[Any, Any], Any]:
     }
 
     def read(plain: Any, _: Any) -> Any:
+        if isinstance(plain, Text) and issubclass(kind, Written):
+            return kind.read(plain.strip())
         if not isinstance(plain, dict):
             raise _mismatch(kind, plain)
         for key in plain:

@@ -1,6 +1,6 @@
 """Batches of a training split: which samples a step has, and how they are put together.
 
-Legend: B samples of a batch, h×w the recipe's crop.
+Legend: B samples of a batch, h×w the recipe's crop, or the largest of its samples.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from streamdeq.data.augment.pictures import together
 from streamdeq.data.augment.settings import Augment
 from streamdeq.data.base import Dataset
 from streamdeq.data.randomness import generator, sample_index
@@ -29,7 +30,9 @@ class SampleRecipe(Protocol):
     @property
     def longest(self) -> int | None: ...
     @property
-    def crop_hw(self) -> tuple[int, int]: ...
+    def crop_hw(self) -> tuple[int, int] | None: ...
+    @property
+    def stride(self) -> int: ...
     @property
     def augment(self) -> Augment: ...
     @property
@@ -82,4 +85,4 @@ def draw_batch(
         image, target = transform(clip.image(t), clip.target(t), generator(seed, purpose, position))
         images.append(image)
         targets.append(target)
-    return Batch(torch.stack(images), collate(targets))
+    return Batch(together(images), collate(targets))

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import unicodedata
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,6 +21,10 @@ RGB = tuple[int, int, int]
 DESCRIPTION_HASH = "description_hash"
 #: Bytes of a safetensors file's header: its description, and a line for every tensor.
 MOST_HEADER = 10_000_000
+#: Unrollings of a model that nothing is known of.
+UNROLLED = 20
+#: The count in the name of a single-frame figure among a description's metrics, and of what less is better.
+SINGLE, ERRORS = re.compile(r"single-frame \((\d{1,4}) iterations\)$|single (\d{1,4})$"), ("AbsRel", "RMSE")
 #: Of a description: characters of its text, pixels of the working size, applications per frame, classes, characters of
 #: a class's name. Several times what any model has: more is a mistake, or an attack on the memory.
 MOST_TEXT, MOST_PIXELS, MOST_ITERATIONS, MOST_CLASSES, MOST_NAME = 2_000_000, 4096, 1000, 65_536, 200
@@ -43,6 +48,34 @@ class Provenance:
     steps: int = 0
     seconds: float = 0.0
 
+    @property
+    def best_count(self) -> int | None:
+        """Iterations of the best single-frame figure in `metrics`, the fewest of equal ones; None without any."""
+        told = [(SINGLE.search(name), name, value) for name, value in self.metrics.items()]
+        tried = [
+            (int(found[1] or found[2]), -value if name.startswith(ERRORS) else value)
+            for found, name, value in told
+            if found
+        ]
+        best = max(tried, key=lambda one: (one[1], -one[0]), default=None)
+        return best[0] if best and 1 <= best[0] <= MOST_ITERATIONS else None
+
+
+@dataclass(frozen=True)
+class ReferenceSolve:
+    """What a model solves a picture to when there is time: its single-frame baseline, and what a stream's latents are
+    measured against. By `solver`, from zeros, with memory for its `iterations` (in the paper's sense)."""
+
+    solver: str
+    iterations: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.iterations <= MOST_ITERATIONS or not 0 < len(self.solver) <= MOST_NAME:
+            raise StreamdeqError(
+                f"a reference needs a solver's name and 1 to {MOST_ITERATIONS} iterations; "
+                f"got '{self.solver[:MOST_NAME]}' and {self.iterations}"
+            )
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -57,6 +90,7 @@ class ModelSpec:
         mean, std: normalisation of RGB in 0–1.
         solver: the solver the weights were trained for.
         iterations: applications per frame that suit them when the user names none.
+        reference: None in files from before there was one: see `reference_solve`.
         head: what the task's head leaves open, by the names the task gives it (JSON values); empty for its defaults.
     """
 
@@ -73,6 +107,7 @@ class ModelSpec:
     head: dict[str, Any] = field(default_factory=dict)
     provenance: Provenance = field(default_factory=Provenance)
     longest: int | None = None
+    reference: ReferenceSolve | None = None
 
     def __post_init__(self) -> None:
         if len(self.palette) != len(self.classes):
@@ -101,6 +136,24 @@ class ModelSpec:
         ):
             if got > most:
                 raise StreamdeqError(f"{name} must be at most {most}; got {got}")
+
+    @property
+    def reference_solve(self) -> ReferenceSolve:
+        """As described, or what the paper gives a model of this task and training.
+
+        Broyden (IL): 27 iterations for segmentation, 26 for other tasks. Unrolled: as many as it was trained with (UR),
+        20 if nobody knows. Trained with varying numbers (SUR): the best of those that were tried on held-out frames.
+        """
+        if self.reference is not None:
+            return self.reference
+        if self.solver.startswith("broyden"):
+            return ReferenceSolve(self.solver, 27 if self.task == "segmentation" else 26)
+        match self.provenance.recipe.get("unroll"):
+            case {"kind": "Fixed", "n": int(n)} if 1 <= n <= MOST_ITERATIONS:
+                return ReferenceSolve(self.solver, n)
+            case {"kind": "Uniform"}:
+                return ReferenceSolve(self.solver, self.provenance.best_count or UNROLLED)
+        return ReferenceSolve(self.solver, UNROLLED)
 
     def to_json(self) -> str:
         return json.dumps(to_plain(self), sort_keys=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from streamdeq.codec import Option
-from streamdeq.streaming.options import StreamOptions
+from streamdeq.streaming.options import StartSource, StreamOptions
 from streamdeq.values import MAX_PIXELS
 from streamdeq.values.choice import Choice
 from streamdeq.values.live import LivePolicy
@@ -33,6 +33,7 @@ class RunOptions:
         "video",
         "jsonl",
     )
+    start_from: StartSource = None
     max_frames: Annotated[int | None, Option("Stop after this many frames.", least=1)] = None
     max_pixels: Annotated[
         int, Option("Larger pictures are not decoded; default: 8192 x 4320.", metavar="N", least=1)

@@ -15,6 +15,7 @@ from streamdeq.running.naming import output_name
 from streamdeq.running.observer import Observer
 from streamdeq.running.options import RunOptions
 from streamdeq.running.recorder import ProcessedItem, Recorder
+from streamdeq.running.start_from import picture_from
 from streamdeq.running.summary import Summary
 from streamdeq.streaming.locate import FromTable, Locator, Shared
 from streamdeq.streaming.options import StartFrom
@@ -73,12 +74,13 @@ class Run:
         """
         chosen = self._options
         from_zeros = replace(chosen.stream, start=StartFrom.ZEROS)
+        other = None if chosen.start_from is None else picture_from(chosen.start_from)
         began = perf_counter()
         try:
             with self.source:
                 boxes = self._boxes()
                 with (
-                    Stream(self._model.begin(chosen.stream, boxes), open_source) as stream,
+                    Stream(self._model.begin(chosen.stream, boxes, other), open_source) as stream,
                     Stream(self._model.begin(from_zeros, boxes), open_source) as scratch,
                     self._recorder() as recorder,
                 ):

@@ -27,6 +27,9 @@ class AnswerAtLowest(Solver):
 
     solver: Solver
 
+    def enlarge(self, memory: Inner | None) -> Inner | None:
+        return None if memory is None else replace(memory, memory=self.solver.enlarge(memory.memory))
+
     @abstractmethod
     def candidate(self, point: Latent, value: Latent) -> Latent:
         """The answer for an evaluated point z, given f(z)."""

@@ -96,6 +96,10 @@ class Solver(ABC):
                 cannot be in use yet is then left unread; the result is the same. None: nothing is known.
         """
 
+    def enlarge(self, memory: Any) -> Any:
+        """What a solver of this kind with less memory holds in the middle of a solve, for this one to go on from."""
+        return memory
+
     def init(self, z0: Latent) -> SolverState:
         """The state before the first evaluation."""
         like = z0.maps[0]

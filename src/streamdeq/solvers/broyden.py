@@ -32,6 +32,9 @@ class Broyden(Solver):
     def evaluations(self, iterations: int) -> int:
         return iterations + 1
 
+    def enlarge(self, memory: Pairs | None) -> Pairs | None:
+        return None if memory is None else memory.enlarged(self.capacity)
+
     def step(
         self, f: FixedPointMap, state: SolverState, active: Tensor | None = None, spent: int | None = None
     ) -> SolverState:

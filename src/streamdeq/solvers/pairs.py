@@ -5,9 +5,10 @@ Legend: B rows, N capacity in pairs, D entries per row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
@@ -45,6 +46,11 @@ class Pairs:
             gap=torch.zeros_like(like),
             ready=like.new_zeros(rows, dtype=torch.bool),
         )
+
+    def enlarged(self, capacity: int) -> Pairs:
+        """The same pairs with room for `capacity`, which is no less than before."""
+        more = capacity - self.u.shape[1]
+        return replace(self, u=F.pad(self.u, (0, 0, 0, more)), v=F.pad(self.v, (0, 0, 0, more)))
 
     def updated(self, x: Tensor, gap: Tensor, moving: Tensor, most: int) -> tuple[Pairs, Tensor]:
         """Learn from the evaluation g(x) = `gap` and propose where to go.

@@ -8,15 +8,14 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
-from streamdeq.streaming.budget import Progress
+from streamdeq.streaming.budget import Budget, FixedBudget, Progress
 from streamdeq.streaming.cut import Evidence
-from streamdeq.streaming.engine import status_of
+from streamdeq.streaming.engine import Row, status_of
 from streamdeq.streaming.loop import run_steps
-from streamdeq.streaming.options import CONVERGED, StartFrom
 from streamdeq.streaming.regions import together
 from streamdeq.streaming.state import StreamState
 from streamdeq.values.frame import Frame
-from streamdeq.values.status import Start, Status, Stop
+from streamdeq.values.status import Status, Stop
 
 #: Called with the answer after every step of a frame.
 OnUpdate = Callable[[Any], None]
@@ -47,10 +46,9 @@ class FrameSolve:
     ) -> None:
         self._frame, self._on_update, self._clock = frame, on_update, clock
         self._began = clock()
-        self.state = state = state.observe(frame, keep=state.options.start != StartFrom.ZEROS)
-        self._engine, self._rows = state.engine, state.rows
-        long_first = state.options.start == StartFrom.REFERENCE and self._status.start is Start.COLD
-        self._budget = CONVERGED if long_first else state.budget
+        self.state, long = state.observe(frame)
+        state, self._engine = self.state, state.engine
+        self._rows, self._budget = self._begin(long)
         self._memory, self._seen = state.value, state.seen
         self._steps = self._extra = 0
         self._stopped: Stop | None = None
@@ -99,6 +97,16 @@ class FrameSolve:
         """With what budget and cut detector have learnt from this frame."""
         return replace(state, value=self._memory, seen=self._seen)
 
+    def _begin(self, long: list[Row]) -> tuple[list[Row], Budget]:
+        """The rows to step and how long, where those of `long` are to be solved to the reference."""
+        state, evaluations = self.state, self.state.reference.evaluations
+        if long and len(long) < len(state.rows):  # instances that are new in a frame with others
+            run_steps(self._engine, long, evaluations, read=())
+            for row in long:
+                row.status = replace(status_of(row), stopped=Stop.ITERATIONS)
+            return [row for row in state.rows if not any(row is one for one in long)], state.budget
+        return state.rows, FixedBudget(evaluations) if long else state.budget
+
     @property
     def _verdict(self) -> Stop | None:
         return None if self._extra else self._stopped
@@ -115,6 +123,9 @@ class FrameSolve:
         self._seen, is_cut = cuts.detector.update(self.state.seen, evidence)
         if not is_cut:
             return
+        if not self._budget.timed:
+            for row in self._rows:
+                self._engine.extend(row, self.state.after_cut)
         cuts.response.begin(self._restart)
         self._answer = None
         for row in self._rows:

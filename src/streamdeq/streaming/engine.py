@@ -64,7 +64,8 @@ class Engine:
 
     Args:
         functions: the model at run time.
-        solver: how a step is made; one for all rows.
+        solver: how a step is made, for all rows but those whose solve is another one's for a frame (`restart`,
+            `extend`).
         decode: one row's outputs, its geometry and status → the answer.
         shorter_side: working size in pixels; None keeps every frame's own size.
         stride: canvas sides are padded to multiples of this.
@@ -89,9 +90,8 @@ class Engine:
         self._shorter_side = shorter_side
         self._stride = stride
         self._longest = longest
-        # Evaluations that are no iteration in the paper's sense: Broyden's first.
-        self._uncounted = solver.evaluations(1) - 1
-        self._pools: dict[HW, Pool] = {}
+        # By canvas and by the solver's identity: one that a package brings need not have a hash.
+        self._pools: dict[tuple[HW, int], Pool] = {}
 
     def open(self) -> Row:
         """A new row. It takes memory with its first frame."""
@@ -110,14 +110,13 @@ class Engine:
         """A copy of what a row holds."""
         assert row.pool is not None
         content = row.pool.gather([row.slot])
-        injection = tuple(None if x is None else x.clone() for x in content.injection)
-        return Slots(content.state.clone(), injection)
+        return Slots(content.state.clone(), _own(content.injection))
 
     def adopt(self, content: Slots, like: Row) -> Row:
         """A new row with this content, otherwise as `like`."""
         assert like.geometry is not None
         row = replace(like)
-        self._enter(row, like.geometry, content)
+        self._enter(row, like.geometry, content, like.pool.solver if like.pool else self.solver)
         return row
 
     # -- the verbs ---------------------------------------------------------------------------------------
@@ -130,7 +129,7 @@ class Engine:
         windows: Sequence[Window] | None = None,
         keep: bool = True,
     ) -> None:
-        """New frames: new injections, solvers renewed.
+        """New frames: new injections, the engine's own solver renewed.
 
         Each row starts from the answer it carries, or from zeros if `keep` is false, if this is its first frame,
         after `reset`, when the frame's size has changed, or when the last solve failed.
@@ -166,7 +165,7 @@ class Engine:
             content = pool.gather(slots)
             spent = max(row.evaluations for row in members)
             f = partial(self.functions.step, injection=content.injection)
-            state = self.solver.step(f, content.state, spent=spent)
+            state = pool.solver.step(f, content.state, spent=spent)
             pool.scatter(slots, content._replace(state=state))
             share = (perf_counter() - began) / len(members)
             for row in members:
@@ -187,11 +186,12 @@ class Engine:
             residuals = state.relative.tolist()
             failed = (state.status == SolverStatus.NONFINITE).tolist()
             share = (perf_counter() - began) / len(members)
+            uncounted = pool.solver.evaluations(1) - 1  # no iteration in the paper's sense: Broyden's first
             for n, row in enumerate(members):
                 decoding = perf_counter()
                 status = replace(
                     status_of(row),
-                    iterations=max(0, row.evaluations - self._uncounted),
+                    iterations=max(0, row.evaluations - uncounted),
                     residual=residuals[n] if row.evaluations else float("nan"),
                     failed=failed[n],
                 )
@@ -202,15 +202,32 @@ class Engine:
                 answers[id(row)] = replace(answer, status=row.status)
         return [answers[id(row)] for row in rows]
 
-    def restart(self, row: Row) -> None:
-        """Begin the solve of the row's frame anew, from zeros."""
+    def restart(self, row: Row, solver: Solver | None = None) -> None:
+        """Begin the solve of the row's frame anew, from zeros.
+
+        Args:
+            solver: steps it until the next frame, with memory of its own; as before if None.
+        """
         status = status_of(row)
         assert row.pool is not None
         content = row.pool.gather([row.slot])
-        state = self.solver.renew(content.state, None, self.functions.zeros(content.injection))
-        row.pool.scatter([row.slot], content._replace(state=state))
+        zeros = self.functions.zeros(content.injection)
+        if solver is None or solver is row.pool.solver:
+            state = row.pool.solver.renew(content.state, None, zeros)
+            row.pool.scatter([row.slot], content._replace(state=state))
+        else:
+            self._move(row, Slots(solver.init(zeros), _own(content.injection)), solver)
         row.lost, row.evaluations = row.lost + row.evaluations, 0
         row.status = replace(status, start=Start.COLD)
+
+    def extend(self, row: Row, solver: Solver) -> None:
+        """Let `solver`, of the kind that steps the row but with more memory, go on until the next frame."""
+        assert row.pool is not None
+        if solver == row.pool.solver:
+            return
+        content = self.content(row)
+        state = replace(content.state, memory=solver.enlarge(content.state.memory))
+        self._move(row, content._replace(state=state), solver)
 
     def residual(self, row: Row) -> float:
         """The relative residual of the row's last evaluated point. Waits for the device."""
@@ -229,7 +246,7 @@ class Engine:
         zeros = self.functions.zeros(injection)
         if row.pool is None or row.geometry is None or not geometry.carries(row.geometry):
             self._leave(row)
-            self._enter(row, geometry, Slots(self.solver.init(zeros), injection))
+            self._enter(row, geometry, Slots(self.solver.init(zeros), injection), self.solver)
             start = Start.COLD
         else:
             state = row.pool.gather([row.slot]).state
@@ -239,13 +256,23 @@ class Engine:
                 # A solve that failed unread is known to the device only: choose there, without waiting for it.
                 z0 = zeros.where(state.status == SolverStatus.NONFINITE, state.answer)
                 z0 = self.carry(z0, row.geometry, geometry)
-            row.pool.scatter([row.slot], Slots(self.solver.renew(state, None, z0), injection))
+            if row.pool.solver is self.solver:
+                row.pool.scatter([row.slot], Slots(self.solver.renew(state, None, z0), injection))
+            else:
+                self._move(row, Slots(self.solver.init(z0), injection), self.solver)
         row.geometry, row.forgets = geometry, False
         return start
 
-    def _enter(self, row: Row, geometry: Geometry, content: Slots) -> None:
-        row.pool = self._pools.setdefault(geometry.canvas_hw, Pool())
+    def _enter(self, row: Row, geometry: Geometry, content: Slots, solver: Solver) -> None:
+        row.pool = self._pools.setdefault((geometry.canvas_hw, id(solver)), Pool(solver))
         row.slot = row.pool.add(content)
+
+    def _move(self, row: Row, content: Slots, solver: Solver) -> None:
+        """To where `solver` steps; `content` must be no view of where the row was."""
+        assert row.geometry is not None
+        geometry = row.geometry
+        self._leave(row)
+        self._enter(row, geometry, content, solver)
 
     def _leave(self, row: Row) -> None:
         """A pool goes with its last row."""
@@ -253,7 +280,7 @@ class Engine:
             return
         row.pool.remove(row.slot)
         if not row.pool.rows:
-            del self._pools[row.geometry.canvas_hw]
+            del self._pools[row.geometry.canvas_hw, id(row.pool.solver)]
         row.pool = None
 
 
@@ -268,6 +295,11 @@ def _content(image: np.ndarray, geometry: Geometry) -> Tensor:
     if geometry.content_hw == geometry.seen_hw:
         return picture
     return F.interpolate(picture, size=geometry.content_hw, mode="bilinear", antialias=True)
+
+
+def _own(injection: Injection) -> Injection:
+    """A copy."""
+    return tuple(None if x is None else x.clone() for x in injection)
 
 
 def status_of(row: Row) -> Status:

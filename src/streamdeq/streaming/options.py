@@ -15,18 +15,33 @@ from streamdeq.values.numbers import check_number
 DEFAULT_CAP = 20
 #: Working sizes above this are a slip of the finger: the latent alone would take gigabytes.
 MAX_SIZE = 4320
-#: Relative residual and evaluations that count as "solved to convergence" for the first frame of a reference start.
-CONVERGED = ResidualTolerance(tolerance=1e-3, cap=100)
 
 
 class StartFrom(StrEnum):
-    """Where the solve of a frame begins."""
+    """Where the solve of a frame begins; a reference is what the model's own long solve from zeros gives."""
 
     PREVIOUS = "previous"  # the previous frame's answer, zeros before the first: Eq. 6 of the paper
+    REFERENCE = "reference"  # as previous, but the first frame is solved to the reference: Eq. 5
+    REFERENCE_EACH = "reference-each"  # the reference of the previous frame: Eq. 4
     ZEROS = "zeros"  # every frame from scratch: the baseline
-    REFERENCE = "reference"  # as previous, but the first frame is solved to convergence: Eq. 5
+    OTHER = "other"  # as previous, but before the first frame was the reference of another video's: Figs 21, 22
 
 
+StartName = Annotated[
+    StartFrom,
+    Option(
+        "Where a frame starts: the last result; the same after a first frame solved to the reference; the last "
+        "frame's reference; zeros; the last result after another video's reference."
+    ),
+]
+#: Where the picture comes from that the start `other` begins from.
+StartSource = Annotated[
+    str | None,
+    Option(
+        "Of --start other: the data set, or for a run a video or pictures, that a random frame is taken from.",
+        metavar="DATA",
+    ),
+]
 SolverName = Annotated[str | None, Option("Default: the model's.", metavar="NAME")]
 #: The shorter side in pixels; the model's own if None.
 WorkingSize = Annotated[
@@ -54,9 +69,7 @@ class StreamOptions:
         Option("Solver iterations per frame, in the paper's sense; default: the model's.", short="-n", least=1),
     ] = None
     solver: SolverName = None
-    start: Annotated[
-        StartFrom, Option("Where a frame starts: the last frame's result, zeros, or a first frame solved to the end.")
-    ] = StartFrom.PREVIOUS
+    start: StartName = StartFrom.PREVIOUS
     size: WorkingSize = None
     tolerance: Annotated[
         float | None, Option("Stop a frame when its residual falls to this; iterations is the cap.")

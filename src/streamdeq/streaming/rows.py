@@ -1,4 +1,4 @@
-"""Where the states of many streams live: pools of rows, one per canvas size.
+"""Where the states of many streams live: pools of rows, one per canvas size and solver.
 
 A pool is one batched solver state and one batched injection; a row is a slot in it. Rows of one pool can be stepped
 in one batch, whichever frame or step each of them is at.
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from streamdeq.models.cells import Injection
-from streamdeq.solvers import SolverState
+from streamdeq.solvers import Solver, SolverState
 
 
 class Slots(NamedTuple):
@@ -24,9 +24,10 @@ class Slots(NamedTuple):
 
 
 class Pool:
-    """Rows of one canvas size. Grows by doubling; a freed slot is used again."""
+    """Rows of one canvas size that `solver` steps. Grows by doubling; a freed slot is used again."""
 
-    def __init__(self) -> None:
+    def __init__(self, solver: Solver) -> None:
+        self.solver = solver
         self._content: Any = None
         self._capacity = 0
         self._free: list[int] = []

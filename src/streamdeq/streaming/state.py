@@ -5,15 +5,20 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
+from streamdeq.solvers import Solver
 from streamdeq.streaming.budget import Budget
 from streamdeq.streaming.cut import CutPolicy
 from streamdeq.streaming.engine import Engine, Row
-from streamdeq.streaming.options import StreamOptions
+from streamdeq.streaming.options import StartFrom, StreamOptions
 from streamdeq.streaming.regions import Regions, together
+from streamdeq.streaming.start import Begin, Reference
 from streamdeq.streaming.statefile import SavedState, write_state
 from streamdeq.values.frame import Frame
+from streamdeq.values.geometry import Window
 
 
 @dataclass(eq=False)
@@ -28,6 +33,9 @@ class StreamState:
         value: what the budget remembers.
         regions: what of a frame is looked at, and a row for each; None for all of it, in `row`.
         cuts: what finds shot changes and what happens then; `seen` is what it remembers.
+        reference: what the model solves a frame to when there is time.
+        after_cut: the engine's solver with memory for the first frame of a shot.
+        other: the picture (H, W, 3) that a stream with the start `other` begins from.
         next_index: one more than the latest frame's number; 0 before the first.
     """
 
@@ -39,6 +47,9 @@ class StreamState:
     value: Any
     cuts: CutPolicy
     seen: Any
+    reference: Reference
+    after_cut: Solver
+    other: np.ndarray | None = None
     regions: Regions | None = None
     next_index: int = 0
 
@@ -49,11 +60,13 @@ class StreamState:
             return [self.row]
         return [self.regions.rows[track.key] for track in self.regions.followed.tracks]
 
-    def observe(self, frame: Frame, *, keep: bool) -> "StreamState":
-        """The state with a new frame in its rows; `keep` as the engine's. Regions open, move and close."""
+    def observe(self, frame: Frame) -> tuple["StreamState", list[Row]]:
+        """The state with a new frame in its rows, and those of them that are to be solved to the reference.
+
+        Regions open, move and close.
+        """
         if self.regions is None:
-            self.engine.observe([self.row], [frame], keep=keep)
-            return replace(self, next_index=frame.index + 1)
+            return replace(self, next_index=frame.index + 1), self._observe([self.row], frame, None)
         was, hw = self.regions, (frame.image.shape[0], frame.image.shape[1])
         began = perf_counter()
         followed = was.policy.update(was.followed, was.locate(frame), hw)
@@ -62,10 +75,15 @@ class StreamState:
         for key in was.rows.keys() - rows.keys():
             self.engine.close(was.rows[key])
         regions = replace(was, followed=followed, rows=rows, locate_s=locate_s)
-        if rows:
-            every = [rows[track.key] for track in followed.tracks]
-            self.engine.observe(every, [frame] * len(every), windows=regions.windows, keep=keep)
-        return replace(self, regions=regions, next_index=frame.index + 1)
+        every = [rows[track.key] for track in followed.tracks]
+        long = self._observe(every, frame, regions.windows)
+        return replace(self, regions=regions, next_index=frame.index + 1), long
+
+    def _observe(self, rows: list[Row], frame: Frame, windows: list[Window] | None) -> list[Row]:
+        start = self.options.start
+        others = [self.other] * len(rows) if start == StartFrom.OTHER and not self.next_index else ()
+        begin = Begin(StartFrom(start), self.reference)
+        return begin.observe(self.engine, rows, [frame] * len(rows), windows=windows, others=others)
 
     def read(self, frame: Frame) -> Any:
         """The answer as it stands for the frame last observed."""

@@ -60,8 +60,10 @@ class Objective:
 
 def pictures(recipe: SampleRecipe) -> tuple[Augmentation | AreaCrop, Augmentation]:
     """What makes samples of a picture, with and without augmentation."""
-    unchanged = Augmentation.unchanged(recipe.crop_hw, recipe.size, recipe.longest)
-    return recipe.augment.transform(recipe.crop_hw, recipe.size, recipe.longest), unchanged
+    shape = recipe.crop_hw, recipe.size, recipe.longest, recipe.stride
+    plain = replace(recipe.augment, area_range=None).transform(*shape)
+    assert isinstance(plain, Augmentation)  # it has no area_range
+    return recipe.augment.transform(*shape), plain.unchanged()
 
 
 def views(recipe: SampleRecipe, task: str) -> tuple[Augmentation, Augmentation]:

@@ -1,5 +1,7 @@
 """From a run's state to weights for use, and what they score."""
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from streamdeq.models.checkpoint import save_weights
@@ -27,6 +29,7 @@ def export(trainer: Trainer, log: RunLog) -> None:
     about = f"streamdeq {__version__}, {state.step} steps, {state.elapsed_s:.0f} s"
     spent = {"steps": state.step, "seconds": round(state.elapsed_s)}
     spec = trainer.spec.with_provenance(metrics=metrics, trained_with=about, **spent)
+    spec = replace(spec, reference=spec.reference_solve)
     save_weights(trainer.run.folder / WEIGHTS, network, spec)
 
 

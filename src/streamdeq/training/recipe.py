@@ -7,6 +7,7 @@ implicit training there.
 
 from dataclasses import dataclass, field
 
+from streamdeq.codec import Written
 from streamdeq.data.augment.motion import Motion
 from streamdeq.data.augment.settings import Augment
 from streamdeq.data.randomness import generator
@@ -22,10 +23,14 @@ from streamdeq.training.schedules import Cosine, Schedule
 
 
 @dataclass(frozen=True)
-class Fixed:
-    """UR: the same number of unrollings in every step."""
+class Fixed(Written):
+    """UR: the same number of unrollings in every step; `unroll=20`."""
 
     n: int = 20
+
+    @classmethod
+    def read(cls, text: str) -> "Fixed":
+        return cls(int(text))
 
     def __post_init__(self) -> None:
         _require(self.n >= 1, "unroll.n", "at least 1", self.n)
@@ -35,14 +40,20 @@ class Fixed:
 
 
 @dataclass(frozen=True)
-class Uniform:
-    """SUR: the number of unrollings of a step is uniform in low…high (both included), equal on all ranks.
+class Uniform(Written):
+    """SUR: the number of unrollings of a step is uniform in low…high (both included), equal on all ranks;
+    `unroll=1..20`.
 
     With IL the same for the solver's iterations: the published 14 ± 2 is `Uniform(12, 16)`.
     """
 
     low: int = 1
     high: int = 20
+
+    @classmethod
+    def read(cls, text: str) -> "Uniform":
+        low, _, high = text.partition("..")
+        return cls(int(low), int(high))
 
     def __post_init__(self) -> None:
         _require(1 <= self.low <= self.high, "unroll", "1 <= low <= high", (self.low, self.high))
@@ -196,10 +207,12 @@ class Recipe:
         head: what the task's head leaves open; None for its own defaults, or where it leaves nothing.
         size: the working size, pixels of a picture's shorter side; inference scales to it.
         longest: at most so many pixels of its longer side; None for any number.
-        crop_hw: what a training sample is cut to, pixels, multiples of the architecture's stride.
+        crop_hw: what a training sample is cut to, pixels, multiples of the architecture's stride; None (detection): the
+            whole picture, padded to such multiples and to the largest of its part of the batch.
         batch: samples per optimiser step, over all ranks.
         unroll: how many applications of f a step takes; with `implicit`, how many iterations of its solver.
-        init: weights, by path or packaged name, that stem, cell and what fits of the head begin with; None: random.
+        init: weights, by path or packaged name, that stem, cell and what fits of the head begin with; None: random. The
+            name of a recipe asks for the weights that it makes, which have to be given instead.
         grad_last: the gradient flows through this many of them, None for all; with `implicit` it must be None.
         implicit: IL instead of (S)UR.
         pretrain: what the first steps do instead of a solve.
@@ -222,7 +235,7 @@ class Recipe:
     split: str = "train"
     size: int = 192
     longest: int | None = None
-    crop_hw: tuple[int, int] = (192, 256)
+    crop_hw: tuple[int, int] | None = (192, 256)
     batch: int = 8
     steps: int = 6000
     init: str | None = None
@@ -259,4 +272,12 @@ class Recipe:
         _require(self.seed >= 0, "seed", "at least 0", self.seed)
         _choice(self.class_weights, "class_weights", ("none", "inverse-log-frequency", "cityscapes"))
         _choice(self.precision, "precision", ("fp32", "bf16"))
-        self.architecture.shapes(self.crop_hw)  # raises when the crop does not fit the strides
+        if self.crop_hw is None:
+            _require(self.task == "detection", "crop_hw", "height,width but for detection", "none")
+        else:
+            self.architecture.shapes(self.crop_hw)  # raises when the crop does not fit the strides
+
+    @property
+    def stride(self) -> int:
+        """What the sides of a sample are multiples of."""
+        return self.architecture.stride

@@ -1,6 +1,8 @@
 """What a run begins with, made of a recipe and a data set: the model's description, its weights, its pictures."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -10,11 +12,13 @@ from streamdeq.data.base import Dataset
 from streamdeq.data.randomness import generator, torch_seed
 from streamdeq.data.sampling import Batch
 from streamdeq.errors import StreamdeqError
+from streamdeq.models import zoo
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, Provenance
 from streamdeq.tasks import build_network
 from streamdeq.training.plan import StartKind
 from streamdeq.training.recipe import Recipe
+from streamdeq.training.recipes import RECIPES
 
 
 def with_before(recipe: Recipe, start: StartKind, index: int, batch: Batch) -> Batch:
@@ -50,6 +54,22 @@ def spec_of(recipe: Recipe, dataset: Dataset) -> ModelSpec:
         head={**(to_plain(recipe.head) if recipe.head else {}), **dataset.head},
         provenance=provenance,
     )
+
+
+def initial_weights(recipe: Recipe) -> Path | None:
+    """The file that a run of the recipe begins with; None: with random weights.
+
+    Raises:
+        StreamdeqError: there is none; or the recipe asks for the weights of another, which have to be given.
+    """
+    if recipe.init is None:
+        return None
+    if recipe.init in RECIPES and recipe.init not in zoo.names() and not os.path.isfile(recipe.init):
+        raise StreamdeqError(
+            f"{recipe.name} begins with the weights of {recipe.init}: expected --init FILE, got none; `streamdeq "
+            "import` makes such a file of the published ones, init=none begins with random weights"
+        )
+    return zoo.find(recipe.init)
 
 
 def initial_network(spec: ModelSpec, seed: int) -> Network:

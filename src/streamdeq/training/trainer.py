@@ -15,7 +15,6 @@ from torch import Tensor
 from streamdeq.data.base import Dataset
 from streamdeq.data.randomness import torch_seed
 from streamdeq.data.sampling import Batch
-from streamdeq.models import zoo
 from streamdeq.models.checkpoint import read_weights
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
@@ -31,7 +30,7 @@ from streamdeq.training.optimizers import build_optimizer, learning_rate, set_le
 from streamdeq.training.plan import StepPlan, plan_step, start_of
 from streamdeq.training.recipe import Recipe
 from streamdeq.training.run import RunSettings, StepRecord
-from streamdeq.training.setup import initial_network, normalised, spec_of, with_before
+from streamdeq.training.setup import initial_network, initial_weights, normalised, spec_of, with_before
 
 #: How many parts the untrained network's loss is the mean of: of some tasks a batch costs twice what another does.
 LEVEL_PARTS = 8
@@ -95,11 +94,11 @@ class Trainer:
     def initialise(self) -> Transfer | None:
         """Begin with the weights that the recipe names, if any. For a new run: a checkpoint holds its own."""
         self.guard.begin(self._untrained())
-        origin = self.recipe.init
+        origin = initial_weights(self.recipe)
         if origin is None:
             return None
-        source, tensors = read_weights(zoo.find(origin))
-        account = transfer(self.network, self.spec, tensors, source, origin)
+        source, tensors = read_weights(origin)
+        account = transfer(self.network, self.spec, tensors, source, str(self.recipe.init))
         if self.state.average:
             self.state.average = WeightAverage(self.network, self.recipe.ema)
         return account

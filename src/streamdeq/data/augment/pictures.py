@@ -1,7 +1,8 @@
 """A picture and its label map or boxes, scaled, cut and mirrored by chance."""
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -44,11 +45,14 @@ class Augmentation:
     At scale 1 the picture's shorter side becomes `size` pixels, or less where the longer one would be more than
     `longest` (None: of any length); the scale is drawn log-uniformly from `scale_range`, or uniformly from its steps
     of `scale_step`, and a window of `crop_hw` is cut at a uniform place. Where the scaled picture is smaller than the
-    window it sits top left, as at inference, and the rest is `fill` in the image and 255 in the target. `flip` is the
+    `longest` (None: of any length); the scale is drawn log-uniformly from `scale_range`, or uniformly from its steps
+    of `scale_step`, and a window of `crop_hw` is cut at a uniform place. Where the scaled picture is smaller than the
+    window it sits top left, as at inference, and the rest is `fill` in the image and 255 in the target. Without
+    `crop_hw` the sample is all of the scaled picture, its sides rounded up to multiples of `stride`. `flip` is the
     probability of a mirrored sample.
     """
 
-    crop_hw: tuple[int, int]
+    crop_hw: tuple[int, int] | None
     size: int
     scale_range: tuple[float, float] = (0.75, 2.0)
     flip: float = 0.5
@@ -56,11 +60,11 @@ class Augmentation:
     fill: tuple[int, int, int] = IMAGENET_MEAN_RGB
     scale_step: float | None = None
     longest: int | None = None
+    stride: int = 1
 
-    @staticmethod
-    def unchanged(crop_hw: tuple[int, int], size: int, longest: int | None = None) -> "Augmentation":
+    def unchanged(self) -> "Augmentation":
         """Pictures as inference scales them, but for what the crop cuts off."""
-        return Augmentation(crop_hw, size, (1.0, 1.0), 0.0, Jitter(0.0, 0.0, 0.0, 0.0), longest=longest)
+        return replace(self, scale_range=(1.0, 1.0), scale_step=None, flip=0.0, jitter=Jitter(0.0, 0.0, 0.0, 0.0))
 
     def __call__(self, image: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """From (H, W, 3) and (H, W) uint8 arrays of any size to (3, h, w) and (h, w) uint8 tensors."""
@@ -70,8 +74,9 @@ class Augmentation:
     def view(self, frame_hw: tuple[int, int], rng: np.random.Generator) -> View:
         """Drawn for a frame of this size."""
         factor = self.factor(frame_hw, self._scale(rng))
-        rows, height = _window(frame_hw[0], factor, self.crop_hw[0], rng.uniform())
-        columns, width = _window(frame_hw[1], factor, self.crop_hw[1], rng.uniform())
+        height_crop, width_crop = self.crop_hw or (None, None)
+        rows, height = _window(frame_hw[0], factor, height_crop, rng.uniform())
+        columns, width = _window(frame_hw[1], factor, width_crop, rng.uniform())
         return View(rows, columns, (height, width), bool(rng.uniform() < self.flip))
 
     def factor(self, frame_hw: tuple[int, int], scale: float = 1.0) -> float:
@@ -79,32 +84,28 @@ class Augmentation:
         factor = self.size * scale / min(frame_hw)
         return factor if self.longest is None else min(factor, self.longest * scale / max(frame_hw))
 
+    def canvas_hw(self, view: View) -> tuple[int, int]:
+        """The size of a sample."""
+        height, width = (-(-side // self.stride) * self.stride for side in view.size_hw)
+        return self.crop_hw or (height, width)
+
     def picture(self, image: np.ndarray, view: View, rng: np.random.Generator) -> Tensor:
         """What the view shows of (H, W, 3) uint8, its colours changed: (3, h, w) uint8."""
         pixels = self.jitter(_picture(image[view.rows, view.columns], view.size_hw), rng)
         fill = torch.tensor(self.fill, dtype=torch.uint8)[:, None, None]
-        return self._pad(pixels.flip(-1) if view.mirrored else pixels, fill)
+        return _padded(pixels.flip(-1) if view.mirrored else pixels, fill, self.canvas_hw(view))
 
     def labels(self, target: np.ndarray, view: View) -> Tensor:
         """What the view shows of (H, W) uint8: (h, w) uint8."""
         labels = _labels(target[view.rows, view.columns], view.size_hw)
         nothing = torch.full((1, 1, 1), IGNORE_INDEX, dtype=torch.uint8)
-        return self._pad(labels.flip(-1) if view.mirrored else labels, nothing)[0]
+        return _padded(labels.flip(-1) if view.mirrored else labels, nothing, self.canvas_hw(view))[0]
 
     def _scale(self, rng: np.random.Generator) -> float:
         low, high = self.scale_range
         if self.scale_step is None:
             return float(np.exp(rng.uniform(*np.log(self.scale_range))))
         return low + self.scale_step * int(rng.integers(round((high - low) / self.scale_step) + 1))
-
-    def _pad(self, part: Tensor, fill: Tensor) -> Tensor:
-        """(C, h, w) at the top left of the crop, the rest `fill` (C, 1, 1)."""
-        height, width = part.shape[-2:]
-        if (height, width) == self.crop_hw:
-            return part.contiguous()
-        whole = fill.repeat(1, *self.crop_hw)
-        whole[:, :height, :width] = part
-        return whole
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,23 @@ class AreaCrop:
         return slice(top, top + side), slice(left, left + side)
 
 
+def together(pictures: Sequence[Tensor]) -> Tensor:
+    """(C, h, w) each → (B, C, h, w): each at the top left of the largest sides, the rest of `IMAGENET_MEAN_RGB`."""
+    height, width = (max(picture.shape[axis] for picture in pictures) for axis in (1, 2))
+    fill = torch.tensor(IMAGENET_MEAN_RGB, dtype=torch.uint8)[:, None, None]
+    return torch.stack([_padded(picture, fill, (height, width)) for picture in pictures])
+
+
+def _padded(part: Tensor, fill: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """(C, h, w) at the top left of `size_hw`, the rest `fill` (C, 1, 1)."""
+    height, width = part.shape[-2:]
+    if (height, width) == size_hw:
+        return part.contiguous()
+    whole = fill.repeat(1, *size_hw)
+    whole[:, :height, :width] = part
+    return whole
+
+
 def _picture(window: np.ndarray, size_hw: tuple[int, int]) -> Tensor:
     """(3, h, w), cut before it is resized: the rest would be resized for nothing."""
     pixels = torch.from_numpy(window.copy()).permute(2, 0, 1)
@@ -154,9 +172,9 @@ def _labels(window: np.ndarray, size_hw: tuple[int, int]) -> Tensor:
     return tv.resize(torch.from_numpy(window.copy())[None], list(size_hw), InterpolationMode.NEAREST_EXACT)
 
 
-def _window(length: int, factor: float, crop: int, place: float) -> tuple[slice, int]:
+def _window(length: int, factor: float, crop: int | None, place: float) -> tuple[slice, int]:
     """One axis: which source pixels to cut, and how many pixels they become. `place` is in 0..1."""
-    if round(length * factor) <= crop:
+    if crop is None or round(length * factor) <= crop:
         return slice(0, length), max(1, round(length * factor))
     taken = min(length, max(1, round(crop / factor)))
     start = round(place * (length - taken))

@@ -32,6 +32,7 @@ class PoseCrop:
         scale_range: the instance is so much larger in the crop than at inference, log-uniform.
         rotation: largest turn in degrees.
         flip, half_body: probabilities.
+        scale_deviation, rotation_deviation: in place of the range and the rotation, as `Augment` says.
     """
 
     side: int
@@ -42,6 +43,8 @@ class PoseCrop:
     flip: float = 0.0
     half_body: float = 0.0
     jitter: Jitter = field(default_factory=lambda: Jitter(0.0, 0.0, 0.0, 0.0))
+    scale_deviation: float = 0.0
+    rotation_deviation: float = 0.0
 
     def __call__(
         self, image: np.ndarray, target: Keypoints, rng: np.random.Generator
@@ -53,9 +56,8 @@ class PoseCrop:
         seen = np.flatnonzero(target.visible.any(axis=1))
         one = target[[int(rng.choice(seen))]] if len(seen) else self._nobody(image)
         box, padding = self._box(one, rng)
-        low, high = np.log(self.scale_range)
-        padding /= float(np.exp(rng.uniform(low, high)))
-        turn = math.radians(rng.uniform(-self.rotation, self.rotation)) if rng.uniform() < TURNED else 0.0
+        padding /= self._scale(rng)
+        turn = math.radians(self._rotation(rng)) if rng.uniform() < TURNED else 0.0
         mirrored = rng.uniform() < self.flip
 
         pixels, points = self._cut(image, one.xy[0].astype(np.float64), box, padding, turn)
@@ -69,6 +71,20 @@ class PoseCrop:
         inside = ((points >= -0.5) & (points <= self.side - 0.5)).all(axis=1)
         weights = torch.from_numpy((visible & inside).astype(np.float32))
         return pixels.contiguous(), (torch.from_numpy(points.astype(np.float32)), weights)
+
+    def _scale(self, rng: np.random.Generator) -> float:
+        """How much larger than at inference the instance is in the crop."""
+        if self.scale_deviation:
+            low, high = 1 - self.scale_deviation, 1 + self.scale_deviation
+            return 1 / float(np.clip(rng.normal(1, self.scale_deviation), low, high))
+        return float(np.exp(rng.uniform(*np.log(self.scale_range))))
+
+    def _rotation(self, rng: np.random.Generator) -> float:
+        """In degrees."""
+        if self.rotation_deviation:
+            most = 2 * self.rotation_deviation
+            return float(np.clip(rng.normal(0, self.rotation_deviation), -most, most))
+        return rng.uniform(-self.rotation, self.rotation)
 
     def _nobody(self, image: np.ndarray) -> Keypoints:
         points = np.zeros((1, len(self.names), 2), np.float32)

@@ -12,6 +12,9 @@ a crop is the published one: `center_y += 15 * scale`, `scale *= 1.25`.
 scores val against: its points, which of them are missing, and the box of every head, which PCKh is relative to. Without
 it val is scored by PCK on the points of the JSON. It is read with scipy (extra `pose`).
 
+A sample of train is a person: each has a clip of its own there, of the picture alone or with its film; in val those of
+a picture stand together.
+
 Films: unpack `mpii_human_pose_v1_sequences_batch*.tar.gz` anywhere below `sequences/`, so that a folder
 `sequences/…/STEM/` has the frames `00000001.jpg`, … around picture STEM, and put
 `mpii_human_pose_v1_sequences_keyframes.mat`, which says which of them the picture is, into `sequences/`. The frames
@@ -23,6 +26,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import numpy as np
@@ -93,6 +97,7 @@ class Mpii(Reader):
     title = "MPII"
     expected = "annot/train.json and annot/valid.json of MPII as HRNet has them, and images/"
     source = SOURCE
+    complete = MappingProxyType({"train": 22_246})
 
     def splits(self, folder: Path) -> tuple[str, ...]:
         return tuple(split for split in FILES if _first(folder, FILES[split]))
@@ -104,7 +109,10 @@ class Mpii(Reader):
         truth = _first(folder, TRUTHS) if split == "val" else None
         if truth is not None:
             people = _scored(people, truth, path)
-        clips, colours = tuple(_clips(folder, people, path, self.allow_outside)), distinct_colours(len(JOINTS))
+        for image in {one.image for one in people}:
+            below(folder, f"images/{image}", str(path), self.allow_outside)
+        clips = tuple(_clips(folder, people, apart=split != "val"))
+        colours = distinct_colours(len(JOINTS))
         return PoseDataset("mpii", "pose", split, JOINTS, colours, clips, LICENCE, SKELETON, MIRRORED)
 
     def unused(self, folder: Path) -> tuple[str, ...]:
@@ -219,19 +227,22 @@ class Sequence:
         return self.folder / self.before[t] if t < len(self.before) else self.picture, None
 
 
-def _clips(folder: Path, people: list[Person], origin: Path, outside: bool) -> Iterator[Clip]:
-    """One for every picture, by the order of the file."""
+def _clips(folder: Path, people: list[Person], *, apart: bool) -> Iterator[Clip]:
+    """One for every picture, or for every person `apart`, by the order of the file."""
     shown: dict[str, list[Person]] = {}
     for person in people:
         shown.setdefault(person.image, []).append(person)
     films = _films(folder)
     keys = _keys(folder / KEYFRAMES) if films else {}
     for image, together in shown.items():
-        path, stem = below(folder, f"images/{image}", str(origin), outside), Path(image).stem
+        path, stem = folder / "images" / image, Path(image).stem
         frames = Sequence(path, path.parent)
         if stem in films and stem in keys:
             frames = Sequence(path, films[stem], _before(films[stem], keys[stem]))
-        yield Clip(image, FPS, frames, labelled_poses({len(frames) - 1: _poses(together, path)}))
+        last, poses = len(frames) - 1, _poses(together, path)
+        parts = {f"{image}-{n}": poses[[n]] for n in range(len(poses))} if apart else {image: poses}
+        for name, part in parts.items():
+            yield Clip(name, FPS, frames, labelled_poses({last: part}))
 
 
 def _poses(people: list[Person], path: Path) -> Keypoints:

@@ -25,7 +25,7 @@ def _with_depth(augmentation: Augmentation) -> Transform:
         frame_hw = (image.shape[0], image.shape[1])
         view = augmentation.view(frame_hw, rng)
         depth_m = target * augmentation.factor(frame_hw) * (view.rows.stop - view.rows.start) / view.size_hw[0]
-        return augmentation.picture(image, view, rng), cut(depth_m, view, augmentation.crop_hw)
+        return augmentation.picture(image, view, rng), cut(depth_m, view, augmentation.canvas_hw(view))
 
     return transform
 

@@ -2,24 +2,32 @@
 
 All of it is torchvision's; ours is what binds it to a latent. Two stages: `forward` is maps from maps, as cheap to
 capture as a segmentation head; `detect` makes boxes of one row's maps, and how many there are depends on what is seen.
-
-Both losses on boxes are torchvision's smooth L1 (β = 1/9), where the published code has L1.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.detection.faster_rcnn import TwoMLPHead
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import RoIHeads
-from torchvision.models.detection.rpn import RegionProposalNetwork, concat_box_prediction_layers
+from torchvision.models.detection.rpn import concat_box_prediction_layers
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from streamdeq.latent import Latent
-from streamdeq.tasks.detection.regions import POOLED, AlignedPooling, Anchors, Predictor, Proposer, level_strides
+from streamdeq.tasks.detection.regions import (
+    POOLED,
+    AlignedPooling,
+    Anchors,
+    Predictor,
+    Proposals,
+    Proposer,
+    box_loss,
+    level_strides,
+)
 from streamdeq.tasks.detection.settings import DetectorSettings
 
 HW = tuple[int, int]
@@ -56,7 +64,9 @@ class DetectionHead(nn.Module):
         super().__init__()
         s, strides = settings, level_strides(len(channels))
         self.fpn = FeaturePyramidNetwork(list(channels), s.channels, LastLevelMaxPool())
-        self.rpn = RegionProposalNetwork(
+        self.box_beta = s.box_beta
+        self.rpn = Proposals(
+            s.box_beta,
             Anchors(strides, s.anchor_scales, s.anchor_ratios),
             Proposer(s.channels, len(s.anchor_scales) * len(s.anchor_ratios)),
             fg_iou_thresh=0.7,
@@ -105,12 +115,18 @@ class DetectionHead(nn.Module):
         truth = as_torchvision(targets)
         sizes, pyramid = [t.content_hw for t in targets], self._pyramid(z)
         proposals, first = self.rpn(ImageList(z.maps[0], sizes), pyramid, truth)
-        _, second = self.roi_heads(pyramid, proposals, sizes, truth)
+        regions = self.roi_heads
+        proposals, _, matched, moved = regions.select_training_samples(proposals, truth)
+        pooled = regions.box_head(regions.box_roi_pool(pyramid, proposals, sizes))
+        logits, deltas = regions.box_predictor(pooled)
+        labels = torch.cat(matched)
+        found = torch.where(labels > 0)[0]
+        own = deltas.view(len(deltas), -1, 4)[found, labels[found]]
         return {
             "objectness": first["loss_objectness"],
             "proposals": first["loss_rpn_box_reg"],
-            "classes": second["loss_classifier"],
-            "boxes": second["loss_box_reg"],
+            "classes": F.cross_entropy(logits, labels),
+            "boxes": box_loss(own, torch.cat(moved)[found], len(labels), self.box_beta),
         }
 
     def fold(self) -> None:

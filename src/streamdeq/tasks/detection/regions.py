@@ -4,13 +4,15 @@ Legend: levels of the pyramid have fixed strides 4, 8, 16, …
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 from torchvision.models.detection.image_list import ImageList
-from torchvision.models.detection.rpn import RPNHead
+from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
 from torchvision.ops import roi_align
 from torchvision.ops.poolers import LevelMapper
 
@@ -85,6 +87,32 @@ class AlignedPooling(nn.Module):
             here = torch.where(chosen == number)[0]
             pooled[here] = roi_align(level, rois[here].to(level.dtype), POOLED, 1 / stride, 0, aligned=True)
         return pooled.to(given[0].dtype)
+
+
+def box_loss(deltas: Tensor, targets: Tensor, samples: int, beta: float) -> Tensor:
+    """Smooth L1, per sample of which these (N, 4) are those on objects; L1 where `beta` is 0."""
+    return F.smooth_l1_loss(deltas, targets, beta=beta, reduction="sum") / samples
+
+
+class Proposals(RegionProposalNetwork):
+    """torchvision's, whose loss on boxes has a β of its own."""
+
+    def __init__(self, box_beta: float, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.box_beta = box_beta
+
+    def compute_loss(
+        self,
+        objectness: Tensor,
+        pred_bbox_deltas: Tensor,
+        labels: list[Tensor],
+        regression_targets: list[Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        """Of objectness and of boxes, over anchors sampled from torch's global generator."""
+        positive, negative = (torch.where(torch.cat(chosen))[0] for chosen in self.fg_bg_sampler(labels))
+        sampled, truth, moved = torch.cat([positive, negative]), torch.cat(labels), torch.cat(regression_targets)
+        objects = F.binary_cross_entropy_with_logits(objectness.flatten()[sampled], truth[sampled])
+        return objects, box_loss(pred_bbox_deltas[positive], moved[positive], len(sampled), self.box_beta)
 
 
 class Proposer(RPNHead):

@@ -23,6 +23,7 @@ class DetectorSettings:
         proposals, train_proposals: what is left of them per picture after it.
         anchor_samples: anchors per picture in the proposals' loss, at most half of them on objects.
         region_samples: proposals per picture in the regions' loss, at most a quarter of them on objects.
+        box_beta: of the smooth L1 loss on boxes, the deviation below which it is quadratic; 0 is L1, as published.
         least_score: detections below are dropped.
         overlap: of two detections of a class with a larger IoU the lower scored is dropped.
         detections: the most per picture.
@@ -39,6 +40,7 @@ class DetectorSettings:
     train_proposals: int = 1000
     anchor_samples: int = 256
     region_samples: int = 512
+    box_beta: float = 0.0
     least_score: float = 0.05
     overlap: float = 0.5
     detections: int = 100
@@ -55,6 +57,8 @@ class DetectorSettings:
         for name in ("least_score", "overlap"):
             if not 0 <= getattr(self, name) <= 1:
                 raise StreamdeqError(f"head.{name} must be in [0, 1]; got {getattr(self, name)}")
+        if self.box_beta < 0:
+            raise StreamdeqError(f"head.box_beta must be at least 0; got {self.box_beta}")
         if self.finest <= 0:
             raise StreamdeqError(f"head.finest must be more than 0; got {self.finest}")
 

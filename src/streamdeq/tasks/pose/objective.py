@@ -26,7 +26,7 @@ def objective(recipe: SampleRecipe, dataset: Dataset) -> Objective:
     }
     refuse(unused, "poses")
     if recipe.crop_hw != (recipe.size, recipe.size):
-        got = "x".join(map(str, recipe.crop_hw))
+        got = "x".join(map(str, recipe.crop_hw or ("none",)))
         raise StreamdeqError(f"recipe: crop_hw must be size x size for poses ({recipe.size}); got {got}")
     if how.flip and (lost := one_sided(dataset.classes, dataset.mirrored)):
         raise StreamdeqError(
@@ -42,6 +42,8 @@ def objective(recipe: SampleRecipe, dataset: Dataset) -> Objective:
         how.flip,
         how.half_body,
         how.jitter,
+        how.scale_deviation,
+        how.rotation_deviation,
     )
     return Objective(recipe, dataset, augmented, PoseCrop(recipe.size, dataset.classes), together)
 

@@ -105,6 +105,7 @@ SMALL_DETECTOR = DetectorSettings(
     train_proposals=300,
     anchor_samples=128,
     region_samples=64,
+    box_beta=1 / 9,
 )
 
 #: People, on three films of mot15-mini: trained on still frames, for streaming. The siblings have a sixth of the
