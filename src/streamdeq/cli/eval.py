@@ -55,9 +55,8 @@ def eval(
 
     if chart is not None:
         check_installed()
-    for file in (out, chart):
-        if file is not None:
-            check_writable(file)
+    for file in filter(None, (out, chart)):
+        check_writable(file)
     began = time.monotonic()
     loaded = load(model, device, precision)
     dataset = open_labelled(data, split, loaded.spec.task, teller("eval"), allow_outside)

@@ -18,7 +18,10 @@ def upright_rgb(frame: VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
     """
     # One thread: the work per frame is small, and the cores belong to the model.
     image = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
-    side_data = cast(Mapping[Type, Buffer], frame.side_data)  # the stubs know one key only
+    try:
+        side_data = cast(Mapping[Type, Buffer], frame.side_data)  # the stubs know one key only
+    except ValueError:  # of a kind that PyAV has no name for, it gives nobody any; a mirror is not told then
+        return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
     if Type.DISPLAYMATRIX in side_data:
         matrix = bytes(side_data[Type.DISPLAYMATRIX])
         image = turned(image, np.frombuffer(matrix, dtype=np.int32).reshape(3, 3))
