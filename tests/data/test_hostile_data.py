@@ -73,6 +73,21 @@ def test_json_that_is_nested_without_end_is_refused(tmp_path: Path, name: str, f
 @pytest.mark.parametrize(
     ("name", "file", "old"),
     [
+        ("coco boxes", "train.json", r"(?<=\"name\": \")walk"),
+        ("mpii", "annot/valid.json", "a.jpg"),
+        ("own films", "classes.json", "road"),
+        ("own films", "clips.jsonl", "drive"),
+        ("pose table", "keypoints.json", "bottom"),
+    ],
+)
+def test_half_of_a_surrogate_pair_is_refused(tmp_path: Path, name: str, file: str, old: str):
+    root = altered(tmp_path, name, file, old, r"\ud800")
+    assert "surrogates not allowed" in refusal(lambda: everything(root, SETS[name].task))
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "old"),
+    [
         ("coco boxes", "train.json", r"(?<=\"instance_id\": )70"),
         ("coco points", "annotations/person_keypoints_val2017.json", r"(?<=\"category_id\": )1"),
         ("mpii", "annot/valid.json", r"(?<=\"scale\": )0.2"),

@@ -120,7 +120,10 @@ def read_json_lines(path: Path, kind: type[T]) -> Iterator[tuple[str, T]]:
 def _load(text: str, where: Callable[[int], str]) -> Any:
     """What the text says; `where` says where a line of it stands, in words for an error."""
     try:
-        return loads(text)
+        whole = loads(text)
+        if r"\ud" in text or r"\uD" in text:  # halves of pairs, which no text has, perhaps
+            json.dumps(whole, ensure_ascii=False).encode()
+        return whole
     except ValueError as error:
         line, problem = getattr(error, "lineno", 1), getattr(error, "msg", error)
         raise StreamdeqError(f"expected JSON in {where(line)}, got: {problem}; correct it") from error
