@@ -18,7 +18,7 @@ from streamdeq.reading import loads, read_bytes, read_text
         json.dumps("[" * 1000 + '"' * 1000 + "\\" * 999),
         "[" * 64 + "]" * 64,
         "[[], [], {}, {}]" + " " * 1000,
-        "9" * 100,
+        "9" * 1000,
         "-0." + "1" * 5000,
         '"' + "9" * 5000 + '"',
         "[NaN, Infinity]",
@@ -30,7 +30,14 @@ def test_json_within_bounds_says_what_it_says(text: str):
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 100_000, "[" * 65 + "]" * 65, '{"a":' * 70 + "1" + "}" * 70, "9" * 101, '"' + '\\"' * 3_000_000, "]" * 1000],
+    [
+        "[" * 100_000,
+        "[" * 65 + "]" * 65,
+        '{"a":' * 70 + "1" + "}" * 70,
+        "9" * 1001,
+        '"' + '\\"' * 3_000_000,
+        "]" * 1000,
+    ],
     ids=["open", "deep", "objects", "digits", "quotes", "closed"],
 )
 def test_json_beyond_bounds_is_a_value_error_at_once(text: str):
@@ -61,7 +68,7 @@ def test_a_file_larger_than_its_kind_is_refused_and_one_as_large_is_read(tmp_pat
         (lambda path: path.symlink_to(path), "cannot read"),
         (lambda path: None, "cannot read .*No such file"),
         (lambda path: path.write_bytes(b"a\xffb"), "expected UTF-8 text .* got byte 1"),
-        (lambda path: path.write_text("a\nb" + "1" * 101), "at most 100 digits in .*, line 2"),
+        (lambda path: path.write_text("a\nb" + "1" * 1001), "at most 1000 digits in .*, line 2"),
     ],
 )
 def test_what_is_no_text_is_refused_in_one_line(tmp_path: Path, put, message: str):

@@ -15,7 +15,7 @@ from typing import IO, Any
 from streamdeq.errors import StreamdeqError
 
 #: Bytes of a text file; of digits and depth several times what any file in use has.
-MOST_TEXT, MOST_DIGITS, MOST_DEPTH = 256_000_000, 100, 64
+MOST_TEXT, MOST_DIGITS, MOST_DEPTH = 256_000_000, 1000, 64
 
 _TOO_LONG = re.compile(rf"\d{{{MOST_DIGITS + 1}}}")
 _STRING = re.compile(rb'"[^"]*+"?')
