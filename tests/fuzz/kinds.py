@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from models.authors_files import LAYOUTS, write
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from support.golden_file import GoldenFile
 from support.label_trees import SETS
 from support.making_videos import write_video
 from support.small_files import tiny_weights
@@ -26,11 +28,15 @@ from streamdeq import load
 from streamdeq.data.check import check
 from streamdeq.errors import StreamdeqError
 from streamdeq.models import checkpoint as weights_file
+from streamdeq.models.convert import convert_checkpoint
 from streamdeq.models.spec import description_hash, read_spec
 from streamdeq.running.options import RunOptions
 from streamdeq.running.run import Run
 from streamdeq.streaming.options import StreamOptions
+from streamdeq.tasks import load_network
 from streamdeq.training import checkpoint, log, session
+
+GOLDEN = Path(__file__).parent.parent / "golden"
 
 
 class AccountingError(Exception):
@@ -154,6 +160,25 @@ class Checkpoints(Kind):
         session.resume(trainer(run)).close()
 
 
+class Published(Kind):
+    """The authors' checkpoints, pickles in an archive or, older, one after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        golden = GoldenFile(GOLDEN / "random_f64.safetensors")
+        paths = [write(folder / f"whole-{old}.pth", golden, LAYOUTS["a run"], legacy=old) for old in (False, True)]
+        self._whole = [path.read_bytes() for path in paths]
+
+    def read(self, rng: Random) -> None:
+        path, content = self.folder / "mutant.pth", rng.choice(self._whole)
+        begin = content.find(b"ctorch._utils") - 100  # most of a file is numbers: half of the damage is in the program
+        program = slice(begin, begin + 20_000) if rng.random() < 0.5 else slice(0, len(content))
+        changed = mutated(content[program], rng, text=rng.random() < 0.2)
+        path.write_bytes(content[: program.start] + changed + content[program.stop :])
+        published = convert_checkpoint(path, "segmentation", 4)
+        load_network(published.spec, published.tensors, str(path))
+
+
 class LabelFiles(Kind):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -224,5 +249,6 @@ KINDS: dict[str, type[Kind]] = {
     "states": States,
     "checkpoints": Checkpoints,
     "labels": LabelFiles,
+    "published": Published,
 }
 __all__ = ["KINDS", "AccountingError", "Kind", "StreamdeqError"]
