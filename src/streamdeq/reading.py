@@ -118,7 +118,8 @@ def check_depth(content: bytes) -> None:
     """Raise ValueError where JSON is nested more than `MOST_DEPTH` deep; in what is no JSON, perhaps."""
     if b"\\" in content:
         content = content.replace(b"\\\\", b"").replace(b'\\"', b"")
-    brackets = _STRING.sub(b"", content.translate(None, _OTHER_THAN_BRACKETS))
+    # Most strings are but their quotes by now. Where two quotes are taken away, nothing else comes into or out of one.
+    brackets = _STRING.sub(b"", content.translate(None, _OTHER_THAN_BRACKETS).replace(b'""', b""))
     for _ in range(MOST_DEPTH):  # each round takes the innermost pairs away
         brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
     # A few that do not match cannot hurt, and what is no JSON is told better by its reader.

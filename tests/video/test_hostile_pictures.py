@@ -1,6 +1,7 @@
 """Pictures and films that Pillow's and PyAV's readers stumble over are read or refused, whatever those raise."""
 
 import io
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -62,7 +63,7 @@ def test_a_film_whose_pictures_carry_exif_is_read_upright(tmp_path: Path):
             turned.save(jpeg, "JPEG", exif=exif, quality=95)
             packet = av.Packet(jpeg.getvalue())
             packet.stream, packet.pts, packet.dts, packet.is_keyframe = stream, number, number, True
-            packet.time_base = 1 / stream.rate
+            packet.time_base = Fraction(1, 25)
             container.mux(packet)
     with open_source(path) as source:
         images = [item.image for item in source if isinstance(item, Frame)]
