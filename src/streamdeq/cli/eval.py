@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from streamdeq.cli import options
-from streamdeq.cli.terminal import say
+from streamdeq.cli.terminal import say, teller
 from streamdeq.codec import Option
 from streamdeq.evaluation.protocol.settings import Settings, Sharing
 
@@ -26,6 +26,7 @@ def eval(
     sharing: Sharing,
     data: options.Data,
     split: options.Split = "val",
+    allow_outside: options.AllowOutside = False,
     offsets: Offsets = None,
     precision: options.Precision = "fp32",
     device: options.Device = "auto",
@@ -52,13 +53,14 @@ def eval(
 
     if chart is not None:
         check_installed()
-    for file in (out, chart):
-        if file is not None:
-            check_writable(file)
+    for file in filter(None, (out, chart)):
+        check_writable(file)
     began = time.monotonic()
     with joined(pick_device(device)) as ranks:
         share = _share(sharing, ranks)
-        job, dataset = _job(load(model, device, precision), data, split, offsets, settings, sharing.parts)
+        job, dataset = _job(
+            load(model, device, precision), data, split, offsets, settings, sharing.parts, allow_outside
+        )
         clips = long_clips(dataset) if jitter else ()  # refused before minutes of work, if at all
         with track("eval", job.steps(share), unit="steps", quiet=quiet or not ranks.leads) as advance:
             job.run(share, advance)
@@ -82,13 +84,15 @@ def eval(
         draw_curves(report, chart)
 
 
-def _job(model: Any, data: str, split: str, offsets: Any, settings: Settings, parts: Path | None) -> tuple[Any, Any]:
+def _job(
+    model: Any, data: str, split: str, offsets: Any, settings: Settings, parts: Path | None, allow_outside: bool
+) -> tuple[Any, Any]:
     """What is to be evaluated, and the data set."""
     from streamdeq.data.labels import open_labelled
     from streamdeq.evaluation.protocol.plan import usual_offsets
     from streamdeq.evaluation.protocol.run import Job
 
-    dataset = open_labelled(data, split, model.spec.task, lambda note: say(f"eval: {note}", err=True))
+    dataset = open_labelled(data, split, model.spec.task, teller("eval"), allow_outside)
     return Job(model, dataset, replace(settings, offsets=offsets or usual_offsets(dataset)), parts), dataset
 
 

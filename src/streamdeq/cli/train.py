@@ -12,7 +12,7 @@ import typer
 
 from streamdeq.cli.options import Device, Quiet
 from streamdeq.cli.stopping import stop_signals
-from streamdeq.cli.terminal import say
+from streamdeq.cli.terminal import say, teller
 from streamdeq.errors import StreamdeqError
 from streamdeq.training.options import TrainOptions
 
@@ -116,13 +116,11 @@ def _datasets(chosen: TrainOptions, recipe: Any, workers: int) -> tuple[Any, Any
     from streamdeq.data.cache import cached
     from streamdeq.data.labels import open_labelled
 
-    def tell(note: str) -> None:
-        say(f"train: {note}", err=True)
-
     def read(split: str | None) -> Any:
         if not split:
             return None
-        return cached(open_labelled(str(chosen.data), split, recipe.task, tell), _CACHE_BYTES // max(1, workers))
+        opened = open_labelled(str(chosen.data), split, recipe.task, teller("train"), chosen.allow_outside)
+        return cached(opened, _CACHE_BYTES // max(1, workers))
 
     opened = [read(split) for split in (recipe.split, chosen.eval_split)]
     return opened[0], opened[1]
@@ -136,17 +134,13 @@ def _train(recipe: Any, dataset: Any, run: Any, past: Any, *, silent: bool) -> i
     from streamdeq.training.run import StepRecord
     from streamdeq.training.trainer import Trainer
 
-    def tell(line: str) -> None:
-        if not silent:
-            say(f"train: {line}", err=True)
-
     with track("train", recipe.steps - (past.step if past else 0), unit="steps", quiet=silent) as advance:
 
         def report(record: StepRecord) -> None:
             advance(step=record.step, loss=record.loss, lr=record.lr)
 
         trainer = Trainer.build(recipe, dataset, replace(run, report=report))
-        log = session.resume(trainer) if past else session.start(trainer, tell)
+        log = session.resume(trainer) if past else session.start(trainer, teller("train", silent=silent))
         try:
             run_training(trainer, log)
         finally:

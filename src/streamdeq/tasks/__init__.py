@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.models.checkpoint import check_fit
+from streamdeq.models.checkpoint import check_fit, load_tensors
 from streamdeq.models.mdeq import MDEQ, Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.tasks import classification as classification
@@ -48,7 +48,7 @@ def load_network(spec: ModelSpec, tensors: dict[str, Tensor], origin: str) -> Ne
         raise StreamdeqError(f"{origin} describes no network that can be built: {problem}") from error
     check_fit(outline, tensors, origin)
     network = build_network(spec)
-    network.load_state_dict(tensors)
+    load_tensors(network, tensors, origin)
     return network
 
 

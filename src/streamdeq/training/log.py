@@ -18,6 +18,7 @@ import torch
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path
+from streamdeq.reading import loads
 from streamdeq.version import __version__
 
 NAME = "log.jsonl"
@@ -79,8 +80,8 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     lines = []
     if path.is_file():
         for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            with suppress(ValueError, RecursionError):  # cut by a kill, or damaged
-                line = json.loads(text)
+            with suppress(ValueError):  # cut by a kill, or damaged
+                line = loads(text)
                 if isinstance(line, dict) and isinstance(line.get("step", 0), int):
                     lines.append(line)
     return lines

@@ -13,6 +13,7 @@ class TrainOptions:
     """What a user says of a training run beside its recipe; a run that is resumed remembers its data."""
 
     data: Annotated[str | None, Option("The data set to train on.", metavar="DIR|synthetic")] = None
+    allow_outside: Annotated[bool, Option("The data set's files may name others that do not lie below it.")] = False
     out: Annotated[Path | None, Option("The run's folder; default runs/RECIPE-SEED.", metavar="DIR")] = None
     resume: Annotated[Path | None, Option("Go on with the run in this folder.", metavar="DIR")] = None
     init: Annotated[

@@ -24,7 +24,10 @@ class UprightRgb:
         """(H, W, 3) uint8 RGB."""
         # One thread: the work per frame is small, and the cores belong to the model.
         image = self._colours.reformat(frame, format="rgb24", threads=1).to_ndarray()
-        matrix = self._display_matrix(frame)
+        try:
+            matrix = self._display_matrix(frame)
+        except ValueError:  # of a kind that PyAV has no name for, it gives nobody any; a mirror is not told then
+            return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
         return np.ascontiguousarray(image if matrix is None else turned(image, matrix))
 
     def _display_matrix(self, frame: VideoFrame) -> np.ndarray | None:
