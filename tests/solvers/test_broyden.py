@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from torch.utils import _pytree as pytree
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.solvers import Broyden, Evaluations, Picard, solve
-from streamdeq.solvers.pairs import Pairs
+from streamdeq.solvers import Broyden, Evaluations, Picard, Spent, solve
+from streamdeq.solvers.steps import Steps
 
 from .problems import SHAPES, Linear, Spoilt, Tanh, close, error, identical, noise, zeros
 
@@ -117,7 +118,7 @@ def test_a_full_memory_is_emptied_and_the_next_step_is_plain():
         state = solver.step(f, state)
         used.append(state.memory.used.tolist())
         plain.append(torch.allclose(state.z.flat(), value.flat(), rtol=1e-12, atol=1e-12))
-    assert used == [[n, n] for n in (0, 1, 2, 0, 1, 2, 0, 1)]
+    assert used == [[n, n] for n in (1, 2, 3, 1, 2, 3, 1, 2)]
     assert plain == [True, False, False, True, False, False, True, False]
 
 
@@ -127,7 +128,7 @@ def test_after_a_restart_it_goes_on_like_a_solve_begun_there():
     state = solve(f, solver, zeros(1), Evaluations(4)).state
     begun = solver.init(state.z)
     again = solver.init(state.z)
-    assert state.memory.used.tolist() == [3]
+    assert state.memory.used.tolist() == [4]
     for _ in range(4):
         state, again = solver.step(f, state), solver.step(f, again)
         close(state.z, again.z)
@@ -141,12 +142,12 @@ def test_a_small_memory_still_converges(capacity):
     assert error(state.answer, f).max() < 1e-10
 
 
-def test_memory_is_taken_with_the_first_step_and_holds_two_vectors_a_pair():
+def test_memory_is_taken_with_the_first_step_and_holds_a_vector_a_pair():
     f = Linear.contraction([0.5, 0.5])
     solver = Broyden(capacity=7)
     memory = solver.step(f, solver.init(zeros(2))).memory
-    assert isinstance(memory, Pairs)
-    assert memory.u.shape == memory.v.shape == (2, 7, sum(c * h * w for c, h, w in SHAPES))
+    assert isinstance(memory, Steps)
+    assert [bank.shape for bank in memory.bank] == [(2, 8, c * h * w) for c, h, w in SHAPES]
 
 
 def test_a_solved_row_stays_where_it_is_and_finite():
@@ -168,13 +169,25 @@ def test_a_constant_f_is_solved_by_the_first_step_and_nothing_breaks_after():
 
 def test_a_proposal_that_is_not_finite_is_not_taken():
     f = Linear.contraction([0.5, 0.5])
+    f.a[0], f.b[0] = (
+        torch.eye(f.a.shape[1], dtype=torch.float64) * (1 - 1e-14),
+        1e150,
+    )  # so flat that its solution is out of all bounds
     solver = Broyden(capacity=3)
-    state = solve(f, solver, zeros(2), Evaluations(3)).state
-    state.memory.u[0] = 1e308  # a pair so large that the step overflows
+    state = solver.step(f, solver.init(zeros(2)))
+    assert state.status.tolist() == [0, 0]
     after = solver.step(f, state)
     assert after.status.tolist() == [3, 0]
     assert after.z.isfinite().all()
     assert identical(after.z.maps[0][0], state.z.maps[0][0])
+
+
+def test_a_step_that_changes_nothing_teaches_nothing():
+    f = Linear.contraction([0.5, 0.5])
+    f.a[0] = torch.eye(f.a.shape[1])  # g(z) = b wherever z is: the update would be divided by zero
+    state = solve(f, Broyden(capacity=4), zeros(2), Evaluations(3)).state
+    assert state.status.tolist() == [0, 0]
+    close(state.z.flat()[0], 3 * f.b[0])
 
 
 def test_an_evaluation_that_was_not_finite_teaches_nothing():
@@ -184,11 +197,13 @@ def test_an_evaluation_that_was_not_finite_teaches_nothing():
     poisoned = Spoilt(f, 0, (3,))
     for _ in range(2):
         clean, spoilt = solver.step(f, clean), solver.step(poisoned, spoilt)
-    before = spoilt.memory
+    before = pytree.tree_map(torch.clone, spoilt.memory)
     spoilt = solver.step(poisoned, spoilt)
     assert identical(
-        (before.point, before.gap, before.used), tuple(vars(spoilt.memory)[k] for k in ("point", "gap", "used"))
+        (before.used, before.gram, before.length), tuple(vars(spoilt.memory)[k] for k in ("used", "gram", "length"))
     )
+    in_force = [bank[:, : int(before.used)] for bank in before.bank]
+    assert identical([bank[:, : int(before.used)] for bank in spoilt.memory.bank], in_force)
     for _ in range(3):
         clean, spoilt = solver.step(f, clean), solver.step(poisoned, spoilt)
     close(spoilt.z, clean.z)
@@ -251,7 +266,7 @@ def test_leaving_empty_memory_unread_gives_the_same_numbers(capacity):
 
     narrow = whole = Broyden(capacity).init(noise(2, 1, WIDTHS))
     for k in range(28):
-        narrow = Broyden(capacity).step(f, narrow, spent=k)
+        narrow = Broyden(capacity).step(f, narrow, spent=Spent(k, k))
         whole = Broyden(capacity).step(f, whole)
         torch.testing.assert_close(narrow.z.flat(), whole.z.flat(), rtol=1e-10, atol=1e-10, msg=f"step {k}")
         torch.testing.assert_close(narrow.residual, whole.residual, rtol=1e-10, atol=1e-10, msg=f"step {k}")

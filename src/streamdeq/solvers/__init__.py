@@ -1,7 +1,7 @@
 """Find z = f(z), row by row, on explicit state."""
 
 from streamdeq.solvers.answers import BestSoFar, FreeLastStep
-from streamdeq.solvers.base import FixedPointMap, Solver, SolverState, SolverStatus
+from streamdeq.solvers.base import FixedPointMap, Memory, Solver, SolverState, SolverStatus, Spent
 from streamdeq.solvers.broyden import Broyden
 from streamdeq.solvers.loop import Evaluations, Solution, Tolerance, Trace, resume, solve
 from streamdeq.solvers.named import ANSWERS, SOLVERS, make_solver
@@ -15,11 +15,13 @@ __all__ = [
     "Evaluations",
     "FixedPointMap",
     "FreeLastStep",
+    "Memory",
     "Picard",
     "Solution",
     "Solver",
     "SolverState",
     "SolverStatus",
+    "Spent",
     "Tolerance",
     "Trace",
     "make_solver",

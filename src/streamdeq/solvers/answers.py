@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from streamdeq.latent import Latent
-from streamdeq.solvers.base import FixedPointMap, Solver, SolverState, blend
+from streamdeq.solvers.base import FixedPointMap, Solver, SolverState, Spent, blend
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class AnswerAtLowest(Solver):
         """The answer for an evaluated point z, given f(z)."""
 
     def step(
-        self, f: FixedPointMap, state: SolverState, active: Tensor | None = None, spent: int | None = None
+        self, f: FixedPointMap, state: SolverState, active: Tensor | None = None, spent: Spent | None = None
     ) -> SolverState:
         # The inner solver evaluates exactly once, at state.z; its value is wanted here too.
         values: list[Latent] = []

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -57,7 +57,8 @@ class SolverState:
     status: Tensor
     """`(B,)` uint8, a `SolverStatus`."""
     memory: Any = None
-    """The solver's own pytree of tensors, row axis first; None until it is used. A row of zeros is an empty one."""
+    """The solver's own pytree of tensors, row axis first, `Memory` in it or not; None until it is used. A row of zeros
+    is an empty one."""
 
     def clone(self) -> SolverState:
         return pytree.tree_map(torch.clone, self)
@@ -75,6 +76,21 @@ pytree.register_pytree_node(
 )
 
 
+class Memory(ABC):
+    """What a solver keeps and can empty at less cost than writing zeros over all of it; a registered pytree."""
+
+    @abstractmethod
+    def emptied(self, mask: Tensor | None) -> Self:
+        """As good as zeros in the rows of `mask` `(B,)`, None: in all. May share tensors with this one."""
+
+
+class Spent(NamedTuple):
+    """What the host knows of all rows' counts without asking the device: none is below `least` or above `most`."""
+
+    least: int
+    most: int
+
+
 class Solver(ABC):
     """Finds z = f(z) row by row. A value without tensors; all that changes is in `SolverState`."""
 
@@ -84,7 +100,7 @@ class Solver(ABC):
 
     @abstractmethod
     def step(
-        self, f: FixedPointMap, state: SolverState, active: Tensor | None = None, spent: int | None = None
+        self, f: FixedPointMap, state: SolverState, active: Tensor | None = None, spent: Spent | None = None
     ) -> SolverState:
         """Evaluate f once, at `state.z`, and move the active rows on.
 
@@ -92,8 +108,8 @@ class Solver(ABC):
             f: called once, with all rows, whatever `active` says.
             state: rows may be at different counts.
             active: `(B,)` bool; the other rows come out as they went in. None: all.
-            spent: what the host knows without asking the device: no row has a `count` above this. Memory that
-                cannot be in use yet is then left unread; the result is the same. None: nothing is known.
+            spent: memory that cannot be in use yet, and choices that are already made, then cost nothing; the result
+                is the same. None: nothing is known.
         """
 
     def enlarge(self, memory: Any) -> Any:
@@ -114,25 +130,35 @@ class Solver(ABC):
         Residuals, count, status and memory belong to the old f and are dropped.
         """
         fresh, memory = self.init(z0), state.memory
-        if mask is None:
-            return replace(fresh, memory=pytree.tree_map_only(Tensor, torch.zeros_like, memory))
-
-        def choose(new: Tensor, old: Tensor) -> Tensor:
-            return torch.where(per_row(mask, new), new, old)
-
-        chosen = pytree.tree_map(choose, fresh, replace(state, memory=None))
-        erase = pytree.tree_map_only(Tensor, lambda t: t.masked_fill(per_row(mask, t), 0), memory)
-        return replace(chosen, memory=erase)
+        if memory is not None:
+            memory = pytree.tree_map(lambda m: _emptied(m, mask), memory, is_leaf=lambda m: isinstance(m, Memory))
+        if mask is not None:
+            old = replace(state, memory=None)
+            fresh = pytree.tree_map(lambda new, old: torch.where(per_row(mask, new), new, old), fresh, old)
+        return replace(fresh, memory=memory)
 
 
-def observe(state: SolverState, value: Latent, active: Tensor | None) -> tuple[SolverState, Tensor]:
+def _emptied(part: Any, mask: Tensor | None) -> Any:
+    if isinstance(part, Memory):
+        return part.emptied(mask)
+    if not isinstance(part, Tensor):
+        return part
+    return torch.zeros_like(part) if mask is None else part.masked_fill(per_row(mask, part), 0)
+
+
+def observe(
+    state: SolverState, value: Latent, active: Tensor | None, gap: Latent | None = None
+) -> tuple[SolverState, Tensor]:
     """Note what the evaluation `value` = f(state.z) says about every active row.
+
+    Args:
+        gap: `value` − state.z, where the solver needs it too.
 
     Returns:
         The state with residual, relative, best, count and status brought up to date, and `(B,)` bool: the
         rows that may move, being active and finite.
     """
-    residual, relative = _residuals(state.z, value)
+    residual, relative = _residuals(value - state.z if gap is None else gap, value)
     finite = bounded(residual)
     if active is None:
         moving, count, bad = finite, state.count + 1, ~finite
@@ -160,14 +186,10 @@ def bounded(norm: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _residuals(point: Latent, value: Latent) -> Tensor:
-    """`(2, B)`: ‖f(z) − z‖, and the same over (‖f(z)‖ + 1e-9)."""
-    axes = (1, 2, 3)
-    norms = [torch.linalg.vector_norm(v - p, dim=axes) for v, p in zip(value.maps, point.maps, strict=True)]
-    norms += [torch.linalg.vector_norm(v, dim=axes) for v in value.maps]
-    rows = value.rows
-    residual, size = torch.linalg.vector_norm(torch.stack(norms).view(2, -1, rows), dim=1)
-    return torch.stack((residual, residual / (size + 1e-9)))
+def _residuals(gap: Latent, value: Latent) -> tuple[Tensor, Tensor]:
+    """`(B,)` each: ‖f(z) − z‖, and the same over (‖f(z)‖ + 1e-9)."""
+    residual = gap.norm()
+    return residual, residual / (value.norm() + 1e-9)
 
 
 def blend(old: Latent, new: Latent, weight: Tensor) -> Latent:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.solvers.base import FixedPointMap, Solver, SolverState, SolverStatus, blend, bounded, observe
-from streamdeq.solvers.pairs import Pairs
+from streamdeq.latent import per_row
+from streamdeq.solvers.base import FixedPointMap, Solver, SolverState, SolverStatus, Spent, observe
+from streamdeq.solvers.steps import Steps
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Broyden(Solver):
     """
 
     capacity: int
-    """Pairs (two vectors of the size of z each) a row can hold. M of them last for M iterations."""
+    """Pairs a row can hold, a vector of the size of z each and one more. M of them last for M iterations."""
 
     def __post_init__(self) -> None:
         if self.capacity < 1:
@@ -32,34 +33,32 @@ class Broyden(Solver):
     def evaluations(self, iterations: int) -> int:
         return iterations + 1
 
-    def enlarge(self, memory: Pairs | None) -> Pairs | None:
+    def enlarge(self, memory: Steps | None) -> Steps | None:
         return None if memory is None else memory.enlarged(self.capacity)
 
     def step(
-        self, f: FixedPointMap, state: SolverState, active: Tensor | None = None, spent: int | None = None
+        self, f: FixedPointMap, state: SolverState, active: Tensor | None = None, spent: Spent | None = None
     ) -> SolverState:
+        least, most = spent or (0, self.capacity + 1)
         value = f(state.z)
-        seen, moving = observe(state, value, active)
-        memory = state.memory
-        x = state.z.flat()
-        if memory is None:
-            memory = Pairs.empty(x, self.capacity)
-        # The step of a row that may not move is discarded; a gap of zero keeps it out of everything before.
-        gap = torch.nan_to_num(value.flat() - x, 0.0, 0.0, 0.0) * moving.to(x.dtype)[:, None]
-        # The first evaluation has no pair to teach, so there are fewer pairs than evaluations.
-        most = self.capacity if spent is None else max(0, spent - 1)
-        memory, step = memory.updated(x, gap, moving, most)
+        gap = value - state.z
+        seen, moving = observe(state, value, active, gap)
+        gap = gap.map(lambda m: torch.nan_to_num_(m, 0.0, 0.0, 0.0))
+        norm = gap.norm() if torch.is_grad_enabled() else seen.residual  # which carries no gradient
+        memory = Steps.none(gap, self.capacity) if state.memory is None else state.memory
+        memory, direction, length = memory.followed(gap, norm, moving, active, most)
+        z = state.z.map(lambda m, d: torch.addcmul(m, d, per_row(length, m)), direction)
 
-        sound = bounded(torch.linalg.vector_norm(step, dim=1))
-        z = blend(state.z, state.z.unflat(x + step), (moving & sound).to(x.dtype))
         first = state.count == 0
         lower = moving & ~first & (seen.residual < state.best)
-        answer = state.answer.lerp(state.z, lower.to(x.dtype)).lerp(z, (moving & first).to(x.dtype))
+        answer = state.answer.lerp(state.z, lower.to(norm.dtype)) if most > 0 else z
+        if most > 0 and least == 0:
+            answer = answer.lerp(z, (moving & first).to(norm.dtype))
         return replace(
             seen,
             z=z,
             answer=answer,
             best=torch.where(lower, seen.residual, state.best),
-            status=seen.status.masked_fill(moving & ~sound, int(SolverStatus.NONFINITE)),
+            status=seen.status.masked_fill(moving & (length == 0), int(SolverStatus.NONFINITE)),
             memory=memory,
         )

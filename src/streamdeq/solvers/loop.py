@@ -10,7 +10,7 @@ from torch import Tensor
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
-from streamdeq.solvers.base import FixedPointMap, Solver, SolverState, SolverStatus
+from streamdeq.solvers.base import FixedPointMap, Solver, SolverState, SolverStatus, Spent
 
 Trace = Callable[[int, SolverState], None]
 """Called after every step with its number, from 1, and the new state."""
@@ -84,7 +84,7 @@ def solve(
     trace: Trace | None = None,
 ) -> Solution:
     """Solve z = f(z) from `z0`."""
-    return resume(f, solver, solver.init(z0), budget, trace, spent=0)
+    return resume(f, solver, solver.init(z0), budget, trace, Spent(0, 0))
 
 
 def resume(
@@ -93,17 +93,19 @@ def resume(
     state: SolverState,
     budget: Evaluations | Tolerance,
     trace: Trace | None = None,
-    spent: int | None = None,
+    spent: Spent | None = None,
 ) -> Solution:
     """Go on from a state, of the same f or renewed; the budget counts from here.
 
-    `spent` is what the caller knows of the state's counts: none is above it (see `Solver.step`).
+    `spent` is what the caller knows of the state's counts (see `Solver.step`).
     """
     for step in range(1, budget.limit + 1):
         active = budget.active(state)
         if active is not None and not bool(active.any()):  # the one place in this room where the host waits
             break
-        state = solver.step(f, state, active, None if spent is None else spent + step - 1)
+        state = solver.step(f, state, active, spent)
+        if spent is not None:
+            spent = Spent(spent.least + (active is None), spent.most + 1)
         if trace is not None:
             trace(step, state)
     verdict = torch.where(budget.met(state), int(SolverStatus.CONVERGED), int(SolverStatus.EXHAUSTED))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.solvers.base import FixedPointMap, Solver, SolverState, blend, observe
+from streamdeq.solvers.base import FixedPointMap, Solver, SolverState, Spent, blend, observe
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Picard(Solver):
         return iterations
 
     def step(
-        self, f: FixedPointMap, state: SolverState, active: Tensor | None = None, spent: int | None = None
+        self, f: FixedPointMap, state: SolverState, active: Tensor | None = None, spent: Spent | None = None
     ) -> SolverState:
         value = f(state.z)
         seen, moving = observe(state, value, active)

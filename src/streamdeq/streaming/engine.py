@@ -20,7 +20,7 @@ from torch.utils import _pytree as pytree
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.models.cells import Injection
-from streamdeq.solvers import Solver, SolverStatus
+from streamdeq.solvers import Solver, SolverStatus, Spent
 from streamdeq.streaming.carry import MOVED, Carry
 from streamdeq.streaming.rows import Pool, Slots
 from streamdeq.values.frame import Frame
@@ -163,9 +163,9 @@ class Engine:
             began = perf_counter()
             slots = [row.slot for row in members]
             content = pool.gather(slots)
-            spent = max(row.evaluations for row in members)
+            counts = [row.evaluations for row in members]
             f = partial(self.functions.step, injection=content.injection)
-            state = pool.solver.step(f, content.state, spent=spent)
+            state = pool.solver.step(f, content.state, spent=Spent(min(counts), max(counts)))
             pool.scatter(slots, content._replace(state=state))
             share = (perf_counter() - began) / len(members)
             for row in members:
@@ -243,19 +243,19 @@ class Engine:
 
     def _place(self, row: Row, geometry: Geometry, injection: Injection, keep: bool) -> Start:
         """Put one row's new problem where it belongs and say how it starts."""
-        zeros = self.functions.zeros(injection)
         if row.pool is None or row.geometry is None or not geometry.carries(row.geometry):
             self._leave(row)
-            self._enter(row, geometry, Slots(self.solver.init(zeros), injection), self.solver)
+            self._enter(row, geometry, Slots(self.solver.init(self.functions.zeros(injection)), injection), self.solver)
             start = Start.COLD
         else:
             state = row.pool.gather([row.slot]).state
             start = Start.WARM if keep and not row.forgets else Start.COLD
-            z0 = zeros
             if start is Start.WARM:
                 # A solve that failed unread is known to the device only: choose there, without waiting for it.
-                z0 = zeros.where(state.status == SolverStatus.NONFINITE, state.answer)
+                z0 = state.answer * (state.status != SolverStatus.NONFINITE).to(state.residual.dtype)
                 z0 = self.carry(z0, row.geometry, geometry)
+            else:
+                z0 = self.functions.zeros(injection)
             if row.pool.solver is self.solver:
                 row.pool.scatter([row.slot], Slots(self.solver.renew(state, None, z0), injection))
             else:

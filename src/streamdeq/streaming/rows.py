@@ -70,7 +70,10 @@ class Pool:
         old, new = pytree.tree_leaves(self._content), pytree.tree_leaves(content)
         index = _index(slots)
         for stored, value in zip(old, new, strict=True):
-            if stored is not None:  # a scale without injection
+            if stored is None:  # a scale without injection
+                continue
+            # Of rows behind one another a solver writes its memory where it lies.
+            if not isinstance(index, slice) or value.data_ptr() != stored[index].data_ptr():
                 stored[index] = value
 
 

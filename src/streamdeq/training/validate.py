@@ -16,7 +16,7 @@ from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.functions import Functions
 from streamdeq.runtime.precision import pick_dtype
-from streamdeq.solvers import Evaluations, make_solver, resume
+from streamdeq.solvers import Evaluations, Spent, make_solver, resume
 from streamdeq.tasks import build_task
 from streamdeq.values.geometry import Geometry
 from streamdeq.values.status import Start, Status
@@ -46,7 +46,7 @@ def single_frame(
         state = solver.init(functions.zeros(injection))
         for count, metric in metrics.items():
             evaluations = solver.evaluations(count)
-            state = resume(f, solver, state, Evaluations(evaluations - done), spent=done).state
+            state = resume(f, solver, state, Evaluations(evaluations - done), spent=Spent(done, done)).state
             done = evaluations
             status = Status(t, t / clip.fps, count, done, float("nan"), Start.COLD)
             metric.update(task.decode(functions.predict(state.answer), geometry, status, functions.head), target)
