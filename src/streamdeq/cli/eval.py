@@ -28,6 +28,7 @@ def eval(
     offsets: Offsets = None,
     precision: options.Precision = "auto",
     device: options.Device = "auto",
+    threads: options.Threads = None,
     figure: Annotated[str | None, Option("Which of the task's figures to show.", metavar="NAME")] = None,
     jitter: Annotated[bool, Option("Poses: also how restless the points are over time, on whole clips.")] = False,
     latency: Annotated[bool, Option("Measure milliseconds per frame as well.")] = False,
@@ -51,12 +52,14 @@ def eval(
     from streamdeq.evaluation.reporting.chart import check_installed
     from streamdeq.evaluation.reporting.table import Markdown, Text, check_writable, write_json
     from streamdeq.streaming.options import StreamOptions
+    from streamdeq.threads import use
 
     if chart is not None:
         check_installed()
     for file in (out, chart):
         if file is not None:
             check_writable(file)
+    use(threads)
     began = time.monotonic()
     loaded = load(model, device, precision)
     dataset = open_labelled(data, split, loaded.spec.task, lambda note: say(f"eval: {note}", err=True))
