@@ -24,6 +24,7 @@ from streamdeq.streaming.stream import Stream
 from streamdeq.values.choice import Choice
 from streamdeq.values.frame import Failure, Frame, Item
 from streamdeq.video import Source, ThreadedSink, open_source, prefetch
+from streamdeq.video.queues import WAITING_BYTES
 
 #: Frames decoded ahead, frames waiting to be drawn, to be written: enough to even out, few enough to stay small.
 AHEAD = 4
@@ -157,9 +158,10 @@ class Run:
         name = output_name(self.source.name, self.source.kind, self._spec)
         recorder = Recorder(self._model.task, self._options, name, self._spec, self.source.info, self.summary)
         self.paths = recorder.paths
-        written = ThreadedSink(recorder, AHEAD, size_of)
+        half = WAITING_BYTES // 2  # of large pictures one waits for each stage
+        written = ThreadedSink(recorder, AHEAD, size_of, half)
         drawing = Drawing(self._model.task, written, films="video" in self.paths, observer=self._observer)
-        return ThreadedSink(drawing, AHEAD, size_of)
+        return ThreadedSink(drawing, AHEAD, size_of, half)
 
 
 def size_of(item: ProcessedItem) -> int:
