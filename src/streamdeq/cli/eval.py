@@ -30,6 +30,7 @@ def eval(
     offsets: Offsets = None,
     precision: options.Precision = "fp32",
     device: options.Device = "auto",
+    threads: options.Threads = None,
     figure: Annotated[str | None, Option("Which of the task's figures to show.", metavar="NAME")] = None,
     jitter: Annotated[bool, Option("Poses: also how restless the points are over time, on whole clips.")] = False,
     latency: Annotated[bool, Option("Measure milliseconds per frame as well.")] = False,
@@ -49,12 +50,14 @@ def eval(
     from streamdeq.evaluation.reporting.chart import check_installed
     from streamdeq.evaluation.reporting.table import Markdown, Text, check_writable, write_json
     from streamdeq.runtime.precision import pick_device
+    from streamdeq.threads import use
     from streamdeq.training.parallel import joined
 
     if chart is not None:
         check_installed()
     for file in filter(None, (out, chart)):
         check_writable(file)
+    use(threads)
     began = time.monotonic()
     with joined(pick_device(device)) as ranks:
         share = _share(sharing, ranks)

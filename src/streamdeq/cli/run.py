@@ -30,12 +30,15 @@ def run(
     save: options.Save = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
+    threads: options.Threads = None,
     view: View = False,
     view_port: ViewPort = None,
     quiet: options.Quiet = False,
 ) -> None:
     from streamdeq.api import load
+    from streamdeq.threads import use
 
+    use(threads)
     with viewing(view, view_port) as monitor:
         loaded = load(model, device, precision)
         numbered = save is None and not chosen.overwrite

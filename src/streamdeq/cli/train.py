@@ -30,16 +30,14 @@ def train(
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
-    import torch
-
     from streamdeq.runtime.precision import pick_device
+    from streamdeq.threads import use
     from streamdeq.training import session
     from streamdeq.training.parallel import joined
     from streamdeq.training.run import WEIGHTS
     from streamdeq.training.setup import initial_weights
 
-    if chosen.threads is not None:
-        torch.set_num_threads(chosen.threads)
+    use(chosen.threads)
     past = session.past(chosen.resume) if chosen.resume else None
     wanted = _recipe(recipe, settings or [], chosen, past)
     if chosen.plan or chosen.dry_loader:
