@@ -39,7 +39,7 @@ class Broyden(Solver):
     def step(
         self, f: FixedPointMap, state: SolverState, active: Tensor | None = None, spent: Spent | None = None
     ) -> SolverState:
-        least, most = spent or (0, self.capacity)
+        least, most = spent or (0, self.capacity + 1)
         value = f(state.z)
         gap = value - state.z
         seen, moving = observe(state, value, active, gap)
