@@ -9,6 +9,7 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec
 from streamdeq.tasks import TASKS, build_task
+from streamdeq.tasks.drawing import painted
 from streamdeq.tasks.segmentation import Segmentation
 from streamdeq.values.status import Start, Status
 
@@ -77,6 +78,15 @@ def test_pixels_are_the_frame_with_a_little_over_half_of_the_class_colour() -> N
         assert np.abs(pixel - expected).max() <= 1
     assert (drawn[:100, :150] == drawn[10, 10]).all()
     assert (drawn[:100, 150:] == drawn[10, 290]).all()
+
+
+@pytest.mark.parametrize("hw", [(1, 1), (3, 5), (16, 64), (97, 131)])
+def test_every_pixel_has_its_own_labels_colour(hw: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    colours = rng.integers(0, 256, (256, 3), dtype=np.uint8)
+    for labels in (rng.integers(0, 256, hw, dtype=np.uint8), np.sort(rng.integers(0, 3, hw, dtype=np.uint8))):
+        assert np.array_equal(painted(labels, colours), colours[labels])
+        assert np.array_equal(painted(labels[:, ::-1], colours), colours[labels[:, ::-1]])
 
 
 def test_black_and_white_stay_within_their_range() -> None:

@@ -11,9 +11,10 @@ from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec
 from streamdeq.tasks import build_task
+from streamdeq.tasks.dense import resize
 from streamdeq.tasks.segmentation.head import SegmentationHead
 from streamdeq.tasks.segmentation.loss import Ohem
-from streamdeq.tasks.segmentation.task import argmax_maps
+from streamdeq.tasks.segmentation.task import plain_label_map
 from streamdeq.values.geometry import Geometry
 from streamdeq.values.status import Start, Status
 
@@ -239,21 +240,40 @@ def test_half_precision_outputs_are_decoded_in_full() -> None:
 
 def test_of_equal_scores_the_first_class_wins() -> None:
     assert not decode(torch.zeros(1, 5, 2, 2), plain(8, 8)).any()
-    scores = torch.tensor([0.0, 2.0, 1.0, 2.0]).reshape(4, 1, 1)
-    assert argmax_maps(scores).item() == 1
+    scores = torch.tensor([0.0, 2.0, 1.0, 2.0]).reshape(1, 4, 1, 1)
+    assert decode(scores, plain(3, 3)).tolist() == [[1] * 3] * 3
 
 
-def test_the_quick_argmax_is_torchs_ties_included() -> None:
+def test_the_outputs_are_left_as_they_are() -> None:
+    outputs = torch.randn(1, 3, 4, 4)
+    before = outputs.clone()
+    decode(outputs, plain(40, 40))
+    assert torch.equal(outputs, before)
+
+
+@pytest.mark.parametrize("frame_hw", [(480, 640), (101, 333), (60, 900), (20, 30), (7, 5), (192, 256)])
+def test_labels_without_scores_for_every_pixel_are_those_of_the_plain_way(frame_hw: tuple[int, int]) -> None:
+    geometry = Geometry.fit(frame_hw, 96, 32)
+    h, w = (side // 4 for side in geometry.canvas_hw)
+    generator = torch.Generator().manual_seed(sum(frame_hw))
+    coarse = torch.randn(1, 11, 4, 5, generator=generator)
+    for logits in (torch.randn(1, 11, h, w, generator=generator), resize(coarse, (h, w))):
+        slow = plain_label_map(logits, geometry).numpy()
+        quick = decode(logits.to(memory_format=torch.channels_last), geometry)
+        assert np.count_nonzero(quick != slow) <= 2e-5 * slow.size  # two classes equal up to rounding
+
+
+def test_equal_scores_that_are_whole_numbers_are_decided_as_by_the_plain_way() -> None:
+    # Corners and weights are fractions that float32 holds: nothing is rounded, and whatever ties, ties exactly.
     generator = torch.Generator().manual_seed(0)
-    for classes in (1, 2, 11, 255):
-        scores = torch.randint(-3, 4, (classes, 17, 23), generator=generator).float()
-        ties = (scores == scores.amax(dim=0)).sum(dim=0)
-        assert classes < 11 or (ties > 1).any()
-        assert torch.equal(argmax_maps(scores).long(), scores.argmax(dim=0))
+    for classes in (1, 2, 5, 255):
+        logits = torch.randint(-2, 3, (1, classes, 9, 9), generator=generator).float()
+        geometry = plain(33, 65)
+        assert np.array_equal(decode(logits, geometry), plain_label_map(logits, geometry).numpy())
 
 
-def test_the_scores_given_are_left_as_they_are() -> None:
-    scores = torch.randn(3, 4, 4)
-    before = scores.clone()
-    argmax_maps(scores)
-    assert torch.equal(scores, before)
+def test_scores_that_are_not_finite_give_labels_too() -> None:
+    for bad in (math.nan, math.inf, -math.inf):
+        logits = torch.randn(1, 4, 6, 6, generator=torch.Generator().manual_seed(0))
+        logits[0, 1:3, 2:4, 2:4] = bad
+        assert decode(logits, plain(24, 24)).max() < 4

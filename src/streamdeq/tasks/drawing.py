@@ -9,6 +9,9 @@ from PIL import Image, ImageDraw, ImageFont
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.spec import RGB
 
+#: Eight times the same byte.
+_EIGHTFOLD = np.arange(256, dtype=np.uint64) * np.uint64(0x0101_0101_0101_0101)
+
 
 def supervision(what: str, extra: str) -> Any:
     """The module.
@@ -35,6 +38,22 @@ def check_frame(image: np.ndarray, frame_hw: tuple[int, ...], what: str) -> None
         raise StreamdeqError(
             f"expected the frame the {what} are of, uint8 ({h}, {w}, 3), got {image.dtype} {image.shape}; draw on that"
         )
+
+
+def painted(labels: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """(H, W) uint8 → (H, W, 3) uint8 by a table of RGB colours (K, 3).
+
+    Eight pixels at a time where they have one label, as most neighbours have: several times as fast as one by one.
+    """
+    table = np.zeros((256, 3), np.uint8)
+    table[: len(colours)] = colours
+    flat = np.pad(labels.reshape(-1), (0, -labels.size % 8)) if labels.size % 8 else labels.reshape(-1)
+    eights = flat.reshape(-1, 8)
+    first = eights[:, 0]
+    picture = np.take(np.tile(table, (1, 8)).view(np.uint64), first, axis=0).view(np.uint8).reshape(-1, 8, 3)
+    mixed = np.flatnonzero(eights.view(np.uint64)[:, 0] != np.take(_EIGHTFOLD, first))
+    picture[mixed] = table[eights[mixed]]
+    return picture.reshape(-1, 3)[: labels.size].reshape(*labels.shape, 3)
 
 
 def put_legend(image: np.ndarray, entries: tuple[tuple[str, RGB], ...]) -> None:

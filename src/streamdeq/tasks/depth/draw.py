@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from streamdeq.tasks.depth.result import Depth
-from streamdeq.tasks.drawing import check_frame, put_legend
+from streamdeq.tasks.drawing import check_frame, painted, put_legend
 
 NEAREST_M, FARTHEST_M = 2.0, 100.0
 MARKS_M = (2, 5, 10, 20, 50, 100)
@@ -29,7 +29,7 @@ def depth_map(image: np.ndarray, result: Depth) -> np.ndarray:
 def colours(depth_m: np.ndarray) -> np.ndarray:
     """(H, W) metres → (H, W, 3) uint8 RGB; what is nearer or farther than the scale has its end's colour."""
     place = np.log(depth_m / NEAREST_M) * (255 / np.log(FARTHEST_M / NEAREST_M))
-    return np.take(_table(), place.clip(0, 255).astype(np.uint8), axis=0)
+    return painted(place.clip(0, 255).astype(np.uint8), _table())
 
 
 @lru_cache

@@ -1,8 +1,10 @@
 """The answer of semantic segmentation."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from PIL import Image
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.spec import RGB
@@ -37,11 +39,17 @@ class Segmentation(Result):
             raise StreamdeqError(unknown("class", name, list(self.classes)))
         return self.labels == self.classes.index(name)
 
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """(classes,) the pixels of each class."""
+        # Pillow counts bytes several times as fast as `bincount`, which makes them 64 bits wide first.
+        return np.array(Image.fromarray(self.labels).histogram()[: len(self.classes)])
+
     def shares(self) -> dict[str, float]:
         """The part of the frame each class covers, 0–1, classes that occur only."""
-        counts = np.bincount(self.labels.ravel(), minlength=len(self.classes)) / self.labels.size
-        return {name: float(share) for name, share in zip(self.classes, counts, strict=True) if share > 0}
+        shares = self.counts / self.labels.size
+        return {name: float(share) for name, share in zip(self.classes, shares, strict=True) if share > 0}
 
     def change_from(self, before: "Segmentation") -> float:
         """The share of pixels with another label."""
-        return float(np.mean(self.labels != before.labels))
+        return int(np.count_nonzero(self.labels != before.labels)) / self.labels.size

@@ -18,6 +18,7 @@ from streamdeq.tasks.segmentation.metric import ConfusionMatrix
 from streamdeq.tasks.segmentation.objective import objective
 from streamdeq.tasks.segmentation.result import Segmentation
 from streamdeq.values.geometry import Geometry
+from streamdeq.values.label_map import label_map
 from streamdeq.values.status import Status
 
 
@@ -32,12 +33,11 @@ class SegmentationTask(Task):
         return SegmentationHead(self.spec.architecture.channels, len(self.spec.classes))
 
     def decode(self, outputs: Tensor, geometry: Geometry, status: Status, head: nn.Module) -> Segmentation:
-        logits = resize(outputs.float(), geometry.uncropped_hw)
-        h, w = geometry.frame_hw
-        labels = argmax_maps(logits[0, :, :h, :w])
-        return Segmentation(
-            status=status, labels=labels.cpu().numpy(), classes=self.spec.classes, palette=self.spec.palette
-        )
+        if outputs.device.type == "cpu":
+            labels = label_map(outputs[0].float().numpy(), geometry.uncropped_hw, geometry.frame_hw)
+        else:
+            labels = plain_label_map(outputs, geometry).cpu().numpy()
+        return Segmentation(status=status, labels=labels, classes=self.spec.classes, palette=self.spec.palette)
 
     def objective(self, recipe: SampleRecipe, dataset: Dataset) -> Objective:
         return objective(recipe, dataset)
@@ -72,16 +72,8 @@ class SegmentationMetric(Metric):
         return {self.name: self.matrix.miou, **{f"IoU/{k}": 100 * v for k, v in per_class if v == v}}
 
 
-def argmax_maps(scores: Tensor) -> Tensor:
-    """(K, H, W) → (H, W) uint8, the first of equal maxima.
-
-    A running maximum over the maps: reducing over the leading axis with `argmax` reads memory in the worst
-    order and takes ten times as long on a CPU.
-    """
-    best = scores[0].clone()
-    labels = torch.zeros(best.shape, dtype=torch.uint8, device=best.device)
-    for k, candidate in enumerate(scores[1:], start=1):
-        # k is above every label so far, so a maximum writes it where it won; a masked write takes 10 times as long.
-        torch.maximum(labels, (candidate > best).view(torch.uint8).mul_(k), out=labels)
-        torch.maximum(best, candidate, out=best)
-    return labels
+def plain_label_map(outputs: Tensor, geometry: Geometry) -> Tensor:
+    """(1, K, h, w) → (H, W) uint8, the first of equal maxima, by way of scores for every pixel: what `label_map` is
+    checked against, and what a GPU, which waits for nothing here, is quicker with."""
+    h, w = geometry.frame_hw
+    return resize(outputs.float(), geometry.uncropped_hw)[0, :, :h, :w].argmax(dim=0).to(torch.uint8)
