@@ -15,7 +15,7 @@ def fitted(frame_hw: HW, canvas_hw: HW, window: Window | None = None) -> Geometr
     """
     h, w = frame_hw if window is None else window.hw
     scale = min(canvas_hw[0] / h, canvas_hw[1] / w)
-    content = tuple(min(side, max(1, round(given * scale))) for side, given in zip(canvas_hw, (h, w), strict=True))
+    content = min(canvas_hw[0], max(1, round(h * scale))), min(canvas_hw[1], max(1, round(w * scale)))
     return Geometry(frame_hw, content, canvas_hw, window)
 
 

@@ -38,7 +38,8 @@ def _onnx(path: Path, threads: int | None) -> Session:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a neighbour needs the core
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [port.name for port in session.get_inputs()]
-    return lambda arrays: session.run(None, dict(zip(names, arrays, strict=True)))
+    # The stubs name kinds of output that these functions do not have.
+    return lambda arrays: session.run(None, dict(zip(names, arrays, strict=True)))  # type: ignore[return-value]
 
 
 def _openvino(path: Path, threads: int | None) -> Session:

@@ -145,7 +145,7 @@ def measure(executor: Executor, functions: Functions, pictures: Tensor, canvas_h
     z = exact.zeros(injection)
     for _ in range(STEPS):
         z = exact.step(z, injection)
-    calls: list[dict[str, Callable[[], Any]]] = [
+    calls: list[dict[str, Callable[..., Any]]] = [
         {
             "inject": lambda one=one: one.inject(pictures, canvas_hw),
             "step": lambda given=injection, one=one: one.step(z, given),
