@@ -11,7 +11,7 @@ from streamdeq.api import Model
 from streamdeq.cli.main import build, guarded
 from streamdeq.evaluation.bench import report, subjects
 from streamdeq.evaluation.bench.machine import gflop_of, matmul_probe, peak_memory_mb
-from streamdeq.evaluation.bench.run import benchmark
+from streamdeq.evaluation.bench.run import benchmark, open_model
 from streamdeq.evaluation.bench.served import serve
 from streamdeq.evaluation.bench.settings import BenchSettings
 from streamdeq.evaluation.bench.turns import Probe, in_turns
@@ -133,9 +133,10 @@ def test_the_command_writes_command_commit_and_hardware_with_every_timing(tiny, 
     }
 
 
-def test_the_width_of_a_head_is_for_published_sizes(capsys):
-    assert guarded(build(["bench"]), ["bench", "camvid-s", "--features", "64"]) == 2
-    assert "--features is for the sizes small, large, xl" in capsys.readouterr().err
+def test_a_head_of_another_width_has_random_weights_and_says_so():
+    model, network = open_model("camvid-s", "cpu", "fp32", features=8)
+    assert model.spec.name == "camvid-s (random)"
+    assert network.head.last_layer[3].weight.shape == (11, 8, 1, 1)
 
 
 @pytest.mark.parametrize("frame", ["wide", "0x10", "1280"])

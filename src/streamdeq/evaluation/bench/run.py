@@ -1,7 +1,7 @@
 """One benchmark: a model or a published size, on one picture, against its baselines, all in turns."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 
 from streamdeq.api import Model
 from streamdeq.data.open import open_dataset
-from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.bench import subjects
 from streamdeq.evaluation.bench.machine import matmul_probe, peak_memory_mb
 from streamdeq.evaluation.bench.served import serve
@@ -28,8 +27,8 @@ from streamdeq.tasks import build_network, load_network
 from streamdeq.values.frame import Frame
 from streamdeq.values.geometry import Geometry
 
-#: Of a published size without weights: the classes of Cityscapes, and of its heads.
-CLASSES = 19
+#: Of a published size without weights: the classes of Cityscapes, the working size unless one is given.
+CLASSES, SIZE = 19, 256
 
 
 @dataclass(frozen=True)
@@ -59,24 +58,21 @@ class Benchmark:
 
 
 def open_model(name: str, device: str, precision: str, features: int | None = None) -> tuple[Model, Network]:
-    """A model and its network as trained: a packaged one, a file, or a published size (small, large, xl) with random
-    weights and a head for segmentation of this width, which takes as long as a trained one.
-
-    Raises:
-        StreamdeqError: no such model, or a width for one that has its own.
-    """
+    """A model and its network as trained: a packaged one, a file, or a published size (small, large, xl) with a head
+    for segmentation. What no weights are for, a published size or a head of this width, has random ones, which take as
+    long as trained ones."""
     if name in PRESETS:
-        names, black = tuple(f"class {n}" for n in range(CLASSES)), ((0, 0, 0),) * CLASSES
-        head = {"features": features}
-        spec = ModelSpec(
-            f"{name} (random)", "segmentation", PRESETS[name], names, black, 256, head=head, solver="broyden"
-        )
-        network = build_network(spec)
-    elif features:
-        raise StreamdeqError(f"--features is for the sizes {', '.join(PRESETS)}; the head of {name} has its own width")
+        classes = tuple(f"class {n}" for n in range(CLASSES))
+        spec = ModelSpec(name, "segmentation", PRESETS[name], classes, ((0, 0, 0),) * CLASSES, SIZE, solver="broyden")
+        network = None
     else:
         spec, tensors = read_weights(zoo.find(name))
         network = load_network(spec, tensors, name)
+    if features:
+        spec, network = replace(spec, head={**spec.head, "features": features}), None
+    if network is None:
+        spec = replace(spec, name=f"{spec.name} (random)")
+        network = build_network(spec)
     return Model(network, spec, device, precision), network
 
 

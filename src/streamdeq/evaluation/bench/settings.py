@@ -25,7 +25,7 @@ class BenchSettings:
     ] = ("eager",)
     solver: Annotated[str | None, Option("The solver; default: the model's.", metavar="NAME")] = None
     seconds: Annotated[int, Option("Seconds for all timings; slow parts take longer.", least=1)] = 20
-    features: Annotated[int | None, Option("Of a published size: the width of its head.", least=1)] = None
+    features: Annotated[int | None, Option("A head of this width, with random weights.", least=1)] = None
     seed: Annotated[int, Option("Of random weights.", least=0)] = 0
     alone: Annotated[bool, Option("Nothing beside the model: no float32 baseline, no torchdeq, no peer.")] = False
 
