@@ -86,14 +86,17 @@ def steps(folder: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in line.items() if k != "ms"} for line in lines(folder) if "loss" in line]
 
 
-def process(*arguments: str, env: Mapping[str, str] = MappingProxyType({})) -> subprocess.Popen[str]:
-    """`streamdeq train …` on one thread, with `env` added to its environment."""
+def process(
+    *arguments: str, env: Mapping[str, str] = MappingProxyType({}), group: bool = False
+) -> subprocess.Popen[str]:
+    """`streamdeq train …` on one thread, with `env` added to its environment; perhaps the first of a group."""
     return subprocess.Popen(
         [sys.executable, "-m", "streamdeq", "train", *arguments, "--threads", "1", "--quiet"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1", **env},
+        start_new_session=group,
     )
 
 

@@ -1,6 +1,8 @@
-"""`streamdeq train`: run a recipe, or take a stopped run up again."""
+"""`streamdeq train`: run a recipe, take a stopped run up again, or say beforehand what it costs."""
 
+import os
 import signal
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -33,13 +35,16 @@ def train(
     from streamdeq.runtime.precision import pick_device
     from streamdeq.training import session
     from streamdeq.training.parallel import joined
-    from streamdeq.training.run import WEIGHTS, RunSettings
+    from streamdeq.training.run import WEIGHTS
     from streamdeq.training.setup import initial_weights
 
     if chosen.threads is not None:
         torch.set_num_threads(chosen.threads)
     past = session.past(chosen.resume) if chosen.resume else None
     wanted = _recipe(recipe, settings or [], chosen, past)
+    if chosen.plan or chosen.dry_loader:
+        say(*_costs(wanted, chosen))
+        return
     if not past:
         initial_weights(wanted)  # refused before a million files are listed
     else:
@@ -48,23 +53,15 @@ def train(
     if chosen.data is None:
         raise StreamdeqError("--data: expected a data set to train on, got none; give its folder")
     folder = chosen.resume or chosen.out or Path("runs") / f"{wanted.name}-{wanted.seed}"
-    dataset, validation = _datasets(chosen, wanted)
+    where = pick_device(device)
+    workers = _workers(chosen, where.type == "cuda")
+    dataset, validation = _datasets(chosen, wanted, workers)
     with (
         stop_signals() as caught,
-        joined(pick_device(device)) as ranks,
+        joined(where) as ranks,
         session.held(folder) if ranks.leads else nullcontext(),  # whoever trains along leaves that to who leads
     ):
-        run = RunSettings(
-            folder=folder,
-            data=chosen.data,
-            device=ranks.device,
-            checkpoint_every_s=chosen.checkpoint_every,
-            validation=validation,
-            validate_every=chosen.eval_every,
-            stop=lambda: bool(caught),
-            ranks=ranks,
-            accumulate=chosen.accumulate,
-        )
+        run = replace(_run(chosen, folder, ranks, workers), validation=validation, stop=lambda: bool(caught))
         done = _train(wanted, dataset, run, past, silent=quiet or not ranks.leads)
     if done < wanted.steps:
         if ranks.leads:
@@ -74,7 +71,47 @@ def train(
         say(folder / WEIGHTS)
 
 
-def _datasets(chosen: TrainOptions, recipe: Any) -> tuple[Any, Any]:
+def _run(chosen: TrainOptions, folder: Path, ranks: Any, workers: int) -> Any:
+    from streamdeq.training.run import RunSettings
+
+    return RunSettings(
+        folder=folder,
+        data=str(chosen.data),
+        device=ranks.device,
+        checkpoint_every_s=chosen.checkpoint_every,
+        validate_every=chosen.eval_every,
+        ranks=ranks,
+        accumulate=chosen.accumulate,
+        workers=workers,
+    )
+
+
+def _workers(chosen: TrainOptions, gpu: bool) -> int:
+    """Processes that prepare batches: with a GPU its share of the cores, by default."""
+    if chosen.workers is not None:
+        return chosen.workers
+    return max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))) if gpu else 0
+
+
+def _costs(recipe: Any, chosen: TrainOptions) -> Iterator[str]:
+    """What `--plan` and `--dry-loader` say."""
+    from streamdeq.data.open import open_dataset
+    from streamdeq.tasks import build_task
+    from streamdeq.training.feeding import measure
+    from streamdeq.training.footprint import footprint
+    from streamdeq.training.setup import spec_of
+
+    dataset = open_dataset(chosen.data, recipe.split, recipe.task) if chosen.data else None
+    if chosen.plan:
+        yield from footprint(recipe, dataset).lines()
+    if chosen.dry_loader:
+        if dataset is None:
+            raise StreamdeqError("--dry-loader: expected --data, a data set to read, got none; give its folder")
+        objective = build_task(spec_of(recipe, dataset)).objective(recipe, dataset)
+        yield from measure(recipe, objective, chosen.workers or 0).lines()
+
+
+def _datasets(chosen: TrainOptions, recipe: Any, workers: int) -> tuple[Any, Any]:
     """What is trained on, and what is scored on meanwhile, if anything."""
     from streamdeq.data.cache import cached
     from streamdeq.data.labels import open_labelled
@@ -85,7 +122,7 @@ def _datasets(chosen: TrainOptions, recipe: Any) -> tuple[Any, Any]:
     def read(split: str | None) -> Any:
         if not split:
             return None
-        return cached(open_labelled(str(chosen.data), split, recipe.task, tell), _CACHE_BYTES)
+        return cached(open_labelled(str(chosen.data), split, recipe.task, tell), _CACHE_BYTES // max(1, workers))
 
     opened = [read(split) for split in (recipe.split, chosen.eval_split)]
     return opened[0], opened[1]

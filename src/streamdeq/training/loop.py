@@ -32,7 +32,8 @@ def run_training(trainer: Trainer, log: RunLog) -> bool:
 def _steps(trainer: Trainer, log: RunLog) -> bool:
     state, run, steps = trainer.state, trainer.run, trainer.recipe.steps
     saved_at = time.monotonic()
-    for parts in ahead(trainer.parts, range(state.step, steps)):
+    pin = run.device.type == "cuda"
+    for parts in ahead(trainer.parts, range(state.step, steps), run.workers, pin=pin):
         record = trainer.step(*parts)
         log.write(record.line())
         run.report(record)

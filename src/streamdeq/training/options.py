@@ -27,6 +27,13 @@ class TrainOptions:
     threads: Annotated[int | None, Option("CPU threads.", least=1)] = None
     accumulate: Annotated[int, Option("Compute each batch in N parts, to save memory.", least=1)] = 1
 
+    workers: Annotated[
+        int | None,
+        Option("Processes that read and augment; default: a thread, or with a GPU every core.", least=0),
+    ] = None
+    dry_loader: Annotated[bool, Option("Measure how fast samples are made, and train nothing.")] = False
+    plan: Annotated[bool, Option("Show what the recipe costs in operations and memory, and train nothing.")] = False
+
     def __post_init__(self) -> None:
         if not self.checkpoint_every >= 0:  # NaN is not, either
             raise StreamdeqError(f"--checkpoint-every: expected seconds, 0 or more, got {self.checkpoint_every}")

@@ -52,6 +52,7 @@ class RunSettings:
         stop: asked after every step; true on any rank ends the run with a checkpoint.
         ranks: this process among those that train; the first alone writes and validates.
         accumulate: parts into which a rank's share of a batch is divided, to save memory.
+        workers: processes that prepare batches; 0 for a thread.
     """
 
     folder: Path
@@ -64,6 +65,7 @@ class RunSettings:
     stop: Callable[[], bool] = lambda: False
     ranks: Ranks = field(default_factory=Ranks)
     accumulate: int = TrainOptions.accumulate
+    workers: int = 0
 
     @property
     def division(self) -> Division:

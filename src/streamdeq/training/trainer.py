@@ -15,6 +15,7 @@ from torch import Tensor
 from streamdeq.data.base import Dataset
 from streamdeq.data.randomness import torch_seed
 from streamdeq.data.sampling import Batch
+from streamdeq.implicit.recompute import recomputed
 from streamdeq.models.checkpoint import read_weights
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
@@ -185,7 +186,7 @@ class Trainer:
             f, zeros = problem(self.network, normalised(batch.images))
             with kept_statistics(self.network):  # which are of real frames
                 start = plan.begin(zeros, lambda: problem(self.network, normalised(_there(batch.before))))
-            path = plan.solve(f, start)
+            path = plan.solve(recomputed(f) if self.recipe.checkpoint else f, start)
             losses = [
                 share * torch.stack(list(self.objective.losses(self.network.head, z, batch.targets).values())).sum()
                 for share, z in zip(plan.losses, path, strict=True)

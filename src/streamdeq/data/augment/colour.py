@@ -29,9 +29,9 @@ class Jitter:
         """`image` (3, H, W) uint8 with its colours changed."""
         factors = 1.0 + np.array((self.brightness, self.contrast, self.saturation)) * rng.uniform(-1, 1, 3)
         turn = self.hue * rng.uniform(-1, 1)
-        image = tv.adjust_brightness(image, float(factors[0]))
-        image = tv.adjust_contrast(image, float(factors[1]))
-        image = tv.adjust_saturation(image, float(factors[2]))
+        adjust = (tv.adjust_brightness, tv.adjust_contrast, tv.adjust_saturation)
+        for change, factor in zip(adjust, factors.tolist(), strict=True):
+            image = image if factor == 1 else change(image, factor)
         return turn_hue(image, turn) if self.hue else image
 
 
