@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.runtimes import install
 
 import streamdeq
 from streamdeq.errors import StreamdeqError
@@ -18,15 +19,6 @@ from streamdeq.solvers import Picard
 def patient(iterations):
     return Picard(0.5)
 """
-
-
-def install(site: Path, name: str, code: str) -> None:
-    """A package as an installer leaves it: its module, and its metadata with an entry point."""
-    (site / f"{name}.py").write_text(code)
-    info = site / f"{name}-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[streamdeq]\nmine = {name}\n")
 
 
 def python(site: Path, program: str) -> subprocess.CompletedProcess[str]:

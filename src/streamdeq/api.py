@@ -22,6 +22,7 @@ from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.functions import Functions
 from streamdeq.runtime.precision import pick_device, pick_dtype, precision_of
+from streamdeq.runtime.switching import EAGER, Switching
 from streamdeq.solvers import Solver, make_solver
 from streamdeq.streaming.advance import OnUpdate, advance
 from streamdeq.streaming.cut import make_cut_policy
@@ -57,6 +58,7 @@ class Options(TypedDict, total=False):
     on_cut: str
     cut_iterations: int
     patience: int
+    runtime: str
 
 
 class Model:
@@ -73,14 +75,21 @@ class Model:
         self.spec = spec
         self.task = build_task(spec)
         self.functions = Functions(network, spec, where, pick_dtype(precision, where))
+        self._computing: dict[str, Switching] = {}
 
-    def engine(self, solver: Solver, size: int | str | None = None) -> Engine:
-        """Rows for any number of streams of this model that are to share batches."""
+    def engine(self, solver: Solver, size: int | str | None = None, runtime: str = EAGER) -> Engine:
+        """Rows for any number of streams of this model that are to share batches; `runtime` as in `StreamOptions`."""
         chosen = self.spec.size if size is None else size
         shorter_side = chosen if isinstance(chosen, int) else None
         decode = partial(self.task.decode, head=self.functions.head)
         longest = self.spec.longest if size is None else None  # who names a size means it
-        return Engine(self.functions, solver, decode, shorter_side, self.spec.architecture.stride, longest)
+        return Engine(self._computed_by(runtime), solver, decode, shorter_side, self.spec.architecture.stride, longest)
+
+    def _computed_by(self, name: str) -> Functions | Switching:
+        """What is ready for one stream is so for all."""
+        if name == EAGER:
+            return self.functions
+        return self._computing.setdefault(name, Switching(self.functions, name))
 
     def stream(
         self,
@@ -168,7 +177,7 @@ class Model:
         number, name = self.iterations(options), options.solver or self.spec.solver
         solver = make_solver(name, number)
         budget = options.budget(solver.evaluations(number))
-        engine = self.engine(solver, options.size)
+        engine = self.engine(solver, options.size, options.runtime)
         cuts = make_cut_policy(options.cuts, options.on_cut, options.cut_iterations)
         return StreamState(
             engine,

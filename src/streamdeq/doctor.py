@@ -23,6 +23,8 @@ CORE = {"torch": "torch", "torchvision": "torchvision", "av": "av", "numpy": "nu
 CORE |= {"safetensors": "safetensors"}
 #: The heavy ones, in the order the program meets them.
 TIMED = ("numpy", "torch", "torchvision", "av")
+#: Of the video that speed is measured for.
+FRAME_HW = (360, 480)
 
 
 @dataclass
@@ -118,11 +120,12 @@ def _imports(health: Health) -> None:
 def _devices(health: Health) -> None:
     import torch
 
+    from streamdeq.runtime.cache import processor_name
     from streamdeq.runtime.precision import has_bf16, pick_device, pick_dtype
 
     cpu = torch.device("cpu")
     health.processor = {
-        "name": _processor_name(),
+        "name": processor_name(),
         "cores": _cores(),
         "threads": torch.get_num_threads(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
@@ -144,16 +147,6 @@ def _devices(health: Health) -> None:
     if torch.version.cuda:
         health.versions["CUDA"] = torch.version.cuda
     health.chosen = {"device": str(device), "precision": "bf16" if bf16 else "fp32"}
-
-
-def _processor_name() -> str:
-    """As the system calls it; Python's own answer is empty on Linux."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        text = ""
-    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    return found[1].strip() if found else platform.processor() or platform.machine()
 
 
 def _cores() -> int:
@@ -220,3 +213,32 @@ def _film(health: Health) -> None:
             count = sum(isinstance(item, Frame) for item in source)
     if count != 3:
         raise StreamdeqError(f"a film of 3 frames came back with {count}; pip install --force-reinstall av")
+
+
+def try_runtimes(model: str) -> tuple[str, dict[str, Any]]:
+    """What could compute a model here, tried where that has not been done: minutes, where there is a compiler.
+
+    Returns:
+        in which arithmetic and on which canvas, and by name the `Trial` of each; one that cannot compute here has its
+        reason as the trial's problem.
+    """
+    import torch
+
+    from streamdeq.api import load
+    from streamdeq.data.synthetic.street import open_street
+    from streamdeq.runtime.precision import precision_of
+    from streamdeq.runtime.trial import EXECUTORS, Trial, attempt
+    from streamdeq.values.geometry import Geometry
+
+    loaded = load(model)
+    functions, spec = loaded.functions, loaded.spec
+    fit = Geometry.fit(FRAME_HW, spec.size, spec.architecture.stride, longest=spec.longest)
+    (h, w), (height, width) = fit.content_hw, fit.canvas_hw
+    image = open_street(f"clips=1,frames=1,size={h}x{w}", "val").clips[0].image(0)
+    pictures = torch.from_numpy(image).permute(2, 0, 1)[None]
+    tried: dict[str, Any] = {}
+    for name in EXECUTORS:
+        why = EXECUTORS[name].missing(functions)
+        tried[name] = Trial(why) if why else attempt(name, functions, pictures, fit.canvas_hw)[1]
+    threads = torch.get_num_threads()
+    return f"{spec.name}, {width}x{height}, {precision_of(functions.dtype)}, {threads} threads", tried

@@ -71,7 +71,7 @@ class StubModel(Model):
         self.functions, self.spec, self.task = functions, spec, task
         self._decode, self._stride = decode, stride
 
-    def engine(self, solver: Solver, size: int | str | None = None) -> Engine:
+    def engine(self, solver: Solver, size: int | str | None = None, runtime: str = "eager") -> Engine:
         return Engine(self.functions, solver, self._decode, None, self._stride)
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any
 
+from streamdeq.cli import options
 from streamdeq.cli.terminal import say
 from streamdeq.codec import Option, to_plain
 from streamdeq.errors import StreamdeqError
@@ -11,9 +12,20 @@ from streamdeq.errors import StreamdeqError
 
 def doctor(
     json_: Annotated[bool, Option("Print everything found as JSON.")] = False,
+    speed: Annotated[
+        bool, Option("Try everything that could compute --model here; --runtime auto remembers. May take minutes.")
+    ] = False,
+    model: options.Model = options.DEFAULT_MODEL,
 ) -> None:
-    from streamdeq.doctor import examine
+    from streamdeq.doctor import examine, try_runtimes
 
+    if speed:
+        about, tried = try_runtimes(model)
+        if json_:
+            say(*json.dumps({"about": about, "runtimes": to_plain(tried)}, indent=2).split("\n"))
+        else:
+            say(*speeds(about, tried))
+        return
     health = examine()
     if json_:
         say(*json.dumps(to_plain(health), indent=2).split("\n"))
@@ -22,6 +34,22 @@ def doctor(
             say(f"{name:<13}{text}".rstrip())
     if health.problem:
         raise StreamdeqError(health.problem)
+
+
+def speeds(about: str, tried: dict[str, Any]) -> Iterator[str]:
+    """What computes how fast, a line each, and what `--runtime auto` makes of it."""
+    from streamdeq.runtime.switching import LEAST
+
+    yield f"{about}: ms per inject, step, predict; frame of two steps beside eager in the same minute; error to float32"
+    for name, trial in tried.items():
+        if trial.problem:
+            yield f"{name:<13}{trial.problem}"
+            continue
+        own, eager = (", ".join(f"{1e3 * s:.2f}" for s in t.values()) for t in (trial.seconds, trial.eager_s))
+        yield f"{name:<13}{own} (eager {eager}); {trial.speedup:.2f} times as fast; {trial.error:.0e}"
+    best = max(tried, key=lambda name: tried[name].speedup, default="")
+    chosen = best if best and tried[best].speedup > LEAST else "eager"
+    yield f"auto means   {chosen}"
 
 
 def table(health: Any) -> Iterator[tuple[str, str]]:

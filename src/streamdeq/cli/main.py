@@ -29,6 +29,7 @@ COMMANDS = {
     "data": "Say what a folder of data is, what is missing and how to get it: streamdeq data check DIR.",
     "import_": "Convert a checkpoint of the MDEQ or DEQ authors: "
     "streamdeq import FILE --task segmentation -o OUT.safetensors.",
+    "export": "Write a model as files for other programs: streamdeq export camvid-s --format onnx --out DIR.",
     "doctor": "Say what works here: versions, devices, precision, codecs, weights, extras. "
     "Exit code 2 if the core does not.",
 }

@@ -69,7 +69,7 @@ def measure_latency(
     if len(images) <= warm_up:
         raise StreamdeqError(f"expected more than {warm_up} frames to measure latency, got {len(images)}")
     solver = make_solver(settings.solver or model.spec.solver, iterations)
-    engine, evaluations = model.engine(solver, settings.size), solver.evaluations(iterations)
+    engine, evaluations = model.engine(solver, settings.size, settings.runtime), solver.evaluations(iterations)
     row = engine.open()
     seconds = np.array([_time(engine, row, Frame(image, n, 0.0), evaluations) for n, image in enumerate(images)])
     parts = seconds[warm_up:]

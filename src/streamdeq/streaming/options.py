@@ -53,6 +53,13 @@ WorkingSize = Annotated[
         expects="the shorter side in pixels or 'native'",
     ),
 ]
+RuntimeName = Annotated[
+    str,
+    Option(
+        "What computes the model: eager is torch, auto the fastest that is found on this machine.",
+        metavar="eager|auto|compiled|onnx|openvino",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,7 @@ class StreamOptions:
     patience: Annotated[
         int, Option("Frames for which an instance that lost its box is still looked for where it was.", least=0)
     ] = 0
+    runtime: RuntimeName = "eager"
 
     def __post_init__(self) -> None:
         from streamdeq.streaming.cut import make_cut_policy  # numpy, which the command line's --help does without

@@ -159,7 +159,7 @@ def _answers(
 
     def batch(capacity: int) -> _Batch:
         solver = make_solver(settings.solver or model.spec.solver, capacity)
-        return _Batch(model.engine(solver, settings.size), settings.batch, frames, on_step)
+        return _Batch(model.engine(solver, settings.size, settings.runtime), settings.batch, frames, on_step)
 
     counts = settings.single_counts
     for count, sample, result in batch(counts[-1]).single(plan.samples, counts):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
-from streamdeq.streaming.options import SolverName, WorkingSize
+from streamdeq.streaming.options import RuntimeName, SolverName, WorkingSize
 
 #: Iteration counts of the single-frame baseline. Those that are streamed are added: they are what streaming gains on.
 SINGLE_FRAME = (1, 2, 4, 8, 14, 20, 27)
@@ -21,6 +21,7 @@ class Settings:
     offsets: tuple[int, ...] = USUAL_OFFSETS
     solver: SolverName = None
     size: WorkingSize = None
+    runtime: RuntimeName = "eager"
     batch: Annotated[int, Option("Rows computed together.", least=1)] = 8
     continuous: Annotated[bool, Option("Also stream through whole clips, never starting from zeros again.")] = False
 

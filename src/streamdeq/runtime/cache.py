@@ -1,0 +1,61 @@
+"""Where what was prepared and measured for this machine is kept between runs."""
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import sys
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from streamdeq.files import ensure_folder
+from streamdeq.runtime.executor import EXECUTORS, HW
+from streamdeq.runtime.functions import Functions
+from streamdeq.version import __version__
+
+#: Folders kept; the one that was not asked for longest goes first.
+MOST = 24
+
+
+def cache_folder() -> Path:
+    """`$STREAMDEQ_CACHE`, or `streamdeq` in what the system has for the caches of its user."""
+    if own := os.environ.get("STREAMDEQ_CACHE"):
+        return Path(own)
+    usual = {"darwin": Path.home() / "Library/Caches", "win32": Path(os.environ.get("LOCALAPPDATA", Path.home()))}
+    given = os.environ.get("XDG_CACHE_HOME")
+    return (Path(given) if given else usual.get(sys.platform, Path.home() / ".cache")) / "streamdeq"
+
+
+def folder_of(name: str, functions: Functions, canvas_hw: HW, rows: int) -> Path:
+    """For one way to compute these functions, on this machine, with what is installed: made, and marked as used.
+
+    Raises:
+        StreamdeqError: it cannot be written to.
+    """
+    told = (
+        (name, EXECUTORS[name].version(), __version__, torch.__version__, sys.version),
+        (processor_name(), platform.machine(), torch.get_num_threads(), str(functions.device)),
+        (str(functions.dtype), canvas_hw, rows, functions.digest),
+    )
+    made = hashlib.sha256(repr(told).encode()).hexdigest()[:24]
+    whole = ensure_folder(cache_folder() / "runtime")
+    whole.chmod(0o700)  # what is loaded from here runs
+    folder = ensure_folder(whole / f"{name}-{made}")
+    os.utime(folder)
+    for old in sorted(filter(Path.is_dir, whole.iterdir()), key=lambda path: path.stat().st_mtime)[:-MOST]:
+        shutil.rmtree(old, ignore_errors=True)
+    return folder
+
+
+@cache
+def processor_name() -> str:
+    """As the system calls it; Python's own answer is empty on Linux."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return found[1].strip() if found else platform.processor() or platform.machine()

@@ -1,0 +1,48 @@
+"""torch's own compiler, ahead of time and with frozen weights. Needs a C++ compiler and, once, minutes."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from streamdeq.runtime.executor import EXECUTORS
+from streamdeq.runtime.files import FileKind, Session
+from streamdeq.runtime.functions import Functions
+from streamdeq.runtime.programs import Program
+
+
+class Compiled(FileKind):
+    """As a library that is loaded, not by `torch.compile` in the process that streams: a frame would wait for it."""
+
+    suffix = ".pt2"
+    quick = False
+
+    def lacks(self) -> str | None:
+        if any(map(shutil.which, ("g++", "c++", "clang++"))):
+            return None
+        return "it needs a C++ compiler (g++ or clang++), and there is none here"
+
+    def version(self) -> str:
+        return torch.__version__
+
+    def arithmetic(self, functions: Functions) -> Functions:
+        return functions
+
+    def write(self, program: Program, path: Path) -> None:
+        exported = torch.export.export(program, program.example)
+        settings = {"freezing": True}
+        torch._inductor.aoti_compile_and_package(exported, package_path=str(path), inductor_configs=settings)
+
+    def open(self, path: Path, program: Program) -> Session:
+        compiled = torch._inductor.aoti_load_package(str(path))
+
+        def run(inputs: Sequence[Tensor]) -> list[Tensor]:
+            with torch.no_grad():
+                return list(compiled(*inputs))
+
+        return run
+
+
+EXECUTORS.register("compiled")(Compiled())

@@ -1,0 +1,129 @@
+"""A model as files that other programs run: inject, step, predict and a whole frame, with a description beside them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from streamdeq.codec import to_plain
+from streamdeq.errors import StreamdeqError
+from streamdeq.files import atomic_path, ensure_folder
+from streamdeq.models.spec import ModelSpec
+from streamdeq.registry import unknown
+from streamdeq.runtime.executor import EXECUTORS, HW
+from streamdeq.runtime.files import FileKind
+from streamdeq.runtime.functions import Functions
+from streamdeq.runtime.programs import PROGRAMS, Frame
+from streamdeq.version import __version__
+
+#: By the name of a format, the executor whose files they are.
+FORMATS = {"onnx": "onnx", "openvino": "openvino", "aoti": "compiled"}
+DESCRIPTION = "description.json"
+
+
+@dataclass(frozen=True)
+class Port:
+    """A named tensor."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class File:
+    """A function: its file, what goes in, what comes out, in order."""
+
+    file: str
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+
+@dataclass(frozen=True)
+class Described:
+    """All that a program needs to run the folder without this one.
+
+    A picture is RGB, (1, H, W, 3) uint8, as large as the canvas; `content_hw` says how much of it, from the top left,
+    is picture. Normalisation is inside. Maps are (1, h, w, C) float32. A video starts from zeros, each frame from the
+    `next` of the one before.
+
+    Args:
+        frame_hw: of the video; it is scaled to `content_hw` (bilinear, antialiased) and put on the canvas.
+        steps: applications of f in the file `frame`.
+    """
+
+    format: str
+    streamdeq: str
+    name: str
+    task: str
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, ...], ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    frame_hw: HW
+    content_hw: HW
+    canvas_hw: HW
+    steps: int
+    head: dict[str, Any]
+    licence: str
+    functions: dict[str, File]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of the video to export for, and where it lies on the canvas."""
+
+    frame_hw: HW
+    content_hw: HW
+    canvas_hw: HW
+
+
+def export(functions: Functions, spec: ModelSpec, format_: str, sizes: Sizes, steps: int, folder: Path) -> Described:
+    """Write everything; what of it exists already is replaced.
+
+    Raises:
+        StreamdeqError: no such format, or what writes it is not here.
+    """
+    if format_ not in FORMATS:
+        raise StreamdeqError(unknown("format", format_, list(FORMATS)))
+    kind = EXECUTORS[FORMATS[format_]]
+    assert isinstance(kind, FileKind)
+    if why := kind.missing(functions):
+        raise StreamdeqError(f"cannot export to {format_}: {why}")
+    ensure_folder(folder)
+    made = kind.arithmetic(functions)
+    files = {}
+    with torch.no_grad():
+        for program in (*(one(made, sizes.canvas_hw) for one in PROGRAMS), Frame(made, sizes.canvas_hw, steps)):
+            path = folder / f"{program.name}{kind.suffix}"
+            kind.write(program.eval(), path)
+            outputs = _ports(program.outputs, program(*program.example))
+            files[program.name] = File(path.name, _ports(program.inputs, program.example), outputs)
+    described = Described(
+        format_,
+        __version__,
+        spec.name,
+        spec.task,
+        spec.classes,
+        spec.palette,
+        spec.mean,
+        spec.std,
+        sizes.frame_hw,
+        sizes.content_hw,
+        sizes.canvas_hw,
+        steps,
+        spec.head,
+        spec.provenance.licence,
+        files,
+    )
+    with atomic_path(folder / DESCRIPTION) as part:
+        part.write_text(json.dumps(to_plain(described), indent=2), encoding="utf-8")
+    return described
+
+
+def _ports(names: tuple[str, ...], tensors: tuple[Tensor, ...]) -> tuple[Port, ...]:
+    pairs = zip(names, tensors, strict=True)
+    return tuple(Port(name, tuple(t.shape), str(t.dtype).removeprefix("torch.")) for name, t in pairs)
