@@ -92,6 +92,13 @@ class Footprint:
     sample: int
     fixed: int
 
+    @property
+    def total(self) -> float:
+        """Operations of the whole run. An application of the warm-up costs itself and, for its gradient, twice that."""
+        recipe, warm_up = self.recipe, min(self.recipe.pretrain.steps, self.recipe.steps)
+        stacked = 3 * recipe.pretrain.stacked * self.f_flops
+        return recipe.batch * (self.flops * (recipe.steps - warm_up) + stacked * warm_up)
+
     def fits(self, gib: int) -> int:
         """Samples at once on a card of so much memory."""
         return max(0, int((USABLE * gib * GIB - self.fixed) // self.sample))
@@ -103,8 +110,7 @@ class Footprint:
         said = [
             f"{recipe.name}: {self.parameters / 1e6:.2f} M parameters, {recipe.steps:,} steps of {recipe.batch}",
             f"f: {self.f_flops / 1e9:.1f} GFLOP per sample of {height}x{width}",
-            f"a step: {self.flops / 1e12:.2f} TFLOP per sample; all steps: "
-            f"{self.flops * recipe.batch * recipe.steps / 1e18:.1f} EFLOP",
+            f"a step: {self.flops / 1e12:.2f} TFLOP per sample; all steps: {self.total / 1e18:.1f} EFLOP",
             f"activations: {self.sample / GIB:.2f} GiB per sample in float32{kept}",
             f"weights, gradients, optimiser: {self.fixed / GIB:.2f} GiB",
         ]
