@@ -36,6 +36,8 @@ GIB = 2**30
 CARDS, USABLE = (16, 24, 40, 80, 141), 0.9
 #: Depths from which those of more applications follow: each costs the same.
 SHALLOW = (3, 4)
+#: Samples at once from which those of more follow: with few the gradients of the weights are most of it.
+ROWS = (16, 32)
 
 
 class Live(TorchDispatchMode):
@@ -134,13 +136,14 @@ def footprint(recipe: Recipe, dataset: Dataset | None = None) -> Footprint:
         step = _Step(network, recipe, recipe.crop_hw or _whole(recipe))
         mean, most = (recipe.unroll.n,) * 2 if isinstance(recipe.unroll, Fixed) else _mean_and_most(recipe.unroll)
         flops = step.along(step.flops, mean)
-        one, two = (step.along(lambda depth, rows=rows: step.peak(depth, rows), most) for rows in (1, 2))
+        few, many = (step.along(lambda depth, rows=rows: step.peak(depth, rows), most) for rows in ROWS)
         application = step.application()
     parameters = sum(p.numel() for p in network.parameters())
     copies = 1 + (1 if recipe.optimizer.name == "sgd" else 2) + (1 if recipe.ema else 0)
-    # What two rows do not double is there once: gradients of weights, kernels.
-    fixed = 4 * parameters * copies + max(0, round(2 * one - two))
-    return Footprint(recipe, step.crop_hw, parameters, application, flops, round(two - one), fixed)
+    sample = (many - few) / (ROWS[1] - ROWS[0])
+    # What does not grow with the rows is there once: gradients of weights, kernels.
+    fixed = 4 * parameters * copies + max(0, round(few - ROWS[0] * sample))
+    return Footprint(recipe, step.crop_hw, parameters, application, flops, round(sample), fixed)
 
 
 def published(recipe: Recipe) -> Dataset:
