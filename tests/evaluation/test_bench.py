@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -10,13 +11,15 @@ from streamdeq.api import Model
 from streamdeq.cli.main import build, guarded
 from streamdeq.evaluation.bench import report, subjects
 from streamdeq.evaluation.bench.machine import gflop_of, matmul_probe, peak_memory_mb
-from streamdeq.evaluation.bench.run import benchmark
+from streamdeq.evaluation.bench.run import benchmark, open_model
+from streamdeq.evaluation.bench.served import serve
 from streamdeq.evaluation.bench.settings import BenchSettings
 from streamdeq.evaluation.bench.turns import Probe, in_turns
+from streamdeq.evaluation.peers import peer_class
 from streamdeq.evaluation.reporting.table import Text
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.checkpoint import save_weights
-from streamdeq.models.spec import ModelSpec
+from streamdeq.models.spec import ModelSpec, Provenance
 from streamdeq.tasks import build_network
 
 SETTINGS = BenchSettings(iterations=(1, 3), frame="128x96", size=32, seconds=1)
@@ -66,10 +69,10 @@ def test_every_part_of_a_frame_is_timed_and_the_baselines_beside_it(found):
     frames = {"frame @1", "frame @3"}
     assert parts == {
         "machine": {"matmul"},
-        "streamdeq": {"inject", "step", "solver", "predict", "decode"} | frames,
+        "streamdeq, eager": {"inject", "step", "solver", "predict", "decode"} | frames,
         "published, float32": {"inject", "step", "predict"} | frames,
         "torchdeq, float32": frames,
-        "peer lraspp_mobilenet_v3_large": {"frame @1"},
+        "lraspp_mobilenet_v3_large, eager": {"frame @1"},
     }
     assert found.nfe == (2, 4)
     assert found.canvas_hw == (32, 48)
@@ -88,6 +91,18 @@ def test_another_librarys_solver_comes_to_the_same_answer_on_the_same_cell(tiny,
     torch.testing.assert_close(*answers, rtol=1e-4, atol=1e-4)
 
 
+def test_a_peer_says_the_same_by_another_executor(tiny, tmp_path):
+    spec = tiny[0].spec
+    kind = peer_class("lraspp_mobilenet_v3_large", "segmentation")
+    peer = kind("peer", kind.build(spec), spec, torch.device("cpu"), torch.float32, Provenance())
+    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    before, x = peer.answer(picture).labels, torch.randn(1, 3, 32, 64)
+    expected = peer.network(x)["out"]
+    assert serve(peer, "openvino", (32, 64), tmp_path)
+    torch.testing.assert_close(peer.network(x)["out"], expected, rtol=1e-3, atol=1e-4)
+    assert (peer.answer(picture).labels == before).mean() > 0.99
+
+
 def test_what_is_said_ends_with_the_rates_this_machine_holds(found):
     text = report.render(found, "a machine", Text())
     assert text.splitlines()[-1] == report.verdict(found)
@@ -97,7 +112,7 @@ def test_what_is_said_ends_with_the_rates_this_machine_holds(found):
 
 
 def test_a_peer_is_as_fast_at_any_number_of_iterations(found):
-    [peer] = [line for line in report.chart(found).lines if line.name.startswith("peer")]
+    [peer] = [line for line in report.chart(found).lines if line.name.startswith("lraspp")]
     assert [x for x, _ in peer.points] == [1, 3]
     assert len({y for _, y in peer.points}) == 1
 
@@ -111,7 +126,17 @@ def test_the_command_writes_command_commit_and_hardware_with_every_timing(tiny, 
     assert "this machine holds" in capsys.readouterr().out
     written = json.loads(out.read_text())
     assert written["header"].keys() >= {"command", "commit", "machine", "threads", "seed"}
-    assert {t["who"] for t in written["benchmark"]["timings"]} == {"machine", "streamdeq", "streamdeq, 3 rows"}
+    assert {t["who"] for t in written["benchmark"]["timings"]} == {
+        "machine",
+        "streamdeq, eager",
+        "streamdeq, eager, 3 rows",
+    }
+
+
+def test_a_head_of_another_width_has_random_weights_and_says_so():
+    model, network = open_model("camvid-s", "cpu", "fp32", features=8)
+    assert model.spec.name == "camvid-s (random)"
+    assert network.head.last_layer[3].weight.shape == (11, 8, 1, 1)
 
 
 @pytest.mark.parametrize("frame", ["wide", "0x10", "1280"])

@@ -41,7 +41,7 @@ def bench(
         if file is not None:
             check_writable(file)
     torch.manual_seed(settings.seed)
-    loaded, network = open_model(model, device, precision)
+    loaded, network = open_model(model, device, precision, settings.features)
     found = benchmark(loaded, network, settings)
     place = surroundings(loaded.functions.device)
     header = {"command": ["streamdeq", *sys.argv[1:]], "seed": settings.seed, **place}

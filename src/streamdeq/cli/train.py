@@ -17,6 +17,8 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.training.options import TrainOptions
 
 _CACHE_BYTES = 4 << 30
+#: Among a recipe's settings: as many parts of a batch as memory asks for.
+AUTO = "batch=auto"
 
 
 def train(
@@ -39,6 +41,9 @@ def train(
 
     use(chosen.threads)
     past = session.past(chosen.resume) if chosen.resume else None
+    if AUTO in (settings or []):
+        settings = [one for one in settings or [] if one != AUTO]
+        chosen = replace(chosen, accumulate=None)
     wanted = _recipe(recipe, settings or [], chosen, past)
     if chosen.plan or chosen.dry_loader:
         say(*_costs(wanted, chosen))
@@ -60,8 +65,8 @@ def train(
         session.held(folder) if ranks.leads else nullcontext(),  # whoever trains along leaves that to who leads
     ):
         run = replace(_run(chosen, folder, ranks, workers), validation=validation, stop=lambda: bool(caught))
-        done = _train(wanted, dataset, run, past, silent=quiet or not ranks.leads)
-    if done < wanted.steps:
+        done, finished = _train(wanted, dataset, run, past, silent=quiet or not ranks.leads)
+    if not finished:
         if ranks.leads:
             say(f"stopped after step {done}; go on with: streamdeq train --resume {folder}", err=True)
         raise typer.Exit(128 + (caught[0] if caught else signal.SIGTERM))  # another rank may have been told to stop
@@ -81,6 +86,8 @@ def _run(chosen: TrainOptions, folder: Path, ranks: Any, workers: int) -> Any:
         ranks=ranks,
         accumulate=chosen.accumulate,
         workers=workers,
+        limits=chosen.guard,
+        patience=chosen.patience,
     )
 
 
@@ -126,10 +133,12 @@ def _datasets(chosen: TrainOptions, recipe: Any, workers: int) -> tuple[Any, Any
     return opened[0], opened[1]
 
 
-def _train(recipe: Any, dataset: Any, run: Any, past: Any, *, silent: bool) -> int:
-    """Train until the recipe's last step or until told to stop; the step that was reached."""
+def _train(recipe: Any, dataset: Any, run: Any, past: Any, *, silent: bool) -> tuple[int, bool]:
+    """Train until the recipe's last step, a plateau, or until told to stop; the step that was reached, and whether that
+    is the end."""
     from streamdeq.cli.progress import track
     from streamdeq.training import session
+    from streamdeq.training.fitting import fitted
     from streamdeq.training.loop import run_training
     from streamdeq.training.run import StepRecord
     from streamdeq.training.trainer import Trainer
@@ -139,13 +148,16 @@ def _train(recipe: Any, dataset: Any, run: Any, past: Any, *, silent: bool) -> i
         def report(record: StepRecord) -> None:
             advance(step=record.step, loss=record.loss, lr=record.lr)
 
-        trainer = Trainer.build(recipe, dataset, replace(run, report=report))
-        log = session.resume(trainer) if past else session.start(trainer, teller("train", silent=silent))
+        run, tell = replace(run, report=report), teller("train", silent=silent)
+        trainer = fitted(recipe, dataset, run) if run.accumulate is None else Trainer.build(recipe, dataset, run)
+        if run.accumulate is None:
+            tell(f"each batch of {recipe.batch} in {trainer.run.division.parts} parts")
+        log = session.resume(trainer) if past else session.start(trainer, tell)
         try:
-            run_training(trainer, log)
+            finished = run_training(trainer, log)
         finally:
             log.close()
-    return trainer.state.step
+    return trainer.state.step, finished
 
 
 def _recipe(name: str | None, settings: list[str], chosen: TrainOptions, past: Any) -> Any:

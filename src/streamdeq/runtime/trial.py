@@ -30,6 +30,7 @@ from streamdeq.codec import from_plain, to_plain
 from streamdeq.files import atomic_path, shown
 from streamdeq.latent import Latent
 from streamdeq.runtime import compiled as compiled  # registers itself, and so do those below
+from streamdeq.runtime import graphs as graphs
 from streamdeq.runtime import onnx_ as onnx_
 from streamdeq.runtime import openvino_ as openvino_
 from streamdeq.runtime.cache import folder_of

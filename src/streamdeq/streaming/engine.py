@@ -331,4 +331,5 @@ def _by_pool(rows: Sequence[Row]) -> list[tuple[Pool, list[Row]]]:
         status_of(row)
         assert row.pool is not None  # a row with a status has a place
         grouped.setdefault(id(row.pool), (row.pool, []))[1].append(row)
-    return list(grouped.values())
+    # In the order of their slots: rows that lie behind one another are not copied.
+    return [(pool, sorted(members, key=lambda row: row.slot)) for pool, members in grouped.values()]

@@ -29,6 +29,13 @@ class RunLog:
 
     def __init__(self, path: Path) -> None:
         self.file = path.open("a", encoding="utf-8")
+        self.scores = [line["score"] for line in _lines(path) if _scored(line)]
+
+    @property
+    def stale(self) -> int:
+        """How many scores, of the last ones, are not above all before them."""
+        best = max(range(len(self.scores)), key=self.scores.__getitem__, default=-1)
+        return len(self.scores) - 1 - best
 
     @staticmethod
     def begin(path: Path, header: dict[str, Any]) -> "RunLog":
@@ -57,6 +64,8 @@ class RunLog:
         return RunLog(path)
 
     def write(self, line: dict[str, Any]) -> None:
+        if _scored(line):
+            self.scores.append(line["score"])
         try:
             self.file.write(json.dumps({name: _valid(value) for name, value in line.items()}) + "\n")
             self.file.flush()
@@ -69,6 +78,10 @@ class RunLog:
     def close(self) -> None:
         with suppress(OSError):  # a line that the disk had no room for has been told of
             self.file.close()
+
+
+def _scored(line: dict[str, Any]) -> bool:
+    return line.get("event") == "validation" and isinstance(line.get("score"), float) and math.isfinite(line["score"])
 
 
 def _valid(value: Any) -> Any:

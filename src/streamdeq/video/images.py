@@ -31,8 +31,8 @@ FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "GIF", "JPEG2000
 SEQUENCES = ("PNG", "TIFF", "WEBP", "AVIF", "GIF")
 #: TIFF tags: a page that is a smaller copy of another, bits per sample.
 SUBFILE_TYPE, BITS_PER_SAMPLE = 254, 258
-#: EXIF orientations by which height and width change places.
-TRANSPOSED = (5, 6, 7, 8)
+#: EXIF's tag of how a picture lies, where it does not lie upright, and where height and width change places by it.
+ORIENTATION, TURNED, TRANSPOSED = 0x0112, range(2, 9), (5, 6, 7, 8)
 MS = Fraction(1, 1000)
 #: What Pillow's readers of broken files raise.
 BAD_PICTURE = (
@@ -191,7 +191,8 @@ def rgb(picture: Image.Image, max_pixels: int) -> np.ndarray:
     if picture.mode.startswith("I"):
         grey = np.asarray(ImageOps.exif_transpose(picture)).astype(np.int64) >> (bits(picture) - 8)
         return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
-    return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+    upright = ImageOps.exif_transpose(picture) if picture.getexif().get(ORIENTATION) in TURNED else picture
+    return np.array(upright if upright.mode == "RGB" else upright.convert("RGB"))  # either would copy what is as it is
 
 
 def bits(picture: Image.Image) -> int:
@@ -226,7 +227,7 @@ def upright_size_hw(path: Path) -> tuple[int, int]:
         # A PNG's own getexif decodes all of it, in case the tag comes last.
         whole = picture.format != "PNG" or _says_more_after_pixels(path)
         exif = picture.getexif() if whole else Image.Image.getexif(picture)
-    return (width, height) if exif.get(0x0112) in TRANSPOSED else (height, width)
+    return (width, height) if exif.get(ORIENTATION) in TRANSPOSED else (height, width)
 
 
 def _says_more_after_pixels(path: Path) -> bool:

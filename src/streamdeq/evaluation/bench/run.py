@@ -1,13 +1,17 @@
 """One benchmark: a model or a published size, on one picture, against its baselines, all in turns."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from streamdeq.api import Model
 from streamdeq.data.open import open_dataset
 from streamdeq.evaluation.bench import subjects
 from streamdeq.evaluation.bench.machine import matmul_probe, peak_memory_mb
+from streamdeq.evaluation.bench.served import serve
 from streamdeq.evaluation.bench.settings import BenchSettings
 from streamdeq.evaluation.bench.turns import Probe, Timing, in_turns
 from streamdeq.evaluation.peers import PEERS
@@ -16,12 +20,15 @@ from streamdeq.models.architecture import PRESETS
 from streamdeq.models.checkpoint import read_weights
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec, Provenance
+from streamdeq.runtime.executor import EXECUTORS
+from streamdeq.runtime.switching import EAGER
 from streamdeq.streaming.loop import run_frames
 from streamdeq.tasks import build_network, load_network
 from streamdeq.values.frame import Frame
+from streamdeq.values.geometry import Geometry
 
-#: Of a published size without weights: the classes of Cityscapes, and of its heads.
-CLASSES = 19
+#: Of a published size without weights: the classes of Cityscapes, the working size unless one is given.
+CLASSES, SIZE = 19, 256
 
 
 @dataclass(frozen=True)
@@ -50,18 +57,22 @@ class Benchmark:
     notes: tuple[str, ...]
 
 
-def open_model(name: str, device: str, precision: str) -> tuple[Model, Network]:
-    """A model and its network as trained: a packaged one, a file, or a published size (small, large, xl) with random
-    weights and a head for segmentation, which takes as long as a trained one."""
+def open_model(name: str, device: str, precision: str, features: int | None = None) -> tuple[Model, Network]:
+    """A model and its network as trained: a packaged one, a file, or a published size (small, large, xl) with a head
+    for segmentation. What no weights are for, a published size or a head of this width, has random ones, which take as
+    long as trained ones."""
     if name in PRESETS:
-        names = tuple(f"class {n}" for n in range(CLASSES))
-        spec = ModelSpec(
-            f"{name} (random)", "segmentation", PRESETS[name], names, ((0, 0, 0),) * CLASSES, 256, solver="broyden"
-        )
-        network = build_network(spec)
+        classes = tuple(f"class {n}" for n in range(CLASSES))
+        spec = ModelSpec(name, "segmentation", PRESETS[name], classes, ((0, 0, 0),) * CLASSES, SIZE, solver="broyden")
+        network = None
     else:
         spec, tensors = read_weights(zoo.find(name))
         network = load_network(spec, tensors, name)
+    if features:
+        spec, network = replace(spec, head={**spec.head, "features": features}), None
+    if network is None:
+        spec = replace(spec, name=f"{spec.name} (random)")
+        network = build_network(spec)
     return Model(network, spec, device, precision), network
 
 
@@ -75,11 +86,12 @@ def benchmark(model: Model, network: Network, settings: BenchSettings) -> Benchm
     notes: list[str] = []
     functions = model.functions
     probes = [matmul_probe(functions.device, functions.dtype)]
-    for rows in settings.rows:
-        probes += subjects.streaming(work, rows)
-    if not settings.alone:
-        probes += _baselines(work, notes)
-    timings = in_turns(probes, settings.seconds)
+    for runtime, rows in product(settings.runtime, settings.rows):
+        probes += subjects.streaming(work, runtime, rows)
+    with TemporaryDirectory() as folder:
+        if not settings.alone:
+            probes += _baselines(work, settings.runtime, Path(folder), notes)
+        timings = in_turns(probes, settings.seconds)
     memory = peak_memory_mb(functions.device)
     return Benchmark(
         model.spec.name,
@@ -97,7 +109,7 @@ def benchmark(model: Model, network: Network, settings: BenchSettings) -> Benchm
     )
 
 
-def _baselines(work: subjects.Work, notes: list[str]) -> Iterator[Probe]:
+def _baselines(work: subjects.Work, runtimes: Sequence[str], folder: Path, notes: list[str]) -> Iterator[Probe]:
     yield from subjects.published(work)
     if find_spec("torchdeq"):
         yield from subjects.torchdeq(work)
@@ -107,9 +119,13 @@ def _baselines(work: subjects.Work, notes: list[str]) -> Iterator[Probe]:
     kinds = [(name, PEERS[name]) for name in PEERS if spec.task == PEERS[name].TASK]
     if not kinds:
         notes.append(f"there is no peer for {spec.task}")
-    for name, kind in kinds[:1]:
+    for (name, kind), runtime in product(kinds[:1], runtimes):
         other = kind(name, kind.build(spec), spec, functions.device, functions.dtype, Provenance())
-        yield from subjects.peer(work, other)
+        fit = Geometry.fit(work.geometry.frame_hw, spec.size, kind.STRIDE, longest=spec.longest)
+        if runtime == EAGER or (runtime in EXECUTORS and serve(other, runtime, fit.canvas_hw, folder)):
+            yield from subjects.peer(work, other, runtime)
+        else:
+            notes.append(f"{name} is not computed by {runtime}")
 
 
 def _row_mb(work: subjects.Work) -> float:

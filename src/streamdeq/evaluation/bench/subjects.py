@@ -64,11 +64,11 @@ def part_of(iterations: int) -> str:
     return f"frame @{iterations}"
 
 
-def streaming(work: Work, rows: int) -> Iterator[Probe]:
-    """The model as it streams, `rows` videos at once; all times are those of one row."""
-    who = "streamdeq" + (f", {rows} rows" if rows > 1 else "")
+def streaming(work: Work, runtime: str, rows: int) -> Iterator[Probe]:
+    """The model as it streams, `rows` videos at once, computed by `runtime`; all times are those of one row."""
+    who = f"streamdeq, {runtime}" + (f", {rows} rows" if rows > 1 else "")
     model, most = work.model, max(work.iterations)
-    engine = model.engine(work.made(most), work.size)
+    engine = model.engine(work.made(most), work.size, runtime)
     opened = [engine.open() for _ in range(rows)]
     frames = [Frame(work.image, 0, 0.0)] * rows
     run_frames(engine, opened, frames, engine.solver.evaluations(most))
@@ -89,14 +89,16 @@ def streaming(work: Work, rows: int) -> Iterator[Probe]:
 
     step = partial(functions.step, z, injection)
     predict = partial(functions.predict, z)
-    operations = [gflop_of(call) / rows for call in (step, predict)]
+    eager = model.functions  # whose operations can be counted
+    counted = (lambda: eager.step(z, injection)), (lambda: eager.predict(z))
+    operations = [gflop_of(call) / rows for call in counted]
     yield probe("inject", partial(engine.observe, opened, frames))
     yield probe("step", step, operations[0])
     yield probe("solver", partial(_algebra, engine.solver, most, z), calls=rows * engine.solver.evaluations(most))
     yield probe("predict", predict, operations[1])
     yield probe("decode", lambda: model.task.decode(one, geometry, status, model.functions.head), calls=1)
     for number in work.iterations:
-        own = model.engine(work.made(number), work.size)
+        own = model.engine(work.made(number), work.size, runtime)
         begun = [own.open() for _ in range(rows)]
         yield probe(part_of(number), partial(run_frames, own, begun, frames, own.solver.evaluations(number)))
 
@@ -205,10 +207,9 @@ def torchdeq(work: Work) -> Iterator[Probe]:
     yield from (probe for probe in whole if probe.part.startswith("frame"))  # its parts are those of the published
 
 
-def peer(work: Work, other: Peer) -> Iterator[Probe]:
+def peer(work: Work, other: Peer, runtime: str) -> Iterator[Probe]:
     """A network of torchvision's that answers frame by frame: the same for any number of iterations."""
-    call = partial(other.answer, work.image)
-    yield Probe(f"peer {other.name}", part_of(work.iterations[0]), call, gflop_of(call))
+    yield Probe(f"{other.name}, {runtime}", part_of(work.iterations[0]), partial(other.answer, work.image))
 
 
 def megabytes(content: Any) -> float:
