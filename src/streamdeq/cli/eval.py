@@ -45,8 +45,6 @@ def eval(
     from streamdeq.cli.progress import track
     from streamdeq.evaluation.jitter.report import long_clips
     from streamdeq.evaluation.protocol.curves import draw_curves
-    from streamdeq.evaluation.protocol.report import EvaluationReport, make_notes
-    from streamdeq.evaluation.protocol.rows import make_rows
     from streamdeq.evaluation.reporting.chart import check_installed
     from streamdeq.evaluation.reporting.table import Markdown, Text, check_writable, write_json
     from streamdeq.runtime.precision import pick_device
@@ -76,15 +74,21 @@ def eval(
         return
     steady = _jitter(job, clips, quiet) if jitter else ()
     times = _latency(job, dataset) if latency else ()
-    evaluation = job.evaluation()
-    rows = make_rows(evaluation, resamples, figure)
-    header = _header(job, model, data, time.monotonic() - began)
-    report = EvaluationReport(header, rows, times, make_notes(evaluation, rows), steady)
+    report = _report(job, _header(job, model, data, time.monotonic() - began), resamples, figure, times, steady)
     if out is not None:
         write_json(report.to_plain(), out)
     say(*report.render(Markdown() if markdown else Text(), intervals).split("\n"))
     if chart is not None:
         draw_curves(report, chart)
+
+
+def _report(job: Any, header: Any, resamples: int, figure: str | None, times: Any, steady: Any) -> Any:
+    from streamdeq.evaluation.protocol.report import EvaluationReport, make_notes
+    from streamdeq.evaluation.protocol.rows import make_rows
+
+    evaluation = job.evaluation()
+    rows = make_rows(evaluation, resamples, figure)
+    return EvaluationReport(header, rows, times, make_notes(evaluation, rows), steady)
 
 
 def _job(
