@@ -92,15 +92,6 @@ def _show(report: Any, out: Path | None, chart: Path | None, *, markdown: bool, 
         draw_curves(report, chart)
 
 
-def _report(job: Any, header: Any, resamples: int, figure: str | None, times: Any, steady: Any) -> Any:
-    from streamdeq.evaluation.protocol.report import EvaluationReport, make_notes
-    from streamdeq.evaluation.protocol.rows import make_rows
-
-    evaluation = job.evaluation()
-    rows = make_rows(evaluation, resamples, figure)
-    return EvaluationReport(header, rows, times, make_notes(evaluation, rows), steady)
-
-
 def _job(
     model: Any, data: str, split: str, offsets: Any, settings: Settings, parts: Path | None, allow_outside: bool
 ) -> tuple[Any, Any]:
