@@ -4,6 +4,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from streamdeq.threads import wait_asleep
 from streamdeq.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from streamdeq.errors import StreamdeqError
     from streamdeq.streaming.options import StreamOptions
     from streamdeq.values.choice import Choice
+
+wait_asleep()
 
 #: Where each public name lives. It is imported when first asked for: the command line answers --help without torch.
 _HOMES = {

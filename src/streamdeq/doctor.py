@@ -16,6 +16,7 @@ from time import perf_counter
 from typing import Any
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.threads import waiting
 from streamdeq.version import __version__
 
 #: Distributions the core is made of, and the modules that are imported to see whether they work.
@@ -36,7 +37,8 @@ class Health:
         system: operating system and machine.
         versions: by distribution; None where it is not installed.
         imports_s: seconds each import took, in this order, in this process.
-        processor: name, cores this process may use, threads torch uses, instruction set, bf16 in hardware or not.
+        processor: name, cores this process may use, threads torch uses and how they wait, what torch is built for,
+            instruction set, bf16 in hardware or not.
         devices: where a model can compute, each with its name, memory and whether bf16 is in hardware.
         chosen: what `auto` means here: device and precision.
         video: decoders, encoders, protocols, camera input.
@@ -128,6 +130,8 @@ def _devices(health: Health) -> None:
         "name": processor_name(),
         "cores": _cores(),
         "threads": torch.get_num_threads(),
+        "waiting": waiting(),
+        "build": f"for CUDA {torch.version.cuda}" if torch.version.cuda else "for CPUs",
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "bf16": has_bf16(cpu),
     }

@@ -50,6 +50,8 @@ def test_a_machine_that_works_is_told_so_with_code_0(folder: Path, capsys: pytes
     assert table["torch"].startswith(version("torch"))
     assert table["av"].startswith(version("av"))
     assert table["devices"].startswith("cpu, ")
+    assert table["threads wait"]
+    assert table["torch is"].startswith("built for C")
     assert "h264 (libx264)" in table["encodes"]
     assert table["weights"].startswith("tiny, 0.")
     assert table["verdict"].startswith("works")

@@ -15,9 +15,9 @@ from streamdeq.data.readers import cityscapes
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.mdeq import MDEQ
+from streamdeq.tasks.dense import DenseSettings
 from streamdeq.tasks.segmentation.loss import Ohem
 from streamdeq.tasks.segmentation.objective import class_weights, inverse_log_frequency, objective
-from streamdeq.training.batches import ahead
 from streamdeq.training.optimizers import build_optimizer, learning_rate
 from streamdeq.training.recipe import IL, Fixed, Optimizer, Recipe, Uniform
 from streamdeq.training.recipes import RECIPES
@@ -88,7 +88,7 @@ def test_a_recipe_that_cannot_be_trained_is_refused_in_one_line(setting, message
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (["head.channels=8"], "recipe: head must be none for segmentation; got DetectorSettings"),
+        (["head.channels=8"], "recipe: head must be DenseSettings or none for segmentation; got DetectorSettings"),
         (["task=classification", "head.width=8"], "recipe: head must be none for classification; got PoseSettings"),
         (["task=pose", "head.hidden=8"], "recipe: head must be PoseSettings or none for pose; got DetectorSettings"),
     ],
@@ -96,6 +96,10 @@ def test_a_recipe_that_cannot_be_trained_is_refused_in_one_line(setting, message
 def test_settings_of_another_tasks_head_are_refused(settings, message):
     with pytest.raises(StreamdeqError, match=f"^{message}$"):
         override(TINY, settings)
+
+
+def test_the_width_of_a_dense_head_is_a_setting():
+    assert override(TINY, ["head.features=8"]).head == DenseSettings(8)
 
 
 def test_the_learning_rate_rises_linearly_and_falls_as_a_cosine():
@@ -189,20 +193,3 @@ def test_a_batch_depends_on_seed_and_step_only():
     assert torch.equal(a.targets, b.targets)
     assert a.images.shape == (2, 3, 32, 48)
     assert not torch.equal(a.images, one.batch(4).images)
-
-
-def test_batches_come_in_order_whatever_is_prepared_ahead():
-    assert list(ahead(lambda step: step * step, range(3, 9), depth=3)) == [9, 16, 25, 36, 49, 64]
-    assert list(ahead(lambda step: step, range(4, 4))) == []
-
-
-def test_an_error_in_a_batch_is_raised_where_the_batch_is_asked_for():
-    def make(step: int) -> int:
-        if step == 2:
-            raise StreamdeqError("frame 2 cannot be read")
-        return step
-
-    batches = ahead(make, range(5))
-    assert [next(batches), next(batches)] == [0, 1]
-    with pytest.raises(StreamdeqError, match="frame 2 cannot be read"):
-        next(batches)

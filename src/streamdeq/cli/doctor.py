@@ -75,6 +75,8 @@ def _computing(health: Any) -> Iterator[tuple[str, str]]:
     own = health.processor
     cores, threads = _counted(own["cores"], "core"), _counted(own["threads"], "thread")
     yield "processor", f"{own['name']}, {cores}, {threads}, {own['instructions']}"
+    yield "threads wait", own["waiting"]
+    yield "torch is", f"built {own['build']}"
     for number, device in enumerate(health.devices):
         memory = f", {device['name']}, {device['memory_gb']} GB" if "memory_gb" in device else ""
         bf16 = "bf16 in hardware" if device["bf16"] else "no bf16 in hardware"

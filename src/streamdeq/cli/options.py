@@ -13,12 +13,14 @@ DEFAULT_MODEL = "camvid-s"
 Model = Annotated[str, Option("A packaged model, or a weights file.", short="-m", metavar="NAME|FILE")]
 Save = Annotated[Path | None, Option("Folder for what is written; default: a new one.", metavar="DIR")]
 Data = Annotated[str, Option("The data set.", metavar="DIR|synthetic")]
+AllowOutside = Annotated[bool, Option("The data set's files may name others that do not lie below it.")]
 Split = Annotated[str, Option("The part of it to score.", metavar="NAME")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], Option("Where to compute.")]
 Precision = Annotated[
     Literal["auto", "fp32", "bf16"],
     Option("Arithmetic inside the network; auto is bf16 where the processor has it."),
 ]
+Threads = Annotated[int | None, Option("CPU threads that compute; default: one per core.", least=1)]
 Resamples = Annotated[int, Option("Resamples the intervals are drawn from; 0 for no intervals.", least=0)]
 Markdown = Annotated[bool, Option("Print the table as Markdown.")]
 Out = Annotated[Path | None, Option("Write JSON as well.", metavar="FILE")]

@@ -30,12 +30,15 @@ def run(
     save: options.Save = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
+    threads: options.Threads = None,
     view: View = False,
     view_port: ViewPort = None,
     quiet: options.Quiet = False,
 ) -> None:
     from streamdeq.api import load
+    from streamdeq.threads import use
 
+    use(threads)
     with viewing(view, view_port) as monitor:
         loaded = load(model, device, precision)
         numbered = save is None and not chosen.overwrite
@@ -45,8 +48,10 @@ def run(
 
 def report(model: Any, source: Any, chosen: Any, *, quiet: bool, monitor: Any = None) -> None:
     """Run, show progress, say what came of it. The last line on stdout is the annotated video's path."""
+    from streamdeq.running.memory import share_arenas
     from streamdeq.running.run import Run
 
+    share_arenas()
     work = Run(model, source, chosen, monitor)
     title = Path(str(work.source.name)).name
     if monitor is not None:

@@ -55,8 +55,15 @@ class Batch:
     before: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
+        return self._map(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> "Batch":
+        """In memory that a GPU copies from by itself; torch's loader asks for it by this name."""
+        return self._map(Tensor.pin_memory)
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> "Batch":
         tensors = (self.images, self.targets, self.before)
-        images, targets, before = pytree.tree_map_only(Tensor, lambda tensor: tensor.to(device), tensors)
+        images, targets, before = pytree.tree_map_only(Tensor, change, tensors)
         return Batch(images, targets, self.weight, before)
 
 

@@ -1,20 +1,17 @@
-"""Draw and write what a run yields: annotated video, JSON lines, label pictures, MOT text."""
+"""Write what a run yields: annotated video, JSON lines, label pictures, MOT text."""
 
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from math import isnan
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFont
-
 from streamdeq.errors import StreamdeqError
-from streamdeq.running.observer import AnnotatedFrame, Observer
+from streamdeq.running.drawing import ProcessedItem
 from streamdeq.running.options import RunOptions
 from streamdeq.running.outputs import outputs
 from streamdeq.running.summary import Summary, stages_of
 from streamdeq.tasks import Result, Task
-from streamdeq.values.frame import Failure, Frame, Gap, Item
+from streamdeq.values.frame import Failure, Frame, Gap
 from streamdeq.video import (
     JsonLinesSink,
     LabelMap,
@@ -27,24 +24,8 @@ from streamdeq.video import (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class ProcessedItem:
-    """What a source handed out, on its way out; `scratch` is the from-scratch answer of a comparison.
-
-    `answered_s` is when its answer was there, on the clock of `time.monotonic`.
-    """
-
-    taken: Item
-    result: Any = None
-    scratch: Any = None
-    answered_s: float = 0.0
-
-
 class Recorder(Sink[ProcessedItem]):
     """Everything a run leaves behind in one folder, under `name`.
-
-    Attributes:
-        observer: is shown every frame, where there is one.
 
     Raises:
         StreamdeqError: the folder or a file in it cannot be written, before any work is done.
@@ -57,7 +38,6 @@ class Recorder(Sink[ProcessedItem]):
             if kind not in task.writes:
                 what = task.spec.task
                 raise StreamdeqError(f"{what} has no {kind} to write; it has: {', '.join(task.writes)}")
-        self.observer: Observer | None = None
         self._task = task
         self._summary = summary
         self._video = self._lines = self._labels = self._mot = None
@@ -88,52 +68,37 @@ class Recorder(Sink[ProcessedItem]):
             self._write_line({"gap_s": frame.seconds, "reason": frame.reason})
             return
         began = perf_counter()
-        drawing = AnnotatedFrame(lambda: self._picture(frame.image, item))
-        picture = drawing.picture() if self._video else None
-        drawn = perf_counter()
-        if self.observer:
-            self.observer.see(drawing, item.result.status)
-        if self._video and picture is not None:
-            self._video.write(replace(frame, image=picture))
+        if self._video:
+            self._video.write(frame)
         if self._labels:
             self._labels.write(LabelMap(frame.index, item.result.labels))
         if self._mot:
             self._mot.write(item.result.to_mot())
-        self._write_line(self._record(frame, item, drawn - began, perf_counter() - drawn))
+        self._write_line(self._record(frame, item, perf_counter() - began))
 
     def close(self) -> None:
         self._files.close()
         if isinstance(self._video, SegmentedVideoSink) and self._video.latest:
             self.paths["video"] = self._video.latest
 
-    def _picture(self, image: np.ndarray, item: ProcessedItem) -> np.ndarray:
-        streaming = self._task.draw(image, item.result)
-        if item.scratch is None:
-            return streaming
-        steps = item.result.status.iterations
-        sides = (
-            captioned(self._task.draw(image, item.scratch), f"from scratch, {steps} per frame"),
-            captioned(streaming, f"streaming, {steps} per frame"),
-        )
-        return np.concatenate(sides, axis=1)
-
     def _write_line(self, record: dict[str, Any]) -> None:
         if self._lines:
             self._lines.write(record)
 
-    def _record(self, frame: Frame, item: ProcessedItem, draw_s: float, encode_s: float) -> dict[str, Any]:
-        self._summary.stages_s["draw"].add(draw_s)
+    def _record(self, frame: Frame, item: ProcessedItem, encode_s: float) -> dict[str, Any]:
+        self._summary.stages_s["draw"].add(item.draw_s)
         self._summary.stages_s["encode"].add(encode_s)
         result: Result = item.result
         status = result.status
         age_s = None if frame.captured_s is None else item.answered_s - frame.captured_s
-        stages = {**stages_of(frame.decode_s, status), "draw": draw_s, "encode": encode_s}
+        stages = {**stages_of(frame.decode_s, status), "draw": item.draw_s, "encode": encode_s}
         return {
             "index": status.frame_index,
             "time_s": status.time_s,
             "iterations": status.iterations,
             "nfe": status.nfe,
             "residual": status.residual,
+            "change": None if isnan(status.change) else status.change,
             "start": str(status.start),
             "stopped": status.stopped and str(status.stopped),
             "solve_failed": status.failed,
@@ -145,15 +110,3 @@ class Recorder(Sink[ProcessedItem]):
             "latency_ms": {stage: round(seconds * 1e3, 3) for stage, seconds in stages.items()},
             **self._task.record(result),
         }
-
-
-def captioned(image: np.ndarray, text: str) -> np.ndarray:
-    """A copy with a line of text at the top left, on a dark ground."""
-    picture = Image.fromarray(image)
-    font = ImageFont.load_default(size=max(10, image.shape[0] // 18))
-    draw = ImageDraw.Draw(picture)
-    left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
-    pad = (bottom - top) // 2
-    draw.rectangle((0, 0, right - left + 2 * pad, bottom - top + 2 * pad), fill=(24, 24, 24))
-    draw.text((pad - left, pad - top), text, font=font, fill=(235, 235, 235))
-    return np.asarray(picture)

@@ -8,13 +8,16 @@ from threading import Thread
 from time import monotonic, perf_counter
 from typing import Any
 
+import numpy as np
+
 from streamdeq.api import Model
 from streamdeq.errors import OutOfMemoryError, StreamdeqError
 from streamdeq.files import shown
+from streamdeq.running.drawing import Drawing, ProcessedItem
 from streamdeq.running.naming import output_name
 from streamdeq.running.observer import Observer
 from streamdeq.running.options import RunOptions
-from streamdeq.running.recorder import ProcessedItem, Recorder
+from streamdeq.running.recorder import Recorder
 from streamdeq.running.start_from import picture_from
 from streamdeq.running.summary import Summary
 from streamdeq.streaming.locate import FromTable, Locator, Shared
@@ -23,16 +26,17 @@ from streamdeq.streaming.stream import Stream
 from streamdeq.values.choice import Choice
 from streamdeq.values.frame import Failure, Frame, Item
 from streamdeq.video import Source, ThreadedSink, open_source, prefetch
+from streamdeq.video.queues import WAITING_BYTES
 
-#: Frames decoded ahead, and frames waiting to be drawn and written: enough to even out, few enough to stay small.
+#: Frames decoded ahead, frames waiting to be drawn, to be written: enough to even out, few enough to stay small.
 AHEAD = 4
 
 
 class Run:
     """One pass over a source: `with run.results() as results`, then read `summary` and `paths`.
 
-    Decoding runs ahead on a thread (a live source's in a process) and drawing and writing behind on another, so that
-    the solve, which uses all cores, hardly waits. Memory does not grow with the length of the video.
+    Decoding runs ahead on a thread (a live source's in a process), drawing and then encoding and writing behind on one
+    each: a film takes the time of its slowest stage. Memory does not grow with the length of the video.
     """
 
     def __init__(self, model: Model, spec: Any, options: RunOptions, observer: Observer | None = None) -> None:
@@ -136,6 +140,7 @@ class Run:
                 self.summary.count(item.decode_s, result.status)
                 self._instances += len(result) if self._locator is not None else 0
                 yield result
+            del item, result, compared  # pictures are not held while the next is waited for
         if failure is not None and not self.summary.processed:
             raise failure
 
@@ -144,6 +149,7 @@ class Run:
         try:
             for item in self.source:
                 yield item
+                del item
                 if self._stopping or self.source.stats.frames == self._options.max_frames:
                     break
         except StreamdeqError:
@@ -155,11 +161,14 @@ class Run:
     def _recorder(self) -> ThreadedSink[ProcessedItem]:
         name = output_name(self.source.name, self.source.kind, self._spec)
         recorder = Recorder(self._model.task, self._options, name, self._spec, self.source.info, self.summary)
-        recorder.observer = self._observer
         self.paths = recorder.paths
-        return ThreadedSink(recorder, AHEAD, size_of)
+        half = WAITING_BYTES // 2  # of large pictures one waits for each stage
+        written = ThreadedSink(recorder, AHEAD, size_of, half)
+        drawing = Drawing(self._model.task, written, films="video" in self.paths, observer=self._observer)
+        return ThreadedSink(drawing, AHEAD, size_of, half)
 
 
 def size_of(item: ProcessedItem) -> int:
-    """Bytes of the picture in it."""
-    return item.taken.image.nbytes if isinstance(item.taken, Frame) else 0
+    """Bytes of the pictures in it: the frame, and what an answer has of its size."""
+    parts = (vars(part).values() for part in (item.taken, item.result, item.scratch) if part is not None)
+    return sum(value.nbytes for values in parts for value in values if isinstance(value, np.ndarray))

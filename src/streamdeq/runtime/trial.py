@@ -30,6 +30,7 @@ from streamdeq.codec import from_plain, to_plain
 from streamdeq.files import atomic_path, shown
 from streamdeq.latent import Latent
 from streamdeq.runtime import compiled as compiled  # registers itself, and so do those below
+from streamdeq.runtime import graphs as graphs
 from streamdeq.runtime import onnx_ as onnx_
 from streamdeq.runtime import openvino_ as openvino_
 from streamdeq.runtime.cache import folder_of
@@ -145,7 +146,7 @@ def measure(executor: Executor, functions: Functions, pictures: Tensor, canvas_h
     z = exact.zeros(injection)
     for _ in range(STEPS):
         z = exact.step(z, injection)
-    calls: list[dict[str, Callable[[], Any]]] = [
+    calls: list[dict[str, Callable[..., Any]]] = [
         {
             "inject": lambda one=one: one.inject(pictures, canvas_hw),
             "step": lambda given=injection, one=one: one.step(z, given),

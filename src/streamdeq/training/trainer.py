@@ -15,6 +15,7 @@ from torch import Tensor
 from streamdeq.data.base import Dataset
 from streamdeq.data.randomness import torch_seed
 from streamdeq.data.sampling import Batch
+from streamdeq.implicit.recompute import recomputed
 from streamdeq.models.checkpoint import read_weights
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
@@ -138,13 +139,15 @@ class Trainer:
         self._training_mode()
         statistics = [(buffer, buffer.clone()) for buffer in self.network.buffers()]
         plan, rate = plan_step(recipe, state.step), learning_rate(recipe, state.step)
+        if 0 < state.step == recipe.pretrain.steps:
+            self.guard.switch(self.run.limits)
         set_learning_rate(state.optimizer, rate)
 
         state.optimizer.zero_grad(set_to_none=True)
         loss, penalty, distance = self._backward(parts, plan)
         limit = recipe.optimizer.clip_norm or float("inf")
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit).item()
-        usable = self.guard.usable(loss, norm)
+        usable = self.guard.usable(loss, norm, self.run.limits)
         if usable:
             state.optimizer.step()
             if state.average:
@@ -185,7 +188,7 @@ class Trainer:
             f, zeros = problem(self.network, normalised(batch.images))
             with kept_statistics(self.network):  # which are of real frames
                 start = plan.begin(zeros, lambda: problem(self.network, normalised(_there(batch.before))))
-            path = plan.solve(f, start)
+            path = plan.solve(recomputed(f) if self.recipe.checkpoint else f, start)
             losses = [
                 share * torch.stack(list(self.objective.losses(self.network.head, z, batch.targets).values())).sum()
                 for share, z in zip(plan.losses, path, strict=True)

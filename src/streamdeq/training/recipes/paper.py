@@ -32,7 +32,7 @@ _VID_EPOCH = -(-(57_834 + 53_639) // 4)
 
 def _three(il: Recipe) -> tuple[Recipe, Recipe, Recipe]:
     """The paper's three ways of training. What is unrolled has no warm-up."""
-    ur = derive(il, f"{il.name}-ur", unroll=Fixed(20), implicit=None, pretrain=Pretrain())
+    ur = derive(il, f"{il.name}-ur", unroll=Fixed(20), implicit=None, pretrain=Pretrain(), checkpoint=True)
     return derive(il, f"{il.name}-il"), ur, derive(ur, f"{il.name}-sur", unroll=Uniform(1, 20))
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from streamdeq.video.queues import BoundedQueue
+from streamdeq.video.queues import WAITING_BYTES, BoundedQueue
 from streamdeq.video.sinks.base import Sink
 
 T = TypeVar("T")
@@ -21,16 +21,22 @@ class ThreadedSink(Sink[T]):
 
     Args:
         depth: items that may wait.
-        size_of: bytes of an item: what waits is bounded by them too.
+        size_of: bytes of an item: what waits is bounded by them too, together by `waiting`.
 
     Attributes:
         busy_s: seconds the inner sink has worked so far.
     """
 
-    def __init__(self, sink: Sink[T], depth: int = 8, size_of: Callable[[T], int] = lambda item: 0) -> None:
+    def __init__(
+        self,
+        sink: Sink[T],
+        depth: int = 8,
+        size_of: Callable[[T], int] = lambda item: 0,
+        waiting: int = WAITING_BYTES,
+    ) -> None:
         self._sink = sink
         self._size_of = size_of
-        self._queue: BoundedQueue[T | None] = BoundedQueue(depth)
+        self._queue: BoundedQueue[T | None] = BoundedQueue(depth, waiting)
         self._error: BaseException | None = None
         self._closed = False
         self.busy_s = 0.0
@@ -61,4 +67,5 @@ class ThreadedSink(Sink[T]):
                 self._sink.write(item)
             except BaseException as error:
                 self._error = error
+            del item  # a picture is not held while the next is waited for
             self.busy_s += time.perf_counter() - started_s

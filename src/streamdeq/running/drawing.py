@@ -1,0 +1,77 @@
+"""The stage between solving and recording: answers are drawn on their frames, on a thread of its own."""
+
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from streamdeq.running.observer import AnnotatedFrame, Observer
+from streamdeq.tasks import Task
+from streamdeq.values.frame import Frame, Item
+from streamdeq.video import Sink
+
+
+@dataclass(frozen=True, eq=False)
+class ProcessedItem:
+    """What a source handed out, on its way out; `scratch` is the from-scratch answer of a comparison.
+
+    `answered_s` is when its answer was there, on the clock of `time.monotonic`. What is drawn is drawn once: from then
+    on the frame of `taken` has the annotated picture, and `draw_s` says what that took.
+    """
+
+    taken: Item
+    result: Any = None
+    scratch: Any = None
+    answered_s: float = 0.0
+    draw_s: float = 0.0
+
+
+class Drawing(Sink[ProcessedItem]):
+    """Draws what comes and hands it on.
+
+    Args:
+        then: gets it.
+        films: whether every frame is to be drawn; otherwise those that the observer asks for.
+    """
+
+    def __init__(self, task: Task, then: Sink[ProcessedItem], *, films: bool, observer: Observer | None = None) -> None:
+        self._task, self._then, self._films, self._observer = task, then, films, observer
+
+    def write(self, item: ProcessedItem) -> None:
+        frame = item.taken
+        if isinstance(frame, Frame):
+            began = perf_counter()
+            drawing = AnnotatedFrame(lambda: self._picture(frame.image, item))
+            picture = drawing.picture() if self._films else frame.image
+            if self._observer:
+                self._observer.see(drawing, item.result.status)
+            item = replace(item, taken=replace(frame, image=picture), scratch=None, draw_s=perf_counter() - began)
+        self._then.write(item)
+
+    def close(self) -> None:
+        self._then.close()
+
+    def _picture(self, image: np.ndarray, item: ProcessedItem) -> np.ndarray:
+        streaming = self._task.draw(image, item.result)
+        if item.scratch is None:
+            return streaming
+        steps = item.result.status.iterations
+        sides = (
+            captioned(self._task.draw(image, item.scratch), f"from scratch, {steps} per frame"),
+            captioned(streaming, f"streaming, {steps} per frame"),
+        )
+        return np.concatenate(sides, axis=1)
+
+
+def captioned(image: np.ndarray, text: str) -> np.ndarray:
+    """A copy with a line of text at the top left, on a dark ground."""
+    picture = Image.fromarray(image)
+    font = ImageFont.load_default(size=max(10, image.shape[0] // 18))
+    draw = ImageDraw.Draw(picture)
+    left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
+    pad = (bottom - top) // 2
+    draw.rectangle((0, 0, right - left + 2 * pad, bottom - top + 2 * pad), fill=(24, 24, 24))
+    draw.text((pad - left, pad - top), text, font=font, fill=(235, 235, 235))
+    return np.asarray(picture)
