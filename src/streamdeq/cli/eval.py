@@ -44,11 +44,10 @@ def eval(
     from streamdeq.api import load
     from streamdeq.cli.progress import track
     from streamdeq.evaluation.jitter.report import long_clips
-    from streamdeq.evaluation.protocol.curves import draw_curves
     from streamdeq.evaluation.protocol.report import EvaluationReport, make_notes
     from streamdeq.evaluation.protocol.rows import make_rows
     from streamdeq.evaluation.reporting.chart import check_installed
-    from streamdeq.evaluation.reporting.table import Markdown, Text, check_writable, write_json
+    from streamdeq.evaluation.reporting.table import check_writable
     from streamdeq.runtime.precision import pick_device
     from streamdeq.threads import use
     from streamdeq.training.parallel import joined
@@ -61,9 +60,8 @@ def eval(
     began = time.monotonic()
     with joined(pick_device(device)) as ranks:
         share = _share(sharing, ranks)
-        job, dataset = _job(
-            load(model, device, precision), data, split, offsets, settings, sharing.parts, allow_outside
-        )
+        loaded = load(model, device, precision)
+        job, dataset = _job(loaded, data, split, offsets, settings, sharing.parts, allow_outside)
         clips = long_clips(dataset) if jitter else ()  # refused before minutes of work, if at all
         with track("eval", job.steps(share), unit="steps", quiet=quiet or not ranks.leads) as advance:
             job.run(share, advance)
@@ -80,6 +78,13 @@ def eval(
     rows = make_rows(evaluation, resamples, figure)
     header = _header(job, model, data, time.monotonic() - began)
     report = EvaluationReport(header, rows, times, make_notes(evaluation, rows), steady)
+    _show(report, out, chart, markdown=markdown, intervals=intervals)
+
+
+def _show(report: Any, out: Path | None, chart: Path | None, *, markdown: bool, intervals: bool) -> None:
+    from streamdeq.evaluation.protocol.curves import draw_curves
+    from streamdeq.evaluation.reporting.table import Markdown, Text, write_json
+
     if out is not None:
         write_json(report.to_plain(), out)
     say(*report.render(Markdown() if markdown else Text(), intervals).split("\n"))
