@@ -8,7 +8,7 @@ JOBS ?= $(shell $(PYTHON) -c "import os; print(len(os.sched_getaffinity(0)) if h
 ONE_THREAD := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-slow docs lint format clean
+.PHONY: help env demo test test-slow audit docs lint format clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ test: lint ## everything that must hold before a change lands (pytest closes the
 
 test-slow: env ## the tests that take minutes
 	@$(BIN)/pytest -m "slow and not gpu" -o faulthandler_timeout=0
+
+audit: env ## known vulnerabilities of the dependencies installed here
+	@$(BIN)/python tools/audit.py
 
 docs: env ## the documentation, into build/site
 	@$(BIN)/python tools/site_pages.py

@@ -45,7 +45,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The weights of a run that was terminated in the middle and resumed."""
     folder = tmp_path_factory.mktemp("runs") / "street"
     running = streamdeq("train", "synthetic-tiny", "--data", DATA, "--out", str(folder), "--threads", "1")
-    wait_for_step(folder, 10, running, limit_s=200)
+    wait_for_step(folder, 10, running)
     running.send_signal(signal.SIGTERM)
     _, err = running.communicate(timeout=60)
     assert running.returncode == 128 + signal.SIGTERM

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from streamdeq.evaluation.comparison.report import FORMAT as COMPARISON
 from streamdeq.evaluation.protocol.rows import ScoreRow, best_single
-from streamdeq.evaluation.protocol.run import Mode
+from streamdeq.evaluation.protocol.score import Mode
 from streamdeq.models.checkpoint import load_tensors, read_weights, save_weights
 from streamdeq.models.spec import ModelSpec, Provenance
 from streamdeq.models.zoo import FOLDER

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any, TypedDict, Union, Unpack
 
 import numpy as np
+from torch import Tensor
 
 from streamdeq.errors import StreamdeqError, memory_errors
 from streamdeq.models import zoo
 from streamdeq.models.checkpoint import read_weights
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
+from streamdeq.runtime.export import Described, Sizes, export
 from streamdeq.runtime.functions import Functions
 from streamdeq.runtime.precision import pick_device, pick_dtype, precision_of
 from streamdeq.runtime.switching import EAGER, Switching
@@ -37,6 +39,7 @@ from streamdeq.streaming.stream import Stream, check_image
 from streamdeq.tasks import build_task, load_network
 from streamdeq.values.choice import Choice
 from streamdeq.values.frame import Frame
+from streamdeq.values.geometry import Geometry
 from streamdeq.video import open_source
 
 #: What a user may say about where to look, as `Model.locator` explains.
@@ -236,6 +239,50 @@ class Model:
         """The answer for one picture, (H, W, 3) uint8 RGB, from zeros: the single-frame baseline."""
         with self.stream(iterations, solver=solver, start="zeros", size=size) as stream:
             return stream(image)
+
+    def export(
+        self,
+        format_: str,
+        folder: str | os.PathLike[str],
+        *,
+        frame_hw: tuple[int, int] = (360, 480),
+        size: int | str | None = None,
+        iterations: int | None = None,
+    ) -> Described:
+        """Files of inject, step, predict and of a whole frame, with a description beside them; see `docs/speed.md`.
+
+        Args:
+            format_: `onnx` and `openvino` run without torch; `aoti` is a library for torch, and needs a C++ compiler.
+            frame_hw: of the video that it is for, in pixels; other shapes get black margins.
+            iterations: applications of f in the file of a whole frame; the model's own if None.
+
+        Raises:
+            StreamdeqError: no such format, or what writes it is not installed.
+        """
+        spec, longest = self.spec, self.spec.longest if size is None else None
+        chosen = spec.size if size is None else size
+        shorter = chosen if isinstance(chosen, int) else None
+        fit = Geometry.fit(frame_hw, shorter, spec.architecture.stride, longest=longest)
+        sizes = Sizes(fit.frame_hw, fit.content_hw, fit.canvas_hw)
+        head, weights = self.task.head_values, self.task.decode_weights(self.functions.head)
+        steps = iterations or spec.iterations
+        return export(self.functions, spec, format_, sizes, steps, Path(folder), head, weights)
+
+    @memory_errors()
+    def encode(
+        self, image: np.ndarray, iterations: int | None = None, size: int | str | None = None
+    ) -> dict[str, Tensor]:
+        """The representation of one picture, (H, W, 3) uint8 RGB, from zeros: as `Stream.latent` has it.
+
+        Args:
+            iterations: None for the reference, what the model solves a picture to when there is time.
+        """
+        start = StartFrom.REFERENCE if iterations is None else StartFrom.ZEROS
+        with self.stream(iterations, start=start, size=size) as stream:
+            stream.observe(image)
+            while stream.iterate() is None:
+                pass
+            return stream.latent
 
     def draw(self, image: np.ndarray, result: Any) -> np.ndarray:
         """The frame with the answer on it, as a new array."""

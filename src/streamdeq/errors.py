@@ -10,12 +10,25 @@ SHORT_OF_MEMORY = re.compile(
 )
 
 
+#: Characters that control a terminal, and surrogates, which no UTF-8 has.
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+#: Characters of a message's beginning and of its end; what is between them, if anything, is left out.
+SHOWN = 3000, 1000
+
+
 class StreamdeqError(Exception):
     """A problem the user can act on.
 
     The message is one line: what was expected, what came, what to do. The command line prints it and
-    exits with code 2; in Python it is raised as it is. Anything else that escapes is a bug.
+    exits with code 2; in Python it is raised as it is. Anything else that escapes is a bug. What came may be anything:
+    the line is cut, and holds no character that controls a terminal.
     """
+
+    def __init__(self, message: str = "") -> None:
+        first, last = SHOWN
+        if len(message) > first + last:
+            message = f"{message[:first]} … {message[-last:]}"
+        super().__init__(CONTROLS.sub("\N{REPLACEMENT CHARACTER}", message.replace("\n", " ")))
 
 
 class OutOfMemoryError(StreamdeqError):

@@ -3,12 +3,11 @@
 import os
 import re
 import secrets
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from streamdeq.errors import StreamdeqError
+from streamdeq.errors import CONTROLS, StreamdeqError
 
 try:
     import fcntl
@@ -110,7 +109,7 @@ def shown(text: str) -> str:
 
     Bytes of a name that are no UTF-8, and characters that control a terminal, become "\ufffd".
     """
-    return "".join("\ufffd" if unicodedata.category(sign) in ("Cc", "Cs") else sign for sign in text)
+    return CONTROLS.sub("\ufffd", text)
 
 
 def ensure_folder(folder: str | os.PathLike[str]) -> Path:

@@ -21,7 +21,8 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.comparison.report import render
 from streamdeq.evaluation.comparison.run import compare as judge
 from streamdeq.evaluation.peers import load_peer
-from streamdeq.evaluation.protocol.run import Condition, Mode, evaluate
+from streamdeq.evaluation.protocol.run import evaluate
+from streamdeq.evaluation.protocol.score import Condition, Mode
 from streamdeq.evaluation.protocol.settings import Settings
 from streamdeq.evaluation.reporting.table import Markdown, Text
 from streamdeq.models.architecture import Architecture

@@ -1,59 +1,24 @@
 """The streaming protocol: which frames an answer has seen, the same frames in every figure, batched = one by one."""
 
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from support.history_model import POISON, SPEC, HistoryMetric, HistoryModel
-from support.small_models import StubModel
+from support.history_model import CLIPS, POISON, SPEC, Reading, double_model, history_model, numbered, numbered_clip
 
-from streamdeq.api import Model
-from streamdeq.data.base import Clip, Dataset
-from streamdeq.data.cache import cached
-from streamdeq.data.frames import Rendered
-from streamdeq.data.open import open_dataset
-from streamdeq.data.targets import Lazy
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol.plan import Sample
 from streamdeq.evaluation.protocol.report import make_notes
-from streamdeq.evaluation.protocol.run import Condition, Mode, check_classes, count_steps, evaluate
+from streamdeq.evaluation.protocol.rows import make_rows
+from streamdeq.evaluation.protocol.run import check_classes, count_steps, evaluate
+from streamdeq.evaluation.protocol.score import Condition, Mode
 from streamdeq.evaluation.protocol.settings import SINGLE_FRAME, Settings
-from streamdeq.models.architecture import Architecture
-from streamdeq.models.spec import ModelSpec
-from streamdeq.runtime.functions import Functions
-from streamdeq.tasks import build_network
-
-
-class Reading:
-    metric = staticmethod(HistoryMetric)
-    counts_early = False
 
 
 class EarlyReading(Reading):
     counts_early = True
 
 
-def history_model(task: Any = Reading()) -> StubModel:  # noqa: B008 (it holds nothing)
-    return StubModel(HistoryModel(), SPEC, task, stride=4)
-
-
-def numbered_clip(name: str, numbers: tuple[int, ...], marked: tuple[int, ...], width: int = 4) -> Clip:
-    """Frame `t` is filled with `numbers[t]`; the target of a labelled frame is its place as text."""
-    frames = Rendered(len(numbers), lambda t: np.full((4, width, 3), numbers[t], np.uint8))
-    return Clip(name, 10.0, frames, Lazy(marked, lambda t: f"{name}{t}"))
-
-
-def numbered(*clips: Clip) -> Dataset:
-    return Dataset("numbers", "reading", "val", SPEC.classes, SPEC.palette, clips, "")
-
-
-#: Two frame sizes; in the first clip some frames have no label.
-CLIPS = numbered(
-    numbered_clip("a", (1, 2, 3, 4, 5, 6), (1, 3, 5)),
-    numbered_clip("b", (7, 8, 9, 1, 2), (0, 1, 2, 3, 4), width=8),
-)
 SAMPLES = (Sample(0, 3), Sample(0, 5), Sample(1, 3), Sample(1, 4))
 
 
@@ -129,7 +94,9 @@ def test_single_pictures_have_no_streaming_rows_and_a_line_says_why():
     pictures = numbered(numbered_clip("a", (1,), (0,)), numbered_clip("b", (2,), (0,)))
     evaluation = evaluate(history_model(), pictures, Settings())
     assert {condition.mode for condition in evaluation.scores} == {Mode.SINGLE}
-    assert make_notes(evaluation) == ("split 'val' of numbers has single pictures only, no video: nothing to stream",)
+    assert make_notes(evaluation, make_rows(evaluation, 0)) == (
+        "split 'val' of numbers has single pictures only, no video: nothing to stream",
+    )
 
 
 def test_a_solve_that_breaks_down_is_counted_and_its_stream_goes_on():
@@ -140,22 +107,12 @@ def test_a_solve_that_breaks_down_is_counted_and_its_stream_goes_on():
     assert [piece.seen[0][1] for piece in score.pieces.values()] == ["3", "45"]
     assert score.failed == 1
     failed = sum(score.failed for score in evaluation.scores.values())
-    assert make_notes(evaluation) == (f"{failed} of the scored answers come from solves that met a non-finite value",)
+    assert make_notes(evaluation, make_rows(evaluation, 0)) == (
+        f"{failed} of the scored answers come from solves that met a non-finite value",
+    )
 
 
 # -- with a real network -----------------------------------------------------------------------------------
-
-
-def double_model():
-    """Random weights in float64: a batch may not differ from single rows by more than rounding."""
-    street = cached(open_dataset("synthetic:clips=2,frames=5,size=16x24", "val"), 1 << 20)
-    architecture = Architecture((4, 4), groups=2, expansion=1)
-    spec = ModelSpec("double", "segmentation", architecture, street.classes, street.palette, size=16)
-    torch.manual_seed(0)
-    network = build_network(spec)
-    model = Model(network, spec, "cpu", "fp32")
-    model.functions = Functions(network.double(), spec, torch.device("cpu"), torch.float64)
-    return model, street
 
 
 @pytest.mark.parametrize("solver", ["picard", "broyden"])

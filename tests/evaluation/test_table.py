@@ -13,7 +13,8 @@ from streamdeq.evaluation.protocol.curves import over_the_offset
 from streamdeq.evaluation.protocol.plan import Sample, ScoringPlan
 from streamdeq.evaluation.protocol.report import EvaluationReport, Header
 from streamdeq.evaluation.protocol.rows import ScoreRow, best_single, make_rows, table_blocks
-from streamdeq.evaluation.protocol.run import Condition, Evaluation, Mode, Score
+from streamdeq.evaluation.protocol.run import Evaluation
+from streamdeq.evaluation.protocol.score import Condition, Mode, Score
 from streamdeq.evaluation.reporting.table import Markdown, Style, Text, check_writable, write_json
 from streamdeq.tasks import Metric
 
@@ -40,7 +41,17 @@ ROWS = (
     streaming(1, 0, 39.84), streaming(1, 10, 53.38), streaming(2, 0, 49.6), streaming(2, 10, None),
 )  # fmt: skip
 HEADER = Header(
-    "camvid-s", "ab12", "camvid", "val", 192, "bf16", "cpu", 12.345, {"torch": "2.15", "threads": 2, "commit": None}
+    "camvid-s",
+    "ab12",
+    "camvid",
+    "val",
+    192,
+    "bf16",
+    "cpu",
+    12.345,
+    {"torch": "2.15", "threads": 2, "commit": None},
+    population="common",
+    baseline=20,
 )
 FAST = Percentiles(18.12, 20.0, 25.0)
 LATENCY = Latency(1, 2, 95, 2, FAST, *(Percentiles(value, value, value) for value in (2.0, 8.0, 3.0, 5.0)))
@@ -57,7 +68,7 @@ def test_the_table_shows_from_scratch_streaming_gain_and_nfe_and_marks_the_best_
 
 
 def test_the_curves_are_streaming_over_the_offset_and_levels_from_zeros():
-    chart = over_the_offset(ROWS, "camvid-s")
+    chart = over_the_offset(ROWS, "camvid-s", 20)
     assert chart is not None
     assert chart.y_name == "mIoU"
     found = {line.name: (line.points, line.dashed) for line in chart.lines}
@@ -66,7 +77,7 @@ def test_the_curves_are_streaming_over_the_offset_and_levels_from_zeros():
         "from scratch, 1": (((0, 39.84), (10, 39.84)), True),
         "streaming, 2": (((0, 49.6),), False),
         "from scratch, 2": (((0, 49.6), (10, 49.6)), True),
-        "single frame, 14": (((0, 54.04), (10, 54.04)), True),
+        "single frame, 20": (((0, 54.04), (10, 54.04)), True),
     }
     colours = {line.name: line.colour for line in chart.lines}
     assert colours["streaming, 1"] == colours["from scratch, 1"] != colours["streaming, 2"]
@@ -185,7 +196,9 @@ def test_the_json_file_has_a_header_and_rows_with_the_promised_names(tmp_path):
     assert list(found) == ["format", "header", "rows", "latency", "notes", "jitter"]
     assert found["header"] == {
         "model": "camvid-s", "hash": "ab12", "data": "camvid", "split": "val", "size": 192, "precision": "bf16",
-        "device": "cpu", "seconds": 12.3, "torch": "2.15", "threads": 2, "commit": None,
+        "device": "cpu", "seconds": 12.3, "population": "common", "start": "previous", "draw": "",
+        "baseline": {"iterations": 20, "chosen": "by the model's description"},
+        "torch": "2.15", "threads": 2, "commit": None,
     }  # fmt: skip
     assert found["rows"][5] == {
         "mode": "streaming", "solver": "broyden", "iterations": 1, "offset": 10, "metric": "mIoU", "value": 53.38,
@@ -203,9 +216,12 @@ def test_a_report_says_what_was_measured_on_what():
         "mIoU of camvid-s on camvid, val, the same 81 frames in every figure; broyden, 192 px, bf16, cpu, 2 threads"
     )
     assert shown[2].endswith("ms per frame")
-    assert shown[-2:] == [
+    assert shown[-4:] == [
         "ms per frame at 1 iterations: p50 18.1, p95 20.0, p99 25.0 "
         "(inject 2.0, solve 8.0, head 3.0, decode 5.0; 95 frames)",
+        "population: the labelled frames with at least 10 frames before them",
+        "baseline: 54.0, the single frame at 20 iterations, which the model's description names; the best of several "
+        "was chosen on these very frames",
         "a note",
     ]
 

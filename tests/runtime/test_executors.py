@@ -124,7 +124,7 @@ def test_an_executor_says_what_torch_says(name: str, tolerance: float, tmp_path:
         assert all(torch.equal(a, b[n : n + 1]) for a, b in zip(alone.maps, stepped.maps, strict=True))
 
 
-@pytest.mark.parametrize("name", ["openvino", "onnx"])
+@pytest.mark.parametrize("name", ["openvino", pytest.param("onnx", marks=pytest.mark.slow)])
 def test_what_a_detectors_head_gives_keeps_its_structure_and_types(name: str, tmp_path: Path) -> None:
     made = functions("detection", torch.bfloat16)
     one, (z, _) = ready(name, made, tmp_path), solved(made)
@@ -134,7 +134,7 @@ def test_what_a_detectors_head_gives_keeps_its_structure_and_types(name: str, tm
     assert distance(ours, torchs) < 0.05
 
 
-@pytest.mark.parametrize("name", ["openvino", "onnx"])
+@pytest.mark.parametrize("name", ["openvino", pytest.param("onnx", marks=pytest.mark.slow)])
 def test_the_latent_stays_in_float32_whatever_computes_inside(name: str, tmp_path: Path) -> None:
     made = functions(dtype=torch.bfloat16)
     one, (z, injection) = ready(name, made, tmp_path), solved(made)
@@ -198,6 +198,7 @@ def test_a_trial_is_made_once_for_a_machine_and_a_model(site: Path, monkeypatch:
         attempt("echo", functions("depth"), pictures(), CANVAS)
 
 
+@pytest.mark.slow
 def test_a_killed_trial_says_nothing_about_the_next(site: Path) -> None:
     install(site, "crashing_executor", CRASHING.replace("SIGSEGV", "SIGKILL"))
     folder, came = attempt("crashing", functions(), pictures(), CANVAS)

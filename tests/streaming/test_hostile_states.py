@@ -205,11 +205,12 @@ def test_a_tensor_of_a_kind_that_torch_does_not_have_is_one_line(saved, tmp_path
     refusal(tmp_path / "state")
 
 
-def test_one_flipped_bit_of_the_description_is_noticed(saved, tmp_path: Path):
+def test_one_flipped_bit_of_the_description_or_of_a_tensor_is_noticed(saved, tmp_path: Path):
     content = saved["plain"].read_bytes()
     first = content.index(b'"state"') + len(b'"state":"')
+    tensors = 8 + struct.unpack("<Q", content[:8])[0]
     loaded = []
-    for at in range(first, content.index(b'}"', first), 7):
+    for at in (*range(first, content.index(b'}"', first), 7), *range(tensors, len(content), len(content) // 50)):
         (tmp_path / "state").write_bytes(content[:at] + bytes([content[at] ^ 1 << at % 7]) + content[at + 1 :])
         try:
             MODEL.restore(tmp_path / "state")

@@ -107,10 +107,10 @@ def test_a_reference_has_memory_for_all_of_its_iterations_whatever_the_frames_ha
     with model.stream(iterations=1, solver="broyden", start="reference") as stream:
         first = stream(still.image)
         [pool] = stream.state.engine._pools.values()
-        assert pool.gather([0]).state.memory.u.shape[1] == 27
+        assert pool.gather([0]).state.memory.length.shape[1] == 28  # of 27 pairs, and the last step
         stream(CLIP[1].image)
         [pool] = stream.state.engine._pools.values()
-        assert pool.gather([0]).state.memory.u.shape[1] == 1  # and what is longer is given back
+        assert pool.gather([0]).state.memory.length.shape[1] == 2  # and what is longer is given back
     inject = Contraction().inject(torch.from_numpy(still.image).permute(2, 0, 1)[None], still.image.shape[:2])
     alone = solve(lambda z: Contraction().step(z, inject), Broyden(27), zeros(), Evaluations(28))
     assert all(torch.equal(a, b) for a, b in zip(first.z.maps, alone.answer.maps, strict=True))
@@ -149,7 +149,7 @@ def test_a_cuts_frame_has_memory_for_its_extra_iterations(on_cut):
     result, state = model.step(CLIP[1], state)
     assert result.status.cut
     assert result.status.nfe == (7 if on_cut == "continue" else 8)  # where it starts from zeros one is lost
-    assert state.engine.content(state.row).state.memory.u.shape[1] == 6
+    assert state.engine.content(state.row).state.memory.length.shape[1] == 7
 
 
 def test_a_reset_stream_is_solved_to_the_reference_again():

@@ -28,6 +28,12 @@ from streamdeq.training.recipes import RECIPES
 from streamdeq.training.run import RunSettings
 from streamdeq.training.trainer import Trainer
 
+PACED = Path(__file__).with_name("paced_training.py")
+#: How long a process may take that has nothing to do but a second's work: others may be busy on this machine.
+PATIENCE_S = 250.0
+#: A pause in which a signal arrives before the next step.
+PAUSE_S = 0.25
+
 DATA = "synthetic:clips=2,frames=4,size=48x64"
 
 #: With dropout and averaged weights, so that everything a checkpoint has to carry is there.
@@ -87,11 +93,21 @@ def steps(folder: Path) -> list[dict[str, Any]]:
 
 
 def process(
-    *arguments: str, env: Mapping[str, str] = MappingProxyType({}), group: bool = False
+    *arguments: str,
+    env: Mapping[str, str] = MappingProxyType({}),
+    pause_s: float = 0.0,
+    halt: int = 0,
+    group: bool = False,
 ) -> subprocess.Popen[str]:
-    """`streamdeq train …` on one thread, with `env` added to its environment; perhaps the first of a group."""
+    """`streamdeq train …` on one thread, with `env` added to its environment.
+
+    Args:
+        pause_s, halt: a pause after each step; the checkpoint in whose writing it stops itself (`paced_training`).
+        group: the first of a group of processes.
+    """
+    program = [str(PACED), str(pause_s), str(halt)] if pause_s or halt else ["-m", "streamdeq"]
     return subprocess.Popen(
-        [sys.executable, "-m", "streamdeq", "train", *arguments, "--threads", "1", "--quiet"],
+        [sys.executable, *program, "train", *arguments, "--threads", "1", "--quiet"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -123,7 +139,7 @@ def settings(recipe: Recipe = TINY) -> list[str]:
     ]
 
 
-def wait_for_step(folder: Path, step: int, running: subprocess.Popen[str], limit_s: float = 60.0) -> None:
+def wait_for_step(folder: Path, step: int, running: subprocess.Popen[str], limit_s: float = PATIENCE_S) -> None:
     """Until the log has `step` steps."""
     until = time.monotonic() + limit_s
     path = folder / log.NAME

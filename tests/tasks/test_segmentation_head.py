@@ -277,3 +277,30 @@ def test_scores_that_are_not_finite_give_labels_too() -> None:
         logits = torch.randn(1, 4, 6, 6, generator=torch.Generator().manual_seed(0))
         logits[0, 1:3, 2:4, 2:4] = bad
         assert decode(logits, plain(24, 24)).max() < 4
+
+
+def spec_of(**head) -> ModelSpec:
+    return ModelSpec("m", "segmentation", Architecture((8, 16), groups=4), ("a", "b"), ((0, 0, 0),) * 2, 32, head=head)
+
+
+def test_the_head_is_as_wide_as_published_unless_its_description_says_otherwise():
+    published, narrow = (build_task(spec_of(**head)).build_head() for head in ({}, {"features": 5}))
+    assert published.last_layer[0].weight.shape == (24, 24, 1, 1)
+    assert narrow.last_layer[0].weight.shape == (5, 24, 1, 1)
+    z = Latent((torch.randn(2, 8, 6, 8), torch.randn(2, 16, 3, 4)))
+    assert narrow.eval()(z).shape == published.eval()(z).shape == (2, 2, 6, 8)
+    before = narrow(z)
+    narrow.fold()
+    torch.testing.assert_close(narrow(z), before)
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ({"features": 0}, "head.features must be none or 1 to"),
+        ({"width": 8}, "unknown setting of the head .width. .choices: features."),
+    ],
+)
+def test_a_head_that_cannot_be_built_is_one_sentence(head, message):
+    with pytest.raises(StreamdeqError, match=message):
+        build_task(spec_of(**head)).build_head()

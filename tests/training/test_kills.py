@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.small_runs import TINY, process, settings, steps, tensors, train
+from support.small_runs import PATIENCE_S, TINY, process, settings, steps, tensors, train
 
 from streamdeq.files import LOCK
 from streamdeq.models.checkpoint import read_weights
@@ -34,18 +34,16 @@ class Victim:
         text = read(self.folder / log.NAME)
         return text.rpartition('"event"')[2].count('"loss"') if text.count('"event"') > self.begun else 0
 
-    def writes(self) -> bool:
-        """Whether a checkpoint is half written."""
-        return any(self.folder.glob(f".{Path(checkpoint.NAME).stem}.part-*"))
-
     def wait(self, happened: Callable[[], bool]) -> None:
-        until = time.monotonic() + 120
+        until = time.monotonic() + PATIENCE_S
         while not happened():
             assert self.running.poll() is None, self.running.communicate()
             assert time.monotonic() < until
             time.sleep(0.0005)
 
 
+#: After each step, that a kill comes before the next ones however busy the machine is.
+PACE_S = 0.1
 Moment = Callable[[Victim], None]
 """Returns when it is time to kill."""
 
@@ -63,27 +61,22 @@ def after(steps: int, delay_s: float) -> Moment:
 
 
 def in_a_write(victim: Victim) -> None:
-    victim.wait(lambda: victim.steps() >= 1)
-    while True:
-        victim.wait(victim.writes)
-        victim.running.send_signal(signal.SIGSTOP)
-        _, status = os.waitpid(victim.running.pid, os.WUNTRACED)
-        assert os.WIFSTOPPED(status)
-        if victim.writes():  # it stands still in the middle
-            return
-        victim.running.send_signal(signal.SIGCONT)
+    """Of a process that stops itself there."""
+    _, status = os.waitpid(victim.running.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
 
 
-def go_on(folder: Path, recipe: Recipe, every_s: float) -> Victim:
+def go_on(folder: Path, recipe: Recipe, every_s: float, pause_s: float = 0.0, halt: int = 0) -> Victim:
     """What a user does after a crash: resume the run, or begin it if it never came to a checkpoint."""
     saved = (folder / checkpoint.NAME).exists()
     arguments = ["--resume", str(folder)] if saved else [*settings(recipe), "--out", str(folder)]
     begun = read(folder / log.NAME).count('"event"') if saved else 0
-    return Victim(folder, process(*arguments, "--checkpoint-every", str(every_s)), begun)
+    running = process(*arguments, "--checkpoint-every", str(every_s), pause_s=pause_s, halt=halt)
+    return Victim(folder, running, begun)
 
 
-def kill(folder: Path, recipe: Recipe, every_s: float, moment: Moment) -> None:
-    victim = go_on(folder, recipe, every_s)
+def kill(folder: Path, recipe: Recipe, every_s: float, moment: Moment, halt: int = 0) -> None:
+    victim = go_on(folder, recipe, every_s, PACE_S, halt)
     with victim.running as running:
         moment(victim)
         running.kill()
@@ -92,7 +85,7 @@ def kill(folder: Path, recipe: Recipe, every_s: float, moment: Moment) -> None:
 
 def finish(folder: Path, recipe: Recipe, every_s: float) -> None:
     with go_on(folder, recipe, every_s).running as running:
-        assert running.communicate(timeout=120) == (f"{folder / WEIGHTS}\n", "")
+        assert running.communicate(timeout=PATIENCE_S) == (f"{folder / WEIGHTS}\n", "")
 
 
 def read(path: Path) -> str:
@@ -137,8 +130,9 @@ def test_killed_in_a_step_and_in_the_writing_of_a_checkpoint_it_becomes_the_whol
     kill(folder, TINY, 0, after(3, 0.0))
     done = saved_step(folder, 0)
     assert 2 <= done < 12
-    kill(folder, TINY, 0, in_a_write)  # its first: the checkpoint is still that of the process before
-    assert any(folder.glob(".checkpoint.part-*"))
+    kill(folder, TINY, 0, in_a_write, halt=1)  # its first: the checkpoint is still that of the process before
+    [half] = folder.glob(f".{Path(checkpoint.NAME).stem}.part-*")
+    assert 0 < half.stat().st_size < (folder / checkpoint.NAME).stat().st_size
     assert saved_step(folder, 0) == done
     finish(folder, TINY, 0)
     assert_same_run(folder, whole)
@@ -154,8 +148,9 @@ def test_killed_at_twenty_random_moments_it_becomes_the_whole_run(tmp_path):
     rng.shuffle(moments)
     done = 0
     for moment in [at_start(1.0), *moments]:
-        every_s = 0.0 if moment is in_a_write else rng.choice((0.0, 0.1, 0.3))
-        kill(folder, recipe, every_s, moment)
+        written = moment is in_a_write
+        every_s = 0.0 if written else rng.choice((0.0, 0.1, 0.3))
+        kill(folder, recipe, every_s, moment, halt=rng.randint(1, 15) if written else 0)
         before, done = done, saved_step(folder, every_s)
         assert done >= before
     assert done < recipe.steps

@@ -10,7 +10,20 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.small_runs import TINY, command, lines, process, settings, steps, tensors, train, trainer, wait_for_step
+from support.small_runs import (
+    PATIENCE_S,
+    PAUSE_S,
+    TINY,
+    command,
+    lines,
+    process,
+    settings,
+    steps,
+    tensors,
+    train,
+    trainer,
+    wait_for_step,
+)
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.checkpoint import read_weights
@@ -74,7 +87,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for environment in environments(2)
     ]
     for one in running:
-        _, errors = one.communicate(timeout=120)
+        _, errors = one.communicate(timeout=PATIENCE_S)
         assert one.returncode == 0, errors
     return folder
 
@@ -159,10 +172,10 @@ def test_all_stop_at_one_step_when_one_is_told_to_and_one_process_goes_on(tmp_pa
     changed = [text for text in settings(EXACT) if text != "unroll.high=4"]
     changed += ["unroll.high=4", "optimizer.name=sgd", f"optimizer.weight_decay={EXACT.optimizer.weight_decay}"]
     changed += [f"class_weights={EXACT.class_weights}", "freeze_batchnorm=true", "--out", str(folder)]
-    running = [process(*changed, env=environment) for environment in environments(2)]
+    running = [process(*changed, env=environment, pause_s=PAUSE_S) for environment in environments(2)]
     wait_for_step(folder, 3, running[0])
     running[1].send_signal(signal.SIGTERM)
-    ends = [one.communicate(timeout=120) for one in running]
+    ends = [one.communicate(timeout=PATIENCE_S) for one in running]
     done = checkpoint.read_header(folder / checkpoint.NAME).step
     assert 3 <= done < EXACT.steps
     assert ends == [("", f"stopped after step {done}; go on with: streamdeq train --resume {folder}\n"), ("", "")]
@@ -176,7 +189,7 @@ def test_torchrun_takes_up_what_one_process_left_and_the_first_alone_speaks(tmp_
     train(tmp_path, EXACT, stop=lambda: len(calls) == 4 or calls.append(0))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     given = ["-m", "streamdeq", "train", "--resume", str(tmp_path), "--threads", "1"]
-    done = subprocess.run([*torchrun, *given], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([*torchrun, *given], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert (done.returncode, done.stdout) == (0, f"{tmp_path / WEIGHTS}\n"), done.stderr
     assert [(line["step"], line["ranks"]) for line in lines(tmp_path) if line.get("event") == "resumed"] == [(5, 2)]
     assert_equal_runs(tmp_path, whole)

@@ -13,7 +13,9 @@ from streamdeq.api import load
 from streamdeq.codec import from_plain, to_plain
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.protocol.run import Condition, Mode, Settings, evaluate
+from streamdeq.evaluation.protocol.run import evaluate
+from streamdeq.evaluation.protocol.score import Condition, Mode
+from streamdeq.evaluation.protocol.settings import Settings
 from streamdeq.tasks.pose.objective import objective
 from streamdeq.training import session
 from streamdeq.training.loop import run_training
@@ -34,7 +36,7 @@ def test_a_model_learns_where_the_corners_are_and_streams(tmp_path):
     model = load(tmp_path / "run" / WEIGHTS)
     assert model.spec.classes == NAMES
     assert model.spec.head["skeleton"] == [[0, 1]]
-    found = evaluate(model, open_dataset(folder, "val"), Settings((2,), (0, 3)))
+    found = evaluate(model, open_dataset(folder, "val"), Settings((2,), (0, 3), population="common"))
     scores = {cell: score.total.compute() for cell, score in found.scores.items()}
     assert len(found.plan.samples) == 3  # of the film, frames 3, 4 and 5
     assert scores[Condition(Mode.STREAMING, 2, 3)]["PCK@0.2"] > 90

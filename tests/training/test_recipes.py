@@ -15,6 +15,7 @@ from streamdeq.data.readers import cityscapes
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.mdeq import MDEQ
+from streamdeq.tasks.dense import DenseSettings
 from streamdeq.tasks.segmentation.loss import Ohem
 from streamdeq.tasks.segmentation.objective import class_weights, inverse_log_frequency, objective
 from streamdeq.training.optimizers import build_optimizer, learning_rate
@@ -87,7 +88,7 @@ def test_a_recipe_that_cannot_be_trained_is_refused_in_one_line(setting, message
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (["head.channels=8"], "recipe: head must be none for segmentation; got DetectorSettings"),
+        (["head.channels=8"], "recipe: head must be DenseSettings or none for segmentation; got DetectorSettings"),
         (["task=classification", "head.width=8"], "recipe: head must be none for classification; got PoseSettings"),
         (["task=pose", "head.hidden=8"], "recipe: head must be PoseSettings or none for pose; got DetectorSettings"),
     ],
@@ -95,6 +96,10 @@ def test_a_recipe_that_cannot_be_trained_is_refused_in_one_line(setting, message
 def test_settings_of_another_tasks_head_are_refused(settings, message):
     with pytest.raises(StreamdeqError, match=f"^{message}$"):
         override(TINY, settings)
+
+
+def test_the_width_of_a_dense_head_is_a_setting():
+    assert override(TINY, ["head.features=8"]).head == DenseSettings(8)
 
 
 def test_the_learning_rate_rises_linearly_and_falls_as_a_cosine():

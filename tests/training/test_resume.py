@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 from support.small_runs import (
+    PATIENCE_S,
+    PAUSE_S,
     TINY,
     command,
     data,
@@ -68,10 +70,10 @@ def test_another_seed_is_another_run(tmp_path, whole):
 
 def test_terminated_and_resumed_equals_the_whole_run(tmp_path, whole, capsys):
     folder = tmp_path / "run"
-    first = process(*settings(), "--out", str(folder))
+    first = process(*settings(), "--out", str(folder), pause_s=PAUSE_S)
     wait_for_step(folder, 3, first)
     first.send_signal(signal.SIGTERM)
-    _, errors = first.communicate(timeout=60)
+    _, errors = first.communicate(timeout=PATIENCE_S)
     assert first.returncode == 128 + signal.SIGTERM
     done = checkpoint.read_header(folder / checkpoint.NAME).step
     assert errors == f"stopped after step {done}; go on with: streamdeq train --resume {folder}\n"
@@ -110,7 +112,7 @@ def test_a_disk_without_room_for_the_next_checkpoint_is_one_line_and_the_run_goe
     # The first checkpoint, without the optimiser's state, has room; the second has not.
     limit = (len(first_checkpoint(tmp_path / "first")) + 1023) // 1024 + 4
     command_line = ["bash", "-c", f'ulimit -f {limit}; exec "$@"', "-", sys.executable, "-m", "streamdeq", "train"]
-    full = subprocess.run([*command_line, *arguments], capture_output=True, text=True, timeout=120)
+    full = subprocess.run([*command_line, *arguments], capture_output=True, text=True, timeout=PATIENCE_S)
     assert full.returncode == 2
     assert full.stderr.count("\n") == 1
     assert "File too large" in full.stderr

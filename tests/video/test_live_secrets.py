@@ -5,7 +5,9 @@ import os
 import socket
 import threading
 import time
+from base64 import b64encode
 from contextlib import suppress
+from urllib.parse import quote
 
 import pytest
 from support.making_videos import write_video
@@ -13,6 +15,7 @@ from support.publishing import InBackground, free_port
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.video import LivePolicy, LiveSource, Patience, open_source, redacted
+from streamdeq.video.live.address import parse_address
 from streamdeq.video.live.redact import Redactor
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.e30.ZRrHA1JJJW8o"
@@ -100,6 +103,74 @@ def test_no_secret_is_told_while_a_source_is_read_lost_and_given_up(scheme, capl
     for secret in (*secrets, "admin"):
         assert not [text for text in seen if secret in text]
     assert f"{scheme}://***@127.0.0.1:{port}/live?***" in str(error)
+
+
+def asked_of(server):
+    """The first request that comes, as text."""
+    with server.accept()[0] as connection:
+        connection.settimeout(20)
+        return connection.recv(4096).decode()
+
+
+def test_what_an_address_names_is_filled_in_as_it_is_opened_and_told_nowhere(tmp_path, monkeypatch, caplog):
+    secrets = ("adm/in", "p@ss w\u00f6rd:1", "t0ken&x=1")
+    monkeypatch.setenv("CAM_USER", secrets[0])
+    (tmp_path / "password").write_text(secrets[1] + "\n")
+    monkeypatch.setenv("CAM_TOKEN", secrets[2])
+    policy = LivePolicy(patience=Patience(open_timeout_s=5, max_attempts=1))
+    with socket.create_server(("127.0.0.1", 0)) as server, caplog.at_level(logging.DEBUG):
+        server.settimeout(20)
+        port = server.getsockname()[1]
+        address = f"${{CAM_USER}}:${{file:{tmp_path}/password}}@127.0.0.1:{port}/live?token=${{CAM_TOKEN}}"
+        asking = InBackground(asked_of(server) for _ in range(1))
+        source = open_source(f"http://{address}", live=policy)  # asked whether it is a file; it does not answer
+        seen = [repr(source), source.name, repr(source.info), all_command_lines()]
+        source.close()
+        asking.join()
+        request = asking.items[0]
+        login = b64encode(f"{secrets[0]}:{secrets[1]}".encode()).decode()
+        assert f"Authorization: Basic {login}" in request
+        assert "GET /live?token=t0ken%26x%3D1 HTTP" in request
+    seen.append(caplog.text)
+    for secret in (*secrets, *map(quote, secrets), login):
+        assert not [text for text in seen if secret in text]
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("${CAM_NONE}", "CAM_NONE is not set in the environment: set it, or leave ${CAM_NONE} out"),
+        ("${CAM_EMPTY}", "CAM_EMPTY is not set in the environment"),
+        ("${file:/no/such/file}", "/no/such/file: No such file or directory; check its path and rights"),
+        ("${file:/}", "/ is no regular file"),
+        ("${file:/dev/zero}", "/dev/zero is no regular file"),
+        ("${}", "expected ${NAME} or ${file:PATH}, got ${}"),
+        ("${a b}", "expected ${NAME} or ${file:PATH}, got ${a b}"),
+    ],
+)
+def test_what_is_named_and_not_there_is_one_line(named, said, monkeypatch):
+    monkeypatch.setenv("CAM_USER", "hunter2")
+    monkeypatch.setenv("CAM_EMPTY", "")
+    with pytest.raises(StreamdeqError) as caught:
+        open_source(f"rtsp://${{CAM_USER}}:{named}@cam/live")
+    assert str(caught.value).startswith(f"cannot read rtsp://***@cam/live: {said}")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_file_of_more_than_a_secret_is_refused_and_not_told(tmp_path):
+    for content in ("hunter2\nhunter3\n", "x" * 10_000):
+        (tmp_path / "password").write_text(content)
+        with pytest.raises(StreamdeqError, match=r"expected one short line in .*password") as caught:
+            open_source(f"rtsp://admin:${{file:{tmp_path}/password}}@cam/live")
+        assert not any(word in str(caught.value) for word in content.split())
+
+
+def test_secrets_that_were_named_are_taken_out_of_what_the_library_says(monkeypatch):
+    monkeypatch.setenv("CAM_PATH", "live5")
+    address = parse_address("rtsp://cam/${CAM_PATH}")
+    assert address is not None
+    assert (address.label, address.name) == ("rtsp://cam/***", "rtsp-cam")
+    assert address.redactor({})("no live5 at rtsp://cam/live5") == "no *** at rtsp://cam/***"
 
 
 def test_nothing_secret_is_in_the_readers_environment():

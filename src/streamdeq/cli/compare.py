@@ -2,25 +2,30 @@
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from streamdeq.cli import options
 from streamdeq.cli.generated import option
 from streamdeq.cli.progress import track
-from streamdeq.cli.terminal import say
+from streamdeq.cli.terminal import say, teller
 from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol.settings import Settings
+from streamdeq.streaming.options import StartFrom
 
 
 def compare(
     models: Annotated[list[str], typer.Argument(metavar="NAME|FILE...", help="Packaged models, or weights files.")],
     data: options.Data,
     split: options.Split = "val",
+    allow_outside: options.AllowOutside = False,
     iterations: Annotated[tuple[int, ...], option(Settings, "iterations")] = Settings.iterations,
-    offset: Annotated[int, Option("Frames between the start from zeros and the scored frame.", least=0)] = 10,
+    offset: Annotated[int, Option("Frames between the start of streaming and the scored frame.", least=0)] = 10,
+    start: Annotated[StartFrom, option(Settings, "start")] = Settings.start,
+    start_from: Annotated[str | None, option(Settings, "start_from")] = None,
+    population: Annotated[Literal["all", "common"] | None, option(Settings, "population")] = None,
     peer: Annotated[
         list[str] | None,
         typer.Option("--peer", metavar="NAME=FILE", help="A torchvision network to judge frame by frame; repeatable."),
@@ -37,26 +42,22 @@ def compare(
     from streamdeq.evaluation.comparison.report import render, to_plain
     from streamdeq.evaluation.comparison.run import compare as judge
     from streamdeq.evaluation.peers import load_peer
-    from streamdeq.evaluation.protocol.run import count_steps
+    from streamdeq.evaluation.protocol.run import count_steps, counts_early
     from streamdeq.evaluation.reporting.table import Markdown, Text, check_writable, write_json
 
     if out is not None:
         check_writable(out)
     began = time.monotonic()
     loaded = [load(model, device, precision) for model in models]
-    dataset = open_labelled(data, split, loaded[0].spec.task, lambda note: say(f"compare: {note}", err=True))
     first = loaded[0]
+    dataset = open_labelled(data, split, first.spec.task, teller("compare"), allow_outside)
     files = map(_named_file, peer or [])
     peers = [load_peer(name, path, first.spec, first.functions.device, precision) for name, path in files]
 
-    def tell(what: str) -> None:
-        if not quiet:
-            say(f"compare: {what}", err=True)
-
-    settings = Settings(iterations, offsets=(offset,))
+    settings = Settings(iterations, offsets=(offset,), start=start, start_from=start_from, population=population)
     steps = sum(count_steps(one, dataset, settings) for one in loaded)
     with track("compare", steps, unit="steps", quiet=quiet) as advance:
-        comparison = judge(loaded, peers, dataset, settings, tell, resamples, advance)
+        comparison = judge(loaded, peers, dataset, settings, teller("compare", silent=quiet), resamples, advance)
     about = _place(loaded[0])
     if out is not None:
         header = {
@@ -64,6 +65,8 @@ def compare(
             "peers": list(peer or []),
             "data": data,
             "split": split,
+            "start": str(start),
+            "population": "all" if counts_early(first, settings) else "common",
             "seconds": round(time.monotonic() - began),
             **about,
         }

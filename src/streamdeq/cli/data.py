@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from streamdeq.cli.generated import reader
-from streamdeq.cli.options import Quiet
+from streamdeq.cli.options import AllowOutside, Quiet
 from streamdeq.cli.terminal import say
 from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
@@ -30,6 +30,7 @@ def data(
         Literal["detection", "pose"] | None,
         Option("Where a folder has labels for two tasks: detection or pose.", metavar="TASK"),
     ] = None,
+    allow_outside: AllowOutside = False,
     quiet: Quiet = False,
 ) -> None:
     from streamdeq.cli.progress import track
@@ -37,7 +38,7 @@ def data(
 
     folder = folder.expanduser()
     with track("check", None, unit="frames", quiet=quiet) as advance:
-        report = check(folder, sample, advance, task or "")
+        report = check(folder, sample, advance, task or "", allow_outside)
     say(*_lines(folder, report))
     if report.problems:
         count = len(report.problems)

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from streamdeq.cli import options
-from streamdeq.cli.terminal import say
+from streamdeq.cli.terminal import say, teller
 from streamdeq.codec import Option
-from streamdeq.evaluation.protocol.settings import Settings
+from streamdeq.evaluation.protocol.settings import Settings, Sharing
 
 Offsets = Annotated[
     tuple[int, ...] | None,
     Option(
-        "Frames between the start from zeros and the scored frame; default 0,1,2,5,10,20 or what there is.", least=0
+        "Frames between the start of streaming and the scored frame; default 0,1,2,5,10,20 or what there is.", least=0
     ),
 ]
 
@@ -23,10 +23,12 @@ Offsets = Annotated[
 def eval(
     model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A packaged model, or a weights file.")],
     settings: Settings,
+    sharing: Sharing,
     data: options.Data,
     split: options.Split = "val",
+    allow_outside: options.AllowOutside = False,
     offsets: Offsets = None,
-    precision: options.Precision = "auto",
+    precision: options.Precision = "fp32",
     device: options.Device = "auto",
     threads: options.Threads = None,
     figure: Annotated[str | None, Option("Which of the task's figures to show.", metavar="NAME")] = None,
@@ -41,43 +43,43 @@ def eval(
 ) -> None:
     from streamdeq.api import load
     from streamdeq.cli.progress import track
-    from streamdeq.data.labels import open_labelled
-    from streamdeq.evaluation.jitter.report import jitter_on_clips, long_clips
-    from streamdeq.evaluation.latency import measure_latency, some_images
+    from streamdeq.evaluation.jitter.report import long_clips
     from streamdeq.evaluation.protocol.curves import draw_curves
-    from streamdeq.evaluation.protocol.plan import usual_offsets
     from streamdeq.evaluation.protocol.report import EvaluationReport, make_notes
     from streamdeq.evaluation.protocol.rows import make_rows
-    from streamdeq.evaluation.protocol.run import count_steps, evaluate
     from streamdeq.evaluation.reporting.chart import check_installed
     from streamdeq.evaluation.reporting.table import Markdown, Text, check_writable, write_json
-    from streamdeq.streaming.options import StreamOptions
+    from streamdeq.runtime.precision import pick_device
     from streamdeq.threads import use
+    from streamdeq.training.parallel import joined
 
     if chart is not None:
         check_installed()
-    for file in (out, chart):
-        if file is not None:
-            check_writable(file)
+    for file in filter(None, (out, chart)):
+        check_writable(file)
     use(threads)
     began = time.monotonic()
-    loaded = load(model, device, precision)
-    dataset = open_labelled(data, split, loaded.spec.task, lambda note: say(f"eval: {note}", err=True))
-    settings = replace(settings, offsets=offsets or usual_offsets(dataset))
-    with track("eval", count_steps(loaded, dataset, settings), unit="steps", quiet=quiet) as advance:
+    with joined(pick_device(device)) as ranks:
+        share = _share(sharing, ranks)
+        job, dataset = _job(
+            load(model, device, precision), data, split, offsets, settings, sharing.parts, allow_outside
+        )
         clips = long_clips(dataset) if jitter else ()  # refused before minutes of work, if at all
-        evaluation = evaluate(loaded, dataset, settings, advance)
-    times: tuple[Any, ...] = ()
-    steady: tuple[Any, ...] = ()
-    if jitter:
-        stream = StreamOptions(solver=settings.solver, size=settings.size)
-        with track("jitter", sum(map(len, clips)), quiet=quiet) as advance:
-            steady = jitter_on_clips(loaded, clips, settings.iterations, stream, advance)
-    if latency:
-        images = some_images(dataset)
-        times = tuple(measure_latency(loaded, images, count, settings) for count in settings.iterations)
-    header = _header(loaded, model, data, split, settings.size, time.monotonic() - began)
-    report = EvaluationReport(header, make_rows(evaluation, resamples, figure), times, make_notes(evaluation), steady)
+        with track("eval", job.steps(share), unit="steps", quiet=quiet or not ranks.leads) as advance:
+            job.run(share, advance)
+        ranks.any(False)  # all have done their share
+        if not ranks.leads:
+            return
+    if missing := len(job.missing):
+        done = f"{len(job.pieces) - missing} of {len(job.pieces)}"
+        say(f"{done} parts are in {sharing.parts}; when all are, leave out --shard")
+        return
+    steady = _jitter(job, clips, quiet) if jitter else ()
+    times = _latency(job, dataset) if latency else ()
+    evaluation = job.evaluation()
+    rows = make_rows(evaluation, resamples, figure)
+    header = _header(job, model, data, time.monotonic() - began)
+    report = EvaluationReport(header, rows, times, make_notes(evaluation, rows), steady)
     if out is not None:
         write_json(report.to_plain(), out)
     say(*report.render(Markdown() if markdown else Text(), intervals).split("\n"))
@@ -85,16 +87,70 @@ def eval(
         draw_curves(report, chart)
 
 
-def _header(loaded: Any, model: str, data: str, split: str, size: int | str | None, seconds: float) -> Any:
-    from streamdeq.evaluation.protocol.report import Header
+def _job(
+    model: Any, data: str, split: str, offsets: Any, settings: Settings, parts: Path | None, allow_outside: bool
+) -> tuple[Any, Any]:
+    """What is to be evaluated, and the data set."""
+    from streamdeq.data.labels import open_labelled
+    from streamdeq.evaluation.protocol.plan import usual_offsets
+    from streamdeq.evaluation.protocol.run import Job
+
+    dataset = open_labelled(data, split, model.spec.task, teller("eval"), allow_outside)
+    return Job(model, dataset, replace(settings, offsets=offsets or usual_offsets(dataset)), parts), dataset
+
+
+def _share(sharing: Sharing, ranks: Any) -> Any:
+    """What this process scores: as said, or its share among those that torchrun started; None for all."""
+    from streamdeq.errors import StreamdeqError
+    from streamdeq.evaluation.protocol.parts import Shard
+
+    said = None if sharing.shard is None else Shard.parse(sharing.shard)
+    share = Shard(ranks.rank + 1, ranks.count) if said is None and ranks.count > 1 else said
+    if share and sharing.parts is None:
+        raise StreamdeqError("processes share an evaluation by a folder: give all of them the same --parts DIR")
+    return share
+
+
+def _latency(job: Any, dataset: Any) -> tuple[Any, ...]:
+    from streamdeq.evaluation.latency import measure_latency, some_images
+
+    images = some_images(dataset)
+    return tuple(measure_latency(job.model, images, count, job.settings) for count in job.settings.iterations)
+
+
+def _jitter(job: Any, clips: Any, quiet: bool) -> tuple[Any, ...]:
+    from streamdeq.cli.progress import track
+    from streamdeq.evaluation.jitter.report import jitter_on_clips
+    from streamdeq.streaming.options import StreamOptions
+
+    settings = job.settings
+    stream = StreamOptions(solver=settings.solver, size=settings.size)
+    with track("jitter", sum(map(len, clips)), quiet=quiet) as advance:
+        return jitter_on_clips(job.model, clips, settings.iterations, stream, advance)
+
+
+def _header(job: Any, model: str, data: str, seconds: float) -> Any:
+    from streamdeq.evaluation.protocol.report import Header, drawn
+    from streamdeq.evaluation.protocol.run import counts_early
     from streamdeq.models import zoo
     from streamdeq.models.checkpoint import digest, read_weights
     from streamdeq.runtime.precision import precision_of
     from streamdeq.training.log import surroundings
 
     _, tensors = read_weights(zoo.find(model))
-    functions, spec = loaded.functions, loaded.spec
-    precision = str(precision_of(functions.dtype))
-    side = spec.size if size is None else size
-    place = surroundings(functions.device)
-    return Header(spec.name, digest(tensors), data, split, side, precision, str(functions.device), seconds, place)
+    functions, spec, settings = job.model.functions, job.model.spec, job.settings
+    return Header(
+        model=spec.name,
+        hash=digest(tensors),
+        data=data,
+        split=job.dataset.split,
+        size=spec.size if settings.size is None else settings.size,
+        precision=str(precision_of(functions.dtype)),
+        device=str(functions.device),
+        seconds=seconds,
+        surroundings=surroundings(functions.device),
+        population=("all" if counts_early(job.model, settings) else "common") if job.plan.chains else None,
+        baseline=spec.reference_solve.iterations,
+        start=str(settings.start) + (f" ({settings.start_from})" if settings.start_from else ""),
+        draw=drawn(settings),
+    )

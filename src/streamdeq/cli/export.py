@@ -27,17 +27,9 @@ def export(
     ] = "fp32",
 ) -> None:
     from streamdeq.api import load
-    from streamdeq.runtime.export import DESCRIPTION, Sizes
-    from streamdeq.runtime.export import export as write
-    from streamdeq.values.geometry import Geometry
+    from streamdeq.runtime.export import DESCRIPTION
 
-    loaded = load(model, "cpu", precision)
-    spec = loaded.spec
-    shorter = spec.size if size is None else size
-    longest = spec.longest if size is None else None
-    fit = Geometry.fit(frame, shorter if isinstance(shorter, int) else None, spec.architecture.stride, longest=longest)
-    sizes = Sizes(fit.frame_hw, fit.content_hw, fit.canvas_hw)
-    made = write(loaded.functions, spec, format_, sizes, iterations or spec.iterations, out)
+    made = load(model, "cpu", precision).export(format_, out, frame_hw=frame, size=size, iterations=iterations)
     for one in made.functions.values():
         say(out / one.file)
     say(out / DESCRIPTION)

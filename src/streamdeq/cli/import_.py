@@ -9,6 +9,7 @@ from streamdeq.cli.options import Quiet
 from streamdeq.cli.terminal import say
 from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
+from streamdeq.reading import read_text
 
 
 def import_(
@@ -23,16 +24,14 @@ def import_(
         raise StreamdeqError(f"--out: expected a name that ends in .safetensors, got '{out}'")
     names = _read_names(classes) if classes else None
 
-    from streamdeq.models.checkpoint import load_tensors, save_weights
+    from streamdeq.models.checkpoint import save_weights
     from streamdeq.models.convert import convert_checkpoint
-    from streamdeq.tasks import build_network
+    from streamdeq.tasks import load_network
     from streamdeq.version import __version__
 
     converted = convert_checkpoint(file, task, groups, names)
     spec = converted.spec.with_provenance(trained_with=f"imported by streamdeq {__version__}")
-    network = build_network(spec)
-    load_tensors(network, converted.tensors, str(file))
-    save_weights(out, network, spec)
+    save_weights(out, load_network(spec, converted.tensors, str(file)), spec)
     if not quiet:
         arch = spec.architecture
         widths = "/".join(str(c) for c in arch.channels)
@@ -47,10 +46,9 @@ def import_(
 
 def _read_names(path: Path) -> tuple[str, ...]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise StreamdeqError(f"--classes: cannot read {path}: {error}; expected text, one name per line") from error
-    names = tuple(line.strip() for line in lines)
+        names = tuple(line.strip() for line in read_text(path).rstrip().splitlines())
+    except StreamdeqError as error:
+        raise StreamdeqError(f"--classes: {error}") from error
     if "" in names:  # skipping it would shift all names after it
         raise StreamdeqError(f"--classes: expected a name in line {names.index('') + 1} of {path}, got an empty line")
     return names

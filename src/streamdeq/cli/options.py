@@ -13,6 +13,7 @@ DEFAULT_MODEL = "camvid-s"
 Model = Annotated[str, Option("A packaged model, or a weights file.", short="-m", metavar="NAME|FILE")]
 Save = Annotated[Path | None, Option("Folder for what is written; default: a new one.", metavar="DIR")]
 Data = Annotated[str, Option("The data set.", metavar="DIR|synthetic")]
+AllowOutside = Annotated[bool, Option("The data set's files may name others that do not lie below it.")]
 Split = Annotated[str, Option("The part of it to score.", metavar="NAME")]
 Device = Annotated[Literal["auto", "cpu", "cuda"], Option("Where to compute.")]
 Precision = Annotated[

@@ -48,8 +48,10 @@ def run(
 
 def report(model: Any, source: Any, chosen: Any, *, quiet: bool, monitor: Any = None) -> None:
     """Run, show progress, say what came of it. The last line on stdout is the annotated video's path."""
+    from streamdeq.running.memory import share_arenas
     from streamdeq.running.run import Run
 
+    share_arenas()
     work = Run(model, source, chosen, monitor)
     title = Path(str(work.source.name)).name
     if monitor is not None:

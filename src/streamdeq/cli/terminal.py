@@ -4,6 +4,7 @@ import io
 import os
 import select
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ def say(*lines: object, err: bool = False) -> None:
     """Print lines of text, whatever names are in them; paths as they are, for others to use."""
     for line in lines:
         typer.echo(line if isinstance(line, Path) else shown(str(line)), err=err)
+
+
+def teller(command: str, *, silent: bool = False) -> Callable[[str], None]:
+    """Notes of a command, to standard error; none if it is to be `silent`."""
+    return lambda note: None if silent else say(f"{command}: {note}", err=True)
 
 
 def ensure_standard_files() -> None:

@@ -12,11 +12,13 @@ import typer
 
 from streamdeq.cli.options import Device, Quiet
 from streamdeq.cli.stopping import stop_signals
-from streamdeq.cli.terminal import say
+from streamdeq.cli.terminal import say, teller
 from streamdeq.errors import StreamdeqError
 from streamdeq.training.options import TrainOptions
 
 _CACHE_BYTES = 4 << 30
+#: Among a recipe's settings: as many parts of a batch as memory asks for.
+AUTO = "batch=auto"
 
 
 def train(
@@ -39,6 +41,9 @@ def train(
 
     use(chosen.threads)
     past = session.past(chosen.resume) if chosen.resume else None
+    if AUTO in (settings or []):
+        settings = [one for one in settings or [] if one != AUTO]
+        chosen = replace(chosen, accumulate=None)
     wanted = _recipe(recipe, settings or [], chosen, past)
     if chosen.plan or chosen.dry_loader:
         say(*_costs(wanted, chosen))
@@ -60,8 +65,8 @@ def train(
         session.held(folder) if ranks.leads else nullcontext(),  # whoever trains along leaves that to who leads
     ):
         run = replace(_run(chosen, folder, ranks, workers), validation=validation, stop=lambda: bool(caught))
-        done = _train(wanted, dataset, run, past, silent=quiet or not ranks.leads)
-    if done < wanted.steps:
+        done, finished = _train(wanted, dataset, run, past, silent=quiet or not ranks.leads)
+    if not finished:
         if ranks.leads:
             say(f"stopped after step {done}; go on with: streamdeq train --resume {folder}", err=True)
         raise typer.Exit(128 + (caught[0] if caught else signal.SIGTERM))  # another rank may have been told to stop
@@ -81,6 +86,8 @@ def _run(chosen: TrainOptions, folder: Path, ranks: Any, workers: int) -> Any:
         ranks=ranks,
         accumulate=chosen.accumulate,
         workers=workers,
+        limits=chosen.guard,
+        patience=chosen.patience,
     )
 
 
@@ -114,42 +121,41 @@ def _datasets(chosen: TrainOptions, recipe: Any, workers: int) -> tuple[Any, Any
     from streamdeq.data.cache import cached
     from streamdeq.data.labels import open_labelled
 
-    def tell(note: str) -> None:
-        say(f"train: {note}", err=True)
-
     def read(split: str | None) -> Any:
         if not split:
             return None
-        return cached(open_labelled(str(chosen.data), split, recipe.task, tell), _CACHE_BYTES // max(1, workers))
+        opened = open_labelled(str(chosen.data), split, recipe.task, teller("train"), chosen.allow_outside)
+        return cached(opened, _CACHE_BYTES // max(1, workers))
 
     opened = [read(split) for split in (recipe.split, chosen.eval_split)]
     return opened[0], opened[1]
 
 
-def _train(recipe: Any, dataset: Any, run: Any, past: Any, *, silent: bool) -> int:
-    """Train until the recipe's last step or until told to stop; the step that was reached."""
+def _train(recipe: Any, dataset: Any, run: Any, past: Any, *, silent: bool) -> tuple[int, bool]:
+    """Train until the recipe's last step, a plateau, or until told to stop; the step that was reached, and whether that
+    is the end."""
     from streamdeq.cli.progress import track
     from streamdeq.training import session
+    from streamdeq.training.fitting import fitted
     from streamdeq.training.loop import run_training
     from streamdeq.training.run import StepRecord
     from streamdeq.training.trainer import Trainer
-
-    def tell(line: str) -> None:
-        if not silent:
-            say(f"train: {line}", err=True)
 
     with track("train", recipe.steps - (past.step if past else 0), unit="steps", quiet=silent) as advance:
 
         def report(record: StepRecord) -> None:
             advance(step=record.step, loss=record.loss, lr=record.lr)
 
-        trainer = Trainer.build(recipe, dataset, replace(run, report=report))
+        run, tell = replace(run, report=report), teller("train", silent=silent)
+        trainer = fitted(recipe, dataset, run) if run.accumulate is None else Trainer.build(recipe, dataset, run)
+        if run.accumulate is None:
+            tell(f"each batch of {recipe.batch} in {trainer.run.division.parts} parts")
         log = session.resume(trainer) if past else session.start(trainer, tell)
         try:
-            run_training(trainer, log)
+            finished = run_training(trainer, log)
         finally:
             log.close()
-    return trainer.state.step
+    return trainer.state.step, finished
 
 
 def _recipe(name: str | None, settings: list[str], chosen: TrainOptions, past: Any) -> Any:

@@ -57,15 +57,21 @@ class Report:
     source: str
 
 
-def check(folder: Path, sample: int = 50, watch: Callable[[], None] = lambda: None, task: str = "") -> Report:
+def check(
+    folder: Path,
+    sample: int = 50,
+    watch: Callable[[], None] = lambda: None,
+    task: str = "",
+    allow_outside: bool = False,
+) -> Report:
     """Open every split of `folder` and read `sample` labelled frames of each, evenly spaced; `watch` after each.
 
-    Where a folder has labels for two tasks, `task` says which of them.
+    Where a folder has labels for two tasks, `task` says which of them; for the rest see `open_dataset`.
 
     Raises:
         StreamdeqError: the folder is nothing known, or none of its splits can be opened.
     """
-    reader = find_reader(folder, task)
+    reader = find_reader(folder, task, allow_outside)
     datasets, problems = _open_all(reader, folder)
     if task and datasets[0].task != task:
         raise StreamdeqError(f"expected labels for {task} in {folder}, got {reader.title}, for {datasets[0].task}")

@@ -13,8 +13,9 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from streamdeq.data.base import IGNORE_INDEX
-from streamdeq.data.documents import Json, Schema, read_text
+from streamdeq.data.documents import Json, Schema
 from streamdeq.errors import StreamdeqError
+from streamdeq.reading import read_text
 from streamdeq.values.palette import distinct_colours
 
 #: WordNet's number and the name of every class of ImageNet-VID, in the order of the authors' outputs.

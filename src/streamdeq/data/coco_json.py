@@ -13,6 +13,7 @@ What is a shot: images with a `video_id` are a film, in the order of their `fram
 the film's usual step, another shot begins. Other images are shots of one frame.
 """
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
@@ -29,6 +30,7 @@ from streamdeq.data.base import Clip
 from streamdeq.data.boxes import box_in_frame
 from streamdeq.data.documents import Json, Schema
 from streamdeq.data.frames import PictureFiles, runs
+from streamdeq.data.reader import below
 from streamdeq.data.targets import Held, Sized
 from streamdeq.errors import StreamdeqError
 from streamdeq.values import UNKNOWN
@@ -212,14 +214,17 @@ class CocoFile:
             raise StreamdeqError(f"expected a whole number as {key} in {self.where(k)}, got {given}; correct it")
         return UNKNOWN if given is None else given
 
-    def root_in(self, folder: Path, split: str) -> Path:
+    def root_in(self, folder: Path, split: str, outside: bool) -> Path:
         """Where `file_name`s begin."""
         first = next(iter(self.pictures.values())).file_name
         for root in (folder / root.format(name) for name in SPLITS[split] for root in _ROOTS):
-            if (root / first).exists():
+            if os.path.exists(root / first):
+                for one in self.pictures.values():
+                    if ".." in one.file_name or os.path.isabs(one.file_name):
+                        below(folder, str(root / one.file_name), str(self.json.path), outside)
                 return root
             lasts = {one.id: Path(one.file_name).name for one in self.pictures.values()}
-            if (root / lasts[next(iter(lasts))]).exists() and len(set(lasts.values())) == len(lasts):
+            if os.path.exists(root / lasts[next(iter(lasts))]) and len(set(lasts.values())) == len(lasts):
                 for one in self.pictures.values():
                     one.file_name = lasts[one.id]
                 return root

@@ -1,5 +1,5 @@
-"""The text files of data sets: JSON by a schema, YAML, XML, CSV. All of them are read here, and what is broken is
-refused with its file, its place in it and what to do.
+"""The text files of data sets: JSON by a schema, YAML, XML, CSV. All of them are read here, within bounds (`reading`),
+and what is broken is refused with its file, its place in it and what to do.
 
 What is expected of a field of a `Schema` stands in its `msgspec.Meta(description=…)`, what is expected of an entry as
 a whole in the class's `expected`; `{}` in such a text is where the place goes, else it comes after. Fields that a
@@ -9,7 +9,9 @@ schema does not name are nobody's business, unless it forbids them.
 import csv
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
@@ -21,21 +23,15 @@ import yaml
 
 from streamdeq.data.problems import Problems
 from streamdeq.errors import StreamdeqError
+from streamdeq.reading import MOST_DEPTH, check_depth, decoded, loads, read_bytes, read_text
 
 T = TypeVar("T")
 Place = Sequence[str | int]
 """The keys and indices that lead to an entry."""
 UNSTATED = "not stated by the data"
-
-
-def read_text(path: Path) -> str:
-    """The UTF-8 text in `path`, with or without a byte order mark."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise StreamdeqError(
-            f"expected UTF-8 text in {path}, got byte {error.start} that is none; save it so"
-        ) from error
+#: Bytes of a file of JSON (COCO's largest has 450 MB), and of one whose problems are all looked for, which takes twenty
+#: times as much; of YAML, read in 13 s, and of XML; and how many nodes a YAML file may stand for with its aliases.
+MOST_JSON, MOST_SEARCHED, MOST_YAML, MOST_XML, MOST_NODES = 1 << 30, 64_000_000, 1_000_000, 4_000_000, 1_000_000
 
 
 def licence_of(folder: Path) -> str:
@@ -65,9 +61,23 @@ class Json:
     _begins: dict[str, list[int]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def read(self, kind: Any) -> Any:
-        """Raises StreamdeqError with file, place and reason for what is no `kind`."""
-        whole = _load(read_text(self.path), lambda line: f"{self.path}, line {line}")
+        """Raises StreamdeqError with file, place and reason for what is no `kind`.
+
+        What a schema does not name is passed over, and costs nothing. Only where something is wrong, or NaN (which
+        JSON has not, but Python writes), all of the file is taken in.
+        """
+        content = self._content()
+        try:
+            check_depth(content)
+            return msgspec.json.decode(content, type=kind)
+        except (ValueError, RecursionError) as error:
+            if len(content) > MOST_SEARCHED:
+                raise StreamdeqError(f"expected JSON as documented in {self.path}, got: {error}; fix it") from error
+        whole = _load(decoded(content, self.path), lambda line: f"{self.path}, line {line}")
         return _convert(whole, kind, self._spot)
+
+    def _content(self) -> bytes:
+        return read_bytes(self.path, MOST_JSON).removeprefix(BOM_UTF8)
 
     def _spot(self, place: Place) -> str:
         match place:
@@ -80,18 +90,21 @@ class Json:
     def where(self, key: str, index: int) -> str:
         """Entry `index` of the list `key`, in words for an error. The file is read again, once: it may be large."""
         if key not in self._begins:
-            self._begins[key] = _lines_of(key, read_text(self.path))
-        return f"{self.path}, line {self._begins[key][index]}, {key} number {index + 1}"
+            self._begins[key] = _lines_of(key, decoded(self._content(), self.path))
+        line = f"line {self._begins[key][index]}, " if index < len(self._begins[key]) else ""
+        return f"{self.path}, {line}{key} number {index + 1}"
 
 
 def _lines_of(key: str, text: str) -> list[int]:
-    """The lines in which the entries of the list `key` begin."""
+    """The lines in which the entries of the list `key` begin, as far as that can be told."""
     found = re.search(rf'"{key}"\s*:\s*\[\s*', text)
-    place, decoder, lines, line, counted = found.end() if found else 0, json.JSONDecoder(), [], 1, 0
-    while not lines or text[place] != "]":
-        line, counted = line + text.count("\n", counted, place), place
-        lines.append(line)
-        place = re.compile(r"[\s,]*").match(text, decoder.raw_decode(text, place)[1]).end()  # type: ignore[union-attr]
+    decoder = json.JSONDecoder(parse_int=len, parse_float=len)  # of whatever length
+    place, lines, line, counted = found.end() if found else 0, [], 1, 0
+    with suppress(ValueError, IndexError, RecursionError):
+        while not lines or text[place] != "]":
+            line, counted = line + text.count("\n", counted, place), place
+            lines.append(line)
+            place = re.compile(r"[\s,]*").match(text, decoder.raw_decode(text, place)[1]).end()  # type: ignore[union-attr]
     return lines
 
 
@@ -107,9 +120,13 @@ def read_json_lines(path: Path, kind: type[T]) -> Iterator[tuple[str, T]]:
 def _load(text: str, where: Callable[[int], str]) -> Any:
     """What the text says; `where` says where a line of it stands, in words for an error."""
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise StreamdeqError(f"expected JSON in {where(error.lineno)}, got: {error.msg}; correct it") from error
+        whole = loads(text)
+        if r"\ud" in text or r"\uD" in text:  # halves of pairs, which no text has, perhaps
+            json.dumps(whole, ensure_ascii=False).encode()
+        return whole
+    except ValueError as error:
+        line, problem = getattr(error, "lineno", 1), getattr(error, "msg", error)
+        raise StreamdeqError(f"expected JSON in {where(line)}, got: {problem}; correct it") from error
 
 
 def _convert(whole: Any, kind: Any, where: Callable[[Place], str]) -> Any:
@@ -206,18 +223,28 @@ def read_csv(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def read_xml(path: Path) -> ElementTree.Element:
-    """The root of the file."""
+    """The root of the file, in which no entities are declared: of those a few lines may stand for gigabytes."""
+    content = read_bytes(path, MOST_XML)
+    if b"<!ENTITY" in content.replace(b"\0", b""):
+        raise StreamdeqError(f"expected XML without entities of its own in {path}, got <!ENTITY; fetch it again")
     try:
-        return ElementTree.parse(path).getroot()
-    except OSError as error:
-        raise StreamdeqError(f"expected an annotation in {path}, got: {error.strerror}; fetch it again") from error
+        return ElementTree.fromstring(content)
     except ElementTree.ParseError as error:
         line = error.position[0]
         raise StreamdeqError(f"expected XML in {path}, line {line}, got: {error.msg}; fetch it again") from error
+    except (LookupError, ValueError) as error:  # of its encoding
+        raise StreamdeqError(f"expected XML in {path}, got: {error}; fetch it again") from error
 
 
 class _Loader(yaml.BaseLoader):
-    """Leaves text as it is, so that `no` is a name, and refuses a key that stands twice."""
+    """Leaves text as it is, so that `no` is a name, and refuses a key that stands twice, and what a few aliases make
+    too large, or endless."""
+
+    def get_single_node(self) -> yaml.Node | None:
+        node = super().get_single_node()
+        if node is not None:
+            _count(node, {}, 0)
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         found = super().construct_mapping(node, deep)
@@ -229,17 +256,30 @@ class _Loader(yaml.BaseLoader):
         return found
 
 
+def _count(node: yaml.Node, known: dict[yaml.Node, int], depth: int) -> int:
+    """The nodes that one stands for, its aliases written out; one that stands for itself is too deep."""
+    if node not in known:
+        inside = node.value if isinstance(node, yaml.CollectionNode) else ()
+        nodes = (one for entry in inside for one in (entry if isinstance(entry, tuple) else (entry,)))
+        count = 1 + sum(_count(one, known, depth + 1) for one in nodes) if depth < MOST_DEPTH else MOST_NODES + 1
+        if count > MOST_NODES:
+            problem = f"more than {MOST_DEPTH} levels, or more than {MOST_NODES:,} entries"
+            raise yaml.constructor.ConstructorError(problem=problem, problem_mark=node.start_mark)
+        known[node] = count
+    return known[node]
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """What each key of the file says: text (empty for nothing), a list or a dictionary of such."""
-    text = read_text(path)
+    text = read_text(path, MOST_YAML)
     try:
         found = yaml.load(text, _Loader)
     except yaml.MarkedYAMLError as error:
         where = f"{path}, line {error.problem_mark.line + 1}" if error.problem_mark else path
         began = f" {error.context} from line {error.context_mark.line + 1} on" if error.context_mark else ""
         raise StreamdeqError(f"expected YAML in {where}, got: {error.problem}{began}; correct it") from error
-    except yaml.reader.ReaderError as error:
-        raise StreamdeqError(f"expected YAML in {path}, got: {error.reason}; correct it") from error
+    except (yaml.reader.ReaderError, RecursionError, ValueError) as error:
+        raise StreamdeqError(f"expected YAML in {path}, got: {getattr(error, 'reason', error)}; correct it") from error
     if not isinstance(found, dict):
         first = (text.strip() or "nothing").splitlines()[0][:60]
         raise StreamdeqError(f"expected 'key: value' in {path}, got '{first}'; correct it")

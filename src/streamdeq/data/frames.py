@@ -12,6 +12,7 @@ import numpy as np
 from streamdeq.data.base import Frames, Place
 from streamdeq.data.pictures import read_rgb
 from streamdeq.errors import StreamdeqError
+from streamdeq.reading import check_regular
 from streamdeq.values.frame import Frame
 from streamdeq.values.geometry import Window
 from streamdeq.video import open_source
@@ -122,6 +123,7 @@ class FilmFrames:
         raise StreamdeqError(f"expected a frame number {t} in {self.path}, which has {self._next} frames")
 
     def _decode(self) -> Iterator[Frame]:
+        check_regular(self.path)
         with open_source(self.path) as items:
             for item in items:
                 if isinstance(item, Frame):

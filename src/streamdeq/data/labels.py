@@ -16,13 +16,19 @@ from streamdeq.values.keypoints import Keypoints
 SAMPLE = 20
 
 
-def open_labelled(spec: str, split: str, task: str = "", say: Callable[[str], None] = lambda note: None) -> Dataset:
+def open_labelled(
+    spec: str,
+    split: str,
+    task: str = "",
+    say: Callable[[str], None] = lambda note: None,
+    allow_outside: bool = False,
+) -> Dataset:
     """As `open_dataset`, with every label that stands in text read; `say` is told what looks odd.
 
     Raises:
         StreamdeqError: as `open_dataset`; the first ten of all problems of the labels; not a single label.
     """
-    dataset = open_dataset(spec, split, task)
+    dataset = open_dataset(spec, split, task, allow_outside)
     problems, _ = read_labels(dataset, spec)
     problems.tell()
     note = single_class(dataset, *_pixels(dataset))

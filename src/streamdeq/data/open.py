@@ -11,11 +11,12 @@ from streamdeq.errors import StreamdeqError
 SYNTHETIC = "synthetic"
 
 
-def open_dataset(spec: str, split: str, task: str = "") -> Dataset:
+def open_dataset(spec: str, split: str, task: str = "", allow_outside: bool = False) -> Dataset:
     """The `split` of the data set named by `spec`.
 
     `spec` is a folder that one of the readers recognises, or `synthetic[:key=value,...]` with the keys of `StreetSpec`.
-    Some folders have labels for two tasks, as COCO's has: `task` is what they are wanted for.
+    Some folders have labels for two tasks, as COCO's has: `task` is what they are wanted for. Files in a folder may
+    name pictures elsewhere only where that is allowed.
 
     Raises:
         StreamdeqError: no such folder, an unknown format or split, an incomplete data set.
@@ -23,7 +24,7 @@ def open_dataset(spec: str, split: str, task: str = "") -> Dataset:
     if spec == SYNTHETIC or spec.startswith(f"{SYNTHETIC}:"):
         return open_street(spec[len(SYNTHETIC) + 1 :], split)
     folder = Path(spec).expanduser()
-    return find_reader(folder, task).open(folder, split)
+    return find_reader(folder, task, allow_outside).open(folder, split)
 
 
 def all_readers() -> list[Reader]:
@@ -32,7 +33,7 @@ def all_readers() -> list[Reader]:
     return [READERS[name]() for name in sorted(READERS, key=lambda name: rank.get(name, -1))]
 
 
-def find_reader(folder: Path, task: str = "") -> Reader:
+def find_reader(folder: Path, task: str = "", allow_outside: bool = False) -> Reader:
     """The first reader that recognises `folder`, or a file in its place; those for `task` are asked before the others.
 
     Raises:
@@ -44,6 +45,8 @@ def find_reader(folder: Path, task: str = "") -> Reader:
         raise StreamdeqError(
             f"expected 'synthetic' or a folder with a data set ({known}), got {folder}, which is no folder"
         )
+    for reader in asked:
+        reader.allow_outside = allow_outside
     for reader in sorted(asked, key=lambda reader: not reader.task or reader.task != task):
         if reader.recognises(folder):
             return reader

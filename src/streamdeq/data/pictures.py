@@ -1,12 +1,14 @@
 """Picture files and label maps: which files are pictures, and what is in them, with errors a user can act on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.reading import other_than_file
 from streamdeq.video import images
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
@@ -24,18 +26,14 @@ def subfolders(folder: Path) -> list[Path]:
 
 def read_rgb(path: Path) -> np.ndarray:
     """The picture in `path` as (H, W, 3) uint8 RGB: the same as when it is run on, upright by its EXIF tag."""
-    try:
+    with _picture(path):
         return images.read_rgb(path)
-    except images.BAD_PICTURE as error:
-        raise _bad(path, error) from error
 
 
 def size_of(path: Path) -> tuple[int, int]:
     """(height, width) of what `read_rgb` makes of `path`, without reading its pixels."""
-    try:
+    with _picture(path):
         return images.upright_size_hw(path)
-    except images.BAD_PICTURE as error:
-        raise _bad(path, error) from error
 
 
 def read_index_map(path: Path) -> np.ndarray:
@@ -43,11 +41,8 @@ def read_index_map(path: Path) -> np.ndarray:
 
     Turned only by an EXIF tag of its own: one that was painted over an upright picture has none, and is upright.
     """
-    try:
-        with Image.open(path) as picture:
-            mode, values = picture.mode, np.array(ImageOps.exif_transpose(picture))
-    except images.BAD_PICTURE as error:
-        raise _bad(path, error) from error
+    with _picture(path), Image.open(path) as picture:
+        mode, values = picture.mode, np.array(ImageOps.exif_transpose(picture))
     if mode not in ("L", "P"):
         raise StreamdeqError(
             f"expected an 8-bit grey or palette picture of class indices in {path}, got {mode}; convert it"
@@ -55,8 +50,15 @@ def read_index_map(path: Path) -> np.ndarray:
     return values
 
 
-def _bad(path: Path, error: Exception) -> StreamdeqError:
-    return StreamdeqError(f"expected a picture in {path}, got: {first_line(error)}; replace it")
+@contextmanager
+def _picture(path: Path) -> Iterator[None]:
+    """What goes wrong with a picture, in one line; a pipe would be waited for."""
+    try:
+        if kind := other_than_file(path):
+            raise ValueError(kind)
+        yield
+    except images.BAD_PICTURE as error:
+        raise StreamdeqError(f"expected a picture in {path}, got: {first_line(error)}; replace it") from error
 
 
 def first_line(error: Exception) -> str:

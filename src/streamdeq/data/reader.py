@@ -4,6 +4,7 @@ A reader is registered by its name (`streamdeq.register("reader", NAME)`, in an 
 can then be trained on, evaluated and checked like any other.
 """
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ class Reader(ABC):
         task: what its labels are for, where a folder can be of two formats at once or none of them is a box.
         suffixes: of files that may be given in the folder's place.
         complete: the number of labelled frames of a split, where it is known.
+        allow_outside: whether the files of a folder may name others that do not lie below it; see `below`.
     """
 
     title: str
@@ -34,6 +36,7 @@ class Reader(ABC):
     task: str = ""
     suffixes: tuple[str, ...] = ()
     complete: Mapping[str, int] = MappingProxyType({})
+    allow_outside: bool = False
 
     @abstractmethod
     def splits(self, folder: Path) -> tuple[str, ...]:
@@ -64,6 +67,23 @@ class Reader(ABC):
     def unused(self, folder: Path) -> tuple[str, ...]:
         """What is in a folder and used by no split, in words."""
         return ()
+
+
+def below(folder: Path, name: str, where: str, outside: bool) -> Path:
+    """The path that a file of the data set in `folder` names, if it lies below that or may lie `outside`.
+
+    Links are followed: who made one in the folder meant it. What the name itself says must not lead out.
+
+    Args:
+        where: what names it, in words for the error.
+    """
+    path = Path(os.path.normpath(folder / name))
+    if not outside and not path.is_relative_to(os.path.normpath(folder)):
+        raise StreamdeqError(
+            f"expected a path below {folder} in {where}, got '{name}'; put it there, or a link to it, or give "
+            "--allow-outside (allow_outside=True)"
+        )
+    return path
 
 
 def own_dataset(

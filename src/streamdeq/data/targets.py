@@ -121,14 +121,19 @@ class Coding:
 
     def decode(self, stored: np.ndarray, path: Path) -> np.ndarray:
         """(H, W) uint8 as stored → class indices, 255 ignored. `path` is for the error."""
-        decoded = np.array(self.table, np.int16)[stored]
-        wrong = decoded == _UNKNOWN
-        if wrong.any():
+        # Tables of bytes are read ten times as fast as arrays are indexed: a label map has two million pixels.
+        pixels, known = (
+            stored.tobytes(),
+            bytes(value for value, meaning in enumerate(self.table) if meaning != _UNKNOWN),
+        )
+        if pixels.translate(None, known):
+            wrong = np.array(self.table)[stored] == _UNKNOWN
             y, x = (int(place) for place in np.argwhere(wrong)[0])
             raise StreamdeqError(
                 f"expected {self.expected} in {path}, got {int(stored[y, x])} at row {y}, column {x}; correct the file"
             )
-        return decoded.astype(np.uint8)
+        decoded = bytearray(pixels.translate(bytes(meaning & 255 for meaning in self.table)))
+        return np.frombuffer(decoded, np.uint8).reshape(stored.shape)
 
 
 @dataclass(frozen=True)

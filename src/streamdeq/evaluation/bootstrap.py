@@ -13,6 +13,9 @@ with the film and to stay short against it. The third root is best where correla
 towards wider intervals. A fixed rule gives all figures over the same frames the same resamples: two figures can be
 compared resample by resample.
 
+Where there are `FILMS` films or more, what is drawn is whole films: they are independent, and enough to tell how
+much films differ.
+
 What no resampling of one clip can tell is how another drive would have gone.
 """
 
@@ -30,6 +33,8 @@ from streamdeq.tasks import Metric
 
 RESAMPLES = 1000
 LEVEL = 0.95
+#: So many films or more are drawn whole.
+FILMS = 50
 #: What is shown in the place of a figure that does not exist.
 NOTHING = "–"
 
@@ -67,11 +72,13 @@ class Resamples:
         blocks: frames that are drawn together.
         draws: (resamples, drawn) numbers of blocks.
         length: frames of a block; fewer in a film that has fewer.
+        films: blocks are whole films.
     """
 
     blocks: tuple[tuple[Sample, ...], ...]
     draws: np.ndarray
     length: int
+    films: bool = False
 
     def figures(self, pieces: Mapping[Sample, Metric], name: str | None = None) -> np.ndarray:
         """(resamples,): a figure over the frames of every resample, given the metric of each frame.
@@ -114,13 +121,18 @@ def resample(
         frames = shown.setdefault(films[sample.clip] if films else sample.clip, {})
         frames[sample.t] = (*frames.get(sample.t, ()), sample)
     in_order = [[frames[t] for t in sorted(frames)] for frames in shown.values()]
-    length = length or round(math.sqrt(max(map(len, in_order))))
-    blocks = [tuple(chain(*block)) for frames in in_order for block in _around(frames, length)]
-    weights = np.concatenate([np.full(len(frames), 1 / min(length, len(frames))) for frames in in_order])
+    whole = length is None and len(in_order) >= FILMS
+    if whole:
+        length = max(map(len, in_order))
+        blocks, weights = [tuple(chain(*frames)) for frames in in_order], np.ones(len(in_order))
+    else:
+        length = length or round(math.sqrt(max(map(len, in_order))))
+        blocks = [tuple(chain(*block)) for frames in in_order for block in _around(frames, length)]
+        weights = np.concatenate([np.full(len(frames), 1 / min(length, len(frames))) for frames in in_order])
     drawn = max(1, round(weights.sum()))
     rng = np.random.default_rng(seed)
     draws = rng.choice(len(blocks), (resamples, drawn), p=weights / weights.sum())
-    return Resamples(tuple(blocks), draws, length)
+    return Resamples(tuple(blocks), draws, length, whole)
 
 
 def interval(figures: np.ndarray, level: float = LEVEL) -> Interval | None:

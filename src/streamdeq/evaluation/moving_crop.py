@@ -17,7 +17,7 @@ from streamdeq.data.base import Clip
 from streamdeq.data.frames import Crop
 from streamdeq.evaluation.bootstrap import Interval, interval, resample
 from streamdeq.evaluation.protocol.plan import Sample
-from streamdeq.evaluation.protocol.run import Score
+from streamdeq.evaluation.protocol.score import Score
 from streamdeq.evaluation.reporting.table import Cells
 from streamdeq.solvers import make_solver
 from streamdeq.streaming.carry import MOVED, stay

@@ -2,7 +2,10 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -11,11 +14,10 @@ from torch import Tensor, nn
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path
-from streamdeq.models.spec import ModelSpec
+from streamdeq.models.spec import DESCRIPTION_HASH, MOST_HEADER, ModelSpec, check_description, description_hash
+from streamdeq.reading import open_regular
 
 FORMAT = "streamdeq-weights-1"
-#: The entry whose hash covers the description; files from before it have none, and theirs covers the tensors alone.
-DESCRIPTION_HASH = "description_hash"
 
 
 def save_weights(path: str | os.PathLike[str], network: nn.Module, spec: ModelSpec) -> None:
@@ -37,7 +39,7 @@ def save_weights(path: str | os.PathLike[str], network: nn.Module, spec: ModelSp
         "format": FORMAT,
         "spec": described,
         "hash": tensor_hash,
-        DESCRIPTION_HASH: _description_hash(described, tensor_hash),
+        DESCRIPTION_HASH: description_hash(described, tensor_hash),
     }
     try:
         with atomic_path(path) as part:
@@ -65,10 +67,25 @@ def read_weights(path: str | os.PathLike[str]) -> tuple[ModelSpec, dict[str, Ten
     return spec, tensors
 
 
+@contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """A safetensors file to read from, whose header is no larger than any model's.
+
+    Raises:
+        OSError, SafetensorError: it is none.
+    """
+    with open_regular(path) as file:
+        length = int.from_bytes(file.read(8), "little")
+    if MOST_HEADER < length <= os.path.getsize(path):
+        raise SafetensorError(f"a header of {length:,} bytes, expected at most {MOST_HEADER:,}")
+    with safe_open(path, "pt") as tensors:
+        yield tensors
+
+
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """All tensors of a safetensors file; StreamdeqError where one is of a kind that torch does not have."""
     tensors: dict[str, Tensor] = {}
-    with safe_open(path, "pt") as file:
+    with opened(path) as file:
         for name in file.keys():  # noqa: SIM118 (not a dict)
             try:
                 tensors[name] = file.get_tensor(name)
@@ -122,17 +139,13 @@ def digest(tensors: dict[str, Tensor]) -> str:
     return sha.hexdigest()
 
 
-def _description_hash(described: str, tensor_hash: str) -> str:
-    return hashlib.sha256(f"{tensor_hash}\n{described}".encode()).hexdigest()
-
-
 def _metadata(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise StreamdeqError(f"no weights at {path}; give a model's name or the path of a .safetensors file")
     try:
         with path.open("rb") as raw:
             begins_well = raw.read(9)[8:] == b"{"
-        with safe_open(path, "pt") as file:
+        with opened(path) as file:
             metadata = file.metadata() or {}
     except OSError as error:
         raise StreamdeqError(f"cannot read {path}: {error.strerror or error}; check its permissions") from error
@@ -144,7 +157,5 @@ def _metadata(path: Path) -> dict[str, str]:
         ) from error
     if metadata.get("format") != FORMAT or not {"spec", "hash"} <= metadata.keys():
         raise StreamdeqError(f"{path} holds tensors but no streamdeq model (no '{FORMAT}' description)")
-    expected = _description_hash(metadata["spec"], metadata["hash"])
-    if metadata.get(DESCRIPTION_HASH, expected) != expected:
-        raise StreamdeqError(f"{path} is damaged: its description does not match the hash it carries; fetch it again")
+    check_description(metadata, path)
     return metadata

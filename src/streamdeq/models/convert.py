@@ -7,21 +7,19 @@ dropout, the picture size and the solver's iterations of the paper.
 
 import hashlib
 import os
-import pickle
 import re
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.models import mmdet
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec, Provenance
+from streamdeq.models.unpickle import unpickle
 from streamdeq.registry import unknown
 from streamdeq.values.palette import distinct_colours
 
@@ -93,7 +91,7 @@ def convert_checkpoint(
     if task not in HEADS:
         raise StreamdeqError(unknown("task", task, sorted(HEADS)))
     sha = _sha256(path)
-    tensors, dropped = _network_tensors(_unpickle(path), path)
+    tensors, dropped = _network_tensors(unpickle(path), path)
     try:
         _complete_norms(tensors)
         architecture = _architecture(tensors, groups, path)
@@ -130,33 +128,11 @@ def _sha256(path: Path) -> str:
         raise StreamdeqError(f"cannot read {path}: {error.strerror}; give the path of a .pkl or .pth file") from error
 
 
-def _unpickle(path: Path) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about pickle protocols: what cannot be read raises anyway
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if wanted := re.search(r"GLOBAL (\S+)", str(error)):
-            raise StreamdeqError(
-                f"{path} is refused: it wants '{wanted[1]}', and a pickle that asks for more than tensors can run "
-                "any code; save the state_dict alone, on a machine that trusts the file"
-            ) from None
-        raise _no_checkpoint(path) from None
-    except Exception as error:  # anything at all comes out of a reader that is fed something else
-        raise _no_checkpoint(path) from error
-
-
-def _no_checkpoint(path: Path) -> StreamdeqError:
-    return StreamdeqError(
-        f"{path} is no PyTorch checkpoint, or cut short; expected a .pkl or .pth file, fetch it again"
-    )
-
-
-def _network_tensors(loaded: Any, path: Path) -> tuple[Tensors, tuple[str, ...]]:
+def _network_tensors(loaded: list[Mapping[Any, Any]], path: Path) -> tuple[Tensors, tuple[str, ...]]:
     """The network's tensors under their bare names, and the names of those left out."""
     seen: list[str] = []
-    for table in _mappings(loaded):
-        found = {str(name): value for name, value in table.items() if isinstance(value, Tensor)}
+    for table in loaded:
+        found = {name: value for name, value in table.items() if isinstance(value, Tensor) and isinstance(name, str)}
         seen += found
         bare = {name: PREFIXES.sub("", name) for name in found}
         if not any(name.startswith("fullstage.") for name in bare.values()):
@@ -173,14 +149,6 @@ def _network_tensors(loaded: Any, path: Path) -> tuple[Tensors, tuple[str, ...]]
     raise StreamdeqError(f"{path} holds no MDEQ: expected tensors named fullstage.…, got {some}")
 
 
-def _mappings(value: Any) -> Iterator[Mapping[Any, Any]]:
-    """A mapping and the mappings inside it, outer ones first."""
-    if isinstance(value, Mapping):
-        yield value
-        for inner in value.values():
-            yield from _mappings(inner)
-
-
 def _scales(tensors: Tensors) -> int:
     found = {int(m[1]) for name in tensors if (m := re.match(r"fullstage\.branches\.(\d+)\.", name))}
     return max(found, default=0) + 1
@@ -189,7 +157,7 @@ def _scales(tensors: Tensors) -> int:
 def _architecture(tensors: Tensors, groups: int, path: Path) -> Architecture:
     kernels = [tensors[f"fullstage.branches.{i}.blocks.0.conv1.weight_v"] for i in range(_scales(tensors))]
     channels = tuple(kernel.shape[1] for kernel in kernels)
-    expansions = {kernel.shape[0] / kernel.shape[1] for kernel in kernels}
+    expansions = {kernel.shape[0] / max(kernel.shape[1], 1) for kernel in kernels}
     if len(expansions) != 1 or not min(expansions).is_integer():
         text = ", ".join(f"{k.shape[1]} → {k.shape[0]}" for k in kernels)
         raise StreamdeqError(f"{path}: expected every scale to widen by one whole factor, got {text}")

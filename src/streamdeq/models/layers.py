@@ -17,8 +17,9 @@ class WeightNormConv2d(nn.Module):
         self.weight_g = nn.Parameter(torch.empty(outputs, 1, 1, 1))
         self.weight_v = nn.Parameter(torch.empty(outputs, inputs, size, size))
         nn.init.normal_(self.weight_v, std=0.01)  # as published: at first the injection outweighs the cell
-        with torch.no_grad():
-            self.weight_g.copy_(self._norm())
+        if not self.weight_v.is_meta:  # an outline has no values
+            with torch.no_grad():
+                self.weight_g.copy_(self._norm())
 
     def _norm(self) -> Tensor:
         return torch.linalg.vector_norm(self.weight_v, dim=(1, 2, 3), keepdim=True)

@@ -1,5 +1,6 @@
 """What a set of weights is: enough to build its network, feed it and read its answers."""
 
+import hashlib
 import json
 import math
 import os
@@ -11,10 +12,15 @@ from typing import Any
 from streamdeq.codec import PlainError, from_plain, to_plain
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
+from streamdeq.reading import loads, open_regular
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 RGB = tuple[int, int, int]
+#: The entry whose hash covers the description; files from before it have none, and theirs covers the tensors alone.
+DESCRIPTION_HASH = "description_hash"
+#: Bytes of a safetensors file's header: its description, and a line for every tensor.
+MOST_HEADER = 10_000_000
 #: Unrollings of a model that nothing is known of.
 UNROLLED = 20
 #: The count in the name of a single-frame figure among a description's metrics, and of what less is better.
@@ -162,9 +168,7 @@ class ModelSpec:
         if len(text) > MOST_TEXT:
             raise StreamdeqError(f"the model's description has {len(text)} characters, expected at most {MOST_TEXT}")
         try:
-            return from_plain(ModelSpec, _printable(json.loads(text, parse_constant=_no_number)))
-        except RecursionError:
-            raise StreamdeqError("the model's description cannot be read: it is nested too deeply") from None
+            return from_plain(ModelSpec, _printable(loads(text, finite=True)))
         except (ValueError, PlainError) as error:
             problem = f"cannot be read: {error}"
             if isinstance(error, PlainError) and error.key is not None:
@@ -183,11 +187,25 @@ def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
         StreamdeqError: no such file, or none with a description.
     """
     try:
-        with open(path, "rb") as file:  # safetensors: the header's length in 8 bytes, the header in JSON, the tensors
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        return ModelSpec.from_json(header["__metadata__"]["spec"])
-    except (OSError, ValueError, KeyError, OverflowError, MemoryError) as error:
+        with open_regular(path) as file:  # safetensors: the header's length in 8 bytes, the header in JSON, the tensors
+            length = int.from_bytes(file.read(8), "little")
+            metadata = loads(file.read(min(length, MOST_HEADER)).decode())["__metadata__"]
+        check_description(metadata, path)
+        return ModelSpec.from_json(metadata["spec"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise StreamdeqError(f"{path} is not a safetensors file with a model's description; fetch it again") from error
+
+
+def description_hash(described: str, tensor_hash: str) -> str:
+    """Covers a description and, by the hash of their own, the tensors beside it."""
+    return hashlib.sha256(f"{tensor_hash}\n{described}".encode()).hexdigest()
+
+
+def check_description(metadata: dict[str, str], path: str | os.PathLike[str]) -> None:
+    """Raise StreamdeqError where a weights file's description is not the one that its hash was made of."""
+    expected = description_hash(metadata["spec"], metadata["hash"])
+    if metadata.get(DESCRIPTION_HASH, expected) != expected:
+        raise StreamdeqError(f"{path} is damaged: its description does not match the hash it carries; fetch it again")
 
 
 def _printable(plain: Any) -> Any:
@@ -197,7 +215,3 @@ def _printable(plain: Any) -> Any:
     if isinstance(plain, dict):
         return {_printable(key): _printable(value) for key, value in plain.items()}
     return [_printable(value) for value in plain] if isinstance(plain, list) else plain
-
-
-def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no number")

@@ -1,6 +1,7 @@
 """Write what a run yields: annotated video, JSON lines, label pictures, MOT text."""
 
 from contextlib import ExitStack
+from math import isnan
 from time import perf_counter
 from typing import Any
 
@@ -97,6 +98,7 @@ class Recorder(Sink[ProcessedItem]):
             "iterations": status.iterations,
             "nfe": status.nfe,
             "residual": status.residual,
+            "change": None if isnan(status.change) else status.change,
             "start": str(status.start),
             "stopped": status.stopped and str(status.stopped),
             "solve_failed": status.failed,

@@ -8,6 +8,8 @@ from threading import Thread
 from time import monotonic, perf_counter
 from typing import Any
 
+import numpy as np
+
 from streamdeq.api import Model
 from streamdeq.errors import OutOfMemoryError, StreamdeqError
 from streamdeq.files import shown
@@ -138,6 +140,7 @@ class Run:
                 self.summary.count(item.decode_s, result.status)
                 self._instances += len(result) if self._locator is not None else 0
                 yield result
+            del item, result, compared  # pictures are not held while the next is waited for
         if failure is not None and not self.summary.processed:
             raise failure
 
@@ -146,6 +149,7 @@ class Run:
         try:
             for item in self.source:
                 yield item
+                del item
                 if self._stopping or self.source.stats.frames == self._options.max_frames:
                     break
         except StreamdeqError:
@@ -165,5 +169,6 @@ class Run:
 
 
 def size_of(item: ProcessedItem) -> int:
-    """Bytes of the picture in it."""
-    return item.taken.image.nbytes if isinstance(item.taken, Frame) else 0
+    """Bytes of the pictures in it: the frame, and what an answer has of its size."""
+    parts = (vars(part).values() for part in (item.taken, item.result, item.scratch) if part is not None)
+    return sum(value.nbytes for values in parts for value in values if isinstance(value, np.ndarray))

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-from streamdeq.data.open import SYNTHETIC, open_dataset
 from streamdeq.data.random_frame import random_frame
 from streamdeq.data.randomness import generator
 from streamdeq.errors import StreamdeqError
@@ -18,6 +17,8 @@ def picture_from(spec: str, seed: int = 0) -> np.ndarray:
     Raises:
         StreamdeqError: none of them, or there is no picture in it.
     """
+    from streamdeq.data.open import SYNTHETIC, open_dataset  # all readers, which no other run needs
+
     rng = generator(seed, "other", 0)
     if spec.split(":")[0] == SYNTHETIC:
         return random_frame(open_dataset(spec, "val"), rng)

@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.ma
 
 from streamdeq.streaming.stream import Stats
 from streamdeq.values.status import Status

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,7 +22,7 @@ from streamdeq.version import __version__
 
 #: By the name of a format, the executor whose files they are.
 FORMATS = {"onnx": "onnx", "openvino": "openvino", "aoti": "compiled"}
-DESCRIPTION = "description.json"
+DESCRIPTION, WEIGHTS = "description.json", "decode.npz"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Described:
     Args:
         frame_hw: of the video; it is scaled to `content_hw` (bilinear, antialiased) and put on the canvas.
         steps: applications of f in the file `frame`.
+        head: settings of the task's head, defaults included.
+        decode_weights: a file of arrays (`.npz`) that what follows `predict` needs (a detector's second stage).
     """
 
     format: str
@@ -69,6 +72,7 @@ class Described:
     steps: int
     head: dict[str, Any]
     licence: str
+    decode_weights: str | None
     functions: dict[str, File]
 
 
@@ -81,8 +85,20 @@ class Sizes:
     canvas_hw: HW
 
 
-def export(functions: Functions, spec: ModelSpec, format_: str, sizes: Sizes, steps: int, folder: Path) -> Described:
+def export(
+    functions: Functions,
+    spec: ModelSpec,
+    format_: str,
+    sizes: Sizes,
+    steps: int,
+    folder: Path,
+    head: dict[str, Any] | None = None,
+    decode_weights: dict[str, np.ndarray] | None = None,
+) -> Described:
     """Write everything; what of it exists already is replaced.
+
+    Args:
+        head, decode_weights: what the task says of its head: `Task.head_values`, `Task.decode_weights`.
 
     Raises:
         StreamdeqError: no such format, or what writes it is not here.
@@ -102,6 +118,9 @@ def export(functions: Functions, spec: ModelSpec, format_: str, sizes: Sizes, st
             kind.write(program.eval(), path)
             outputs = _ports(program.outputs, program(*program.example))
             files[program.name] = File(path.name, _ports(program.inputs, program.example), outputs)
+    if decode_weights:
+        with atomic_path(folder / WEIGHTS) as part:
+            np.savez(part, **decode_weights)  # type: ignore[arg-type]  # numpy takes the arrays' names as keywords
     described = Described(
         format_,
         __version__,
@@ -115,8 +134,9 @@ def export(functions: Functions, spec: ModelSpec, format_: str, sizes: Sizes, st
         sizes.content_hw,
         sizes.canvas_hw,
         steps,
-        spec.head,
+        head or spec.head,
         spec.provenance.licence,
+        WEIGHTS if decode_weights else None,
         files,
     )
     with atomic_path(folder / DESCRIPTION) as part:

@@ -18,6 +18,7 @@ from streamdeq.models.checkpoint import digest
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.executor import Executor
+from streamdeq.runtime.upload import Upload
 
 
 class Functions(Executor):
@@ -31,6 +32,7 @@ class Functions(Executor):
         self.network = folded
         self.device = device
         self.dtype = dtype
+        self.upload = Upload(device)
         mean, std = torch.tensor(spec.mean), torch.tensor(spec.std)
         self._scale = (1 / (255 * std)).view(3, 1, 1).to(device)
         self._shift = (-mean / std).view(3, 1, 1).to(device)
@@ -60,7 +62,7 @@ class Functions(Executor):
 
     def normalised(self, pictures: Tensor) -> Tensor:
         """(B, 3, h, w) uint8 RGB → what the network was trained on."""
-        return pictures.to(self.device) * self._scale + self._shift
+        return self.upload(pictures) * self._scale + self._shift
 
     @torch.no_grad()
     def inject(self, pictures: Tensor, canvas_hw: tuple[int, int]) -> Injection:

@@ -1,8 +1,7 @@
 """The page's HTTP: itself, the picture as MJPEG, the figures as JSON, the controls.
 
-Made for the machine it runs on: a request that names another host is refused (a foreign site whose name was made to
-point here would otherwise be let in), other sites may neither read nor embed anything, and only JSON changes a thing,
-which a foreign page's form cannot send.
+Made for the machine it runs on, and for whoever has the token (`access`); other sites may neither read nor embed
+anything, and only JSON changes a thing, which a foreign page's form cannot send.
 """
 
 import asyncio
@@ -11,6 +10,7 @@ from importlib import resources
 from typing import Any
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.serving.connections import REQUEST_S
 from streamdeq.serving.controls import read_controls
 from streamdeq.serving.monitor import RunMonitor
 
@@ -32,13 +32,11 @@ HEADERS = {
 
 
 def build_app(monitor: RunMonitor) -> Any:
-    """The ASGI application of a monitor."""
+    """The ASGI application of a monitor; who may use it is for `access` to say."""
     from fastapi import FastAPI, Request, Response
-    from fastapi.middleware.trustedhost import TrustedHostMiddleware
     from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)
     html = resources.files("streamdeq.serving").joinpath("page.html").read_text(encoding="utf-8")
 
     def refuse(reason: str) -> Response:
@@ -65,10 +63,14 @@ def build_app(monitor: RunMonitor) -> Any:
         if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
             return refuse("expected Content-Type: application/json")
         body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > BODY_BYTES:
-                return refuse(f"expected at most {BODY_BYTES} bytes")
+        try:
+            async with asyncio.timeout(REQUEST_S):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > BODY_BYTES:
+                        return refuse(f"expected at most {BODY_BYTES} bytes")
+        except TimeoutError:
+            return refuse(f"expected the whole request within {REQUEST_S:g} seconds")
         try:
             controls = read_controls(body, monitor.most)
         except StreamdeqError as error:

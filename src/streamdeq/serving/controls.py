@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.reading import loads
 from streamdeq.running.observer import Controls
 from streamdeq.streaming.options import StartFrom
 
@@ -17,8 +18,8 @@ def read_controls(body: bytes, most: int) -> Controls:
         StreamdeqError: anything else; says what was expected and what came.
     """
     try:
-        given: Any = json.loads(body)
-    except (ValueError, RecursionError):
+        given: Any = loads(body.decode())
+    except ValueError:
         given = None
     if not isinstance(given, dict) or not given or not given.keys() <= {"iterations", "start"}:
         raise StreamdeqError("expected a JSON object with 'iterations', 'start' or both")

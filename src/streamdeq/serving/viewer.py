@@ -10,7 +10,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.serving.access import Access
 from streamdeq.serving.app import HOSTS, build_app
+from streamdeq.serving.connections import BACKLOG, bounded_protocol, most_connections
 from streamdeq.serving.monitor import RunMonitor
 
 #: A page that has asked within this time is told of the end; it is waited for so long at the most.
@@ -24,7 +26,10 @@ class Viewer:
     """Serves a `monitor` while the context lasts, bound to 127.0.0.1 only.
 
     Args:
-        port: 0 takes any free one; `url` says which.
+        port: 0 takes any free one.
+
+    Attributes:
+        url: the page's address, with the token that lets one in.
 
     Raises:
         StreamdeqError: the extra `serve` is not installed, or the port is taken.
@@ -34,9 +39,22 @@ class Viewer:
         uvicorn = _uvicorn()
         self.monitor = RunMonitor()
         self._socket = _listen(port)
-        self.url = f"http://{HOSTS[0]}:{self._socket.getsockname()[1]}/"
-        # No logging set-up of its own, no websockets: whatever goes wrong comes as Python's own last resort, on stderr.
-        config = uvicorn.Config(build_app(self.monitor), log_config=None, access_log=False, lifespan="off", ws="none")
+        port = self._socket.getsockname()[1]
+        access = Access(f"streamdeq-{port}")
+        self.url = f"http://{HOSTS[0]}:{port}/?token={access.token}"
+        most = most_connections()
+        config = uvicorn.Config(
+            access.guard(build_app(self.monitor), HOSTS),
+            http=bounded_protocol(most),
+            limit_concurrency=most + 1,
+            backlog=BACKLOG,
+            # What goes wrong comes as Python's own last resort, on stderr; what others send that is wrong does not.
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            lifespan="off",
+            ws="none",
+        )
         self._server = uvicorn.Server(config)
         self._loop: asyncio.AbstractEventLoop | None = None
         # A daemon: nothing a page does may keep the program from ending.
@@ -86,7 +104,7 @@ def _listen(port: int) -> socket.socket:
         # The port of a run that has just ended may be taken again.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((HOSTS[0], port))
-        listening.listen()
+        listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
         raise StreamdeqError(f"--view-port: port {port} cannot be had: {error.strerror}; 0 takes a free one") from error

@@ -199,4 +199,5 @@ def blend(old: Latent, new: Latent, weight: Tensor) -> Latent:
     mask per row alone takes twice as long.
     """
     # From new towards old, so that the maps keep the memory layout that f gives them.
-    return new.map(lambda m: torch.nan_to_num(m, 0.0, 0.0, 0.0)).lerp(old, 1 - weight)
+    rest = 1 - weight
+    return new.map(lambda m, o: torch.nan_to_num(m, 0.0, 0.0, 0.0).lerp_(o, per_row(rest, o)), old)

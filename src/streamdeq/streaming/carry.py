@@ -32,7 +32,8 @@ class Move:
     def __call__(self, z: Latent, before: Geometry, now: Geometry) -> Latent:
         if before.window is None or now.window is None or before.window == now.window:
             return z
-        where = torch.tensor([_affine(before, now)], dtype=torch.float64).to(z.maps[0])
+        (sx, tx), (sy, ty) = now.seen_from(before)
+        where = torch.tensor([[[sx, 0.0, tx], [0.0, sy, ty]]], dtype=torch.float64).to(z.maps[0])
         return z.map(lambda m: self._sample(m, where))
 
     def _sample(self, maps: Tensor, where: Tensor) -> Tensor:
@@ -44,19 +45,3 @@ class Move:
 
 #: What an engine does if nothing else is said.
 MOVED = Move()
-
-
-def _affine(before: Geometry, now: Geometry) -> list[list[float]]:
-    """From the canvas now to the canvas before, in coordinates where either is -1 to 1 along both axes."""
-    assert before.window is not None
-    assert now.window is not None
-    rows = []
-    corners = ((before.window.left, now.window.left), (before.window.top, now.window.top))
-    for axis, (corner_before, corner_now) in enumerate(corners):
-        length = now.canvas_hw[1 - axis]
-        scale = before.scale_xy[axis] / now.scale_xy[axis]
-        shift = 2 * (corner_now - corner_before) * before.scale_xy[axis] / length
-        row = [0.0, 0.0, scale - 1 + shift]
-        row[axis] = scale
-        rows.append(row)
-    return rows

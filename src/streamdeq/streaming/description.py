@@ -61,7 +61,9 @@ class DescribedRow:
         (h, w), content = self.window.hw if self.window else self.geometry.frame_hw, self.geometry.content_hw
         # One scale for both axes, each length rounded.
         require(abs(content[0] * w - content[1] * h) <= h + w, "a content of the proportions of what is seen")
-        told = {name: value for name, value in vars(self.status).items() if name != "residual"}  # which may be NaN
+        told = {
+            name: value for name, value in vars(self.status).items() if name not in ("residual", "change")
+        }  # may be NaN
         numbers = [value for value in told.values() if isinstance(value, int | float)]
         require(all(-MOST <= number <= MOST for number in numbers), "finite numbers in the status")
         require(0 <= self.evaluations <= self.status.nfe, "evaluations of 0 to those of the frame")

@@ -47,7 +47,7 @@ class Row:
     """A handle to one row of an engine. What stands here is host-side book-keeping; the tensors are in a pool.
 
     `evaluations` counts applications of `f` in the solve at hand, `lost` those for the same frame before it began anew.
-    `forgets` says that the next frame starts from zeros.
+    `forgets` says that the next frame starts from zeros. `change` is that of the last step, on the device.
     """
 
     geometry: Geometry | None = None
@@ -57,6 +57,7 @@ class Row:
     evaluations: int = 0
     lost: int = 0
     forgets: bool = False
+    change: Tensor | None = None
 
 
 class Engine:
@@ -154,7 +155,7 @@ class Engine:
                 row, frame = pairs[i]
                 one = tuple(None if x is None else x[n : n + 1] for x in injection)
                 start = self._place(row, fits[i], one, keep)
-                row.evaluations = row.lost = 0
+                row.evaluations, row.lost, row.change = 0, 0, None
                 row.status = Status(frame.index, frame.time_s, 0, 0, float("nan"), start, inject_s=share)
 
     def iterate(self, rows: Sequence[Row]) -> None:
@@ -166,10 +167,11 @@ class Engine:
             counts = [row.evaluations for row in members]
             f = partial(self.functions.step, injection=content.injection)
             state = pool.solver.step(f, content.state, spent=Spent(min(counts), max(counts)))
+            change = _change(content.state.z, state.z)
             pool.scatter(slots, content._replace(state=state))
             share = (perf_counter() - began) / len(members)
-            for row in members:
-                row.evaluations += 1
+            for n, row in enumerate(members):
+                row.evaluations, row.change = row.evaluations + 1, change[n]
                 status = status_of(row)
                 row.status = replace(status, nfe=row.lost + row.evaluations, solve_s=status.solve_s + share)
 
@@ -183,8 +185,10 @@ class Engine:
             began = perf_counter()
             state = pool.gather([row.slot for row in members]).state
             outputs = self.functions.predict(state.answer)
-            residuals = state.relative.tolist()
-            failed = (state.status == SolverStatus.NONFINITE).tolist()
+            none = torch.full_like(state.relative[0], torch.nan)
+            change = torch.stack([none if row.change is None else row.change for row in members])
+            failed = state.status == SolverStatus.NONFINITE
+            figures = torch.stack((state.relative, change, failed.to(change.dtype))).tolist()
             share = (perf_counter() - began) / len(members)
             uncounted = pool.solver.evaluations(1) - 1  # no iteration in the paper's sense: Broyden's first
             for n, row in enumerate(members):
@@ -192,13 +196,14 @@ class Engine:
                 status = replace(
                     status_of(row),
                     iterations=max(0, row.evaluations - uncounted),
-                    residual=residuals[n] if row.evaluations else float("nan"),
-                    failed=failed[n],
+                    residual=figures[0][n] if row.evaluations else float("nan"),
+                    change=figures[1][n],
+                    failed=bool(figures[2][n]),
                 )
                 one = pytree.tree_map_only(Tensor, lambda t, n=n: t[n : n + 1], outputs)
                 answer = self._decode(one, row.geometry, status)  # type: ignore[arg-type]
                 row.status = replace(status, head_s=share, decode_s=perf_counter() - decoding)
-                row.forgets = row.forgets or failed[n]
+                row.forgets = row.forgets or status.failed
                 answers[id(row)] = replace(answer, status=row.status)
         return [answers[id(row)] for row in rows]
 
@@ -217,7 +222,7 @@ class Engine:
             row.pool.scatter([row.slot], content._replace(state=state))
         else:
             self._move(row, Slots(solver.init(zeros), _own(content.injection)), solver)
-        row.lost, row.evaluations = row.lost + row.evaluations, 0
+        row.lost, row.evaluations, row.change = row.lost + row.evaluations, 0, None
         row.status = replace(status, start=Start.COLD)
 
     def extend(self, row: Row, solver: Solver) -> None:
@@ -228,6 +233,11 @@ class Engine:
         content = self.content(row)
         state = replace(content.state, memory=solver.enlarge(content.state.memory))
         self._move(row, content._replace(state=state), solver)
+
+    def latent(self, rows: Sequence[Row]) -> Latent:
+        """A copy of the representations that the rows' answers are read from, one behind the other."""
+        found = [row.pool.gather([row.slot]).state.answer for row in rows if status_of(row) and row.pool]
+        return Latent(tuple(torch.cat(maps) for maps in zip(*(z.maps for z in found), strict=True)))
 
     def residual(self, row: Row) -> float:
         """The relative residual of the row's last evaluated point. Waits for the device."""
@@ -297,6 +307,13 @@ def _content(image: np.ndarray, geometry: Geometry) -> Tensor:
     return F.interpolate(picture, size=geometry.content_hw, mode="bilinear", antialias=True)
 
 
+@torch.no_grad()
+def _change(before: Latent, after: Latent) -> Tensor:
+    """`(B,)`: ‖z⁺ − z‖ / ‖z‖, NaN where z is zero. Reads nothing from the device."""
+    size = before.norm()
+    return torch.where(size > 0, (after - before).norm() / size, torch.nan)
+
+
 def _own(injection: Injection) -> Injection:
     """A copy."""
     return tuple(None if x is None else x.clone() for x in injection)
@@ -314,4 +331,5 @@ def _by_pool(rows: Sequence[Row]) -> list[tuple[Pool, list[Row]]]:
         status_of(row)
         assert row.pool is not None  # a row with a status has a place
         grouped.setdefault(id(row.pool), (row.pool, []))[1].append(row)
-    return list(grouped.values())
+    # In the order of their slots: rows that lie behind one another are not copied.
+    return [(pool, sorted(members, key=lambda row: row.slot)) for pool, members in grouped.values()]

@@ -5,7 +5,6 @@ writes them for a detector: `{"index": 0, "objects": [{"box_xyxy": […], "id": 
 that is not in it has no boxes.
 """
 
-import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.reading import MOST_DIGITS, loads, read_text
 from streamdeq.streaming.regions import Locate
 from streamdeq.values.boxes import Located
 from streamdeq.values.frame import Frame
@@ -114,8 +114,8 @@ def read_boxes(path: str | os.PathLike[str]) -> FromTable:
 
 def _table(path: Path) -> dict[int, Located]:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path)
+    except StreamdeqError as error:
         raise StreamdeqError(f"expected a file of boxes, {path} cannot be read: {error}") from error
     table: dict[int, Located] = {}
     if path.suffix == ".jsonl":
@@ -136,13 +136,13 @@ def _table(path: Path) -> dict[int, Located]:
 
 def _json(text: str, where: str) -> Any:
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
+        return loads(text)
+    except ValueError as error:
         raise StreamdeqError(f"expected JSON in {where}, got: {error}; correct it") from error
 
 
 def _whole(value: Any, where: str) -> int:
-    if not str(value).isdecimal():
+    if not (str(value).isdecimal() and len(str(value)) <= MOST_DIGITS):
         raise StreamdeqError(f"expected a frame number in {where}, got {value!r}")
     return int(value)
 

@@ -57,7 +57,7 @@ RuntimeName = Annotated[
     str,
     Option(
         "What computes the model: eager is torch, auto the fastest that is found on this machine.",
-        metavar="eager|auto|compiled|onnx|openvino",
+        metavar="eager|auto|compiled|onnx|openvino|cuda-graph|cuda-fused",
     ),
 ]
 

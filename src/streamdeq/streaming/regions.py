@@ -147,6 +147,11 @@ class Regions:
         return [track.window for track in self.followed.tracks]
 
 
+def _worst(values: Sequence[float]) -> float:
+    """NaN if one is."""
+    return max(values) if not any(map(isnan, values)) else float("nan")
+
+
 def together(statuses: Sequence[Status], frame_index: int, time_s: float) -> Status:
     """The status of a frame whose regions have these: the worst residual, cold if one is, seconds added up."""
     if not statuses:
@@ -154,7 +159,8 @@ def together(statuses: Sequence[Status], frame_index: int, time_s: float) -> Sta
     residuals = [status.residual for status in statuses]
     return replace(
         statuses[0],
-        residual=max(residuals) if not any(map(isnan, residuals)) else float("nan"),
+        residual=_worst(residuals),
+        change=_worst([status.change for status in statuses]),
         start=Start.COLD if any(status.start is Start.COLD for status in statuses) else Start.WARM,
         failed=any(status.failed for status in statuses),
         cut=any(status.cut for status in statuses),

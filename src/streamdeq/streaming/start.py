@@ -4,7 +4,7 @@ A *reference* is what a model solves a frame to when there is time: by its own s
 description says. It has solver memory of its own size, whatever a frame's budget is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,9 @@ from streamdeq.values.frame import Frame
 from streamdeq.values.geometry import HW, Window
 from streamdeq.values.status import Start
 
+#: Called after every step with the number of rows that took it.
+OnRows = Callable[[int], None]
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -34,11 +37,11 @@ class Reference:
         solver = make_solver(described.solver, described.iterations)
         return Reference(solver, solver.evaluations(described.iterations))
 
-    def solve(self, engine: Engine, rows: Sequence[Row], on_step: OnStep | None = None) -> None:
+    def solve(self, engine: Engine, rows: Sequence[Row], on_rows: OnRows = lambda rows: None) -> None:
         """The frames that the rows have, from zeros."""
         for row in rows:
             engine.restart(row, self.solver)
-        run_steps(engine, rows, self.evaluations, read=(), on_step=on_step)
+        run_steps(engine, rows, self.evaluations, read=(), on_step=_told(on_rows, rows))
 
     def solved(self, row: Row) -> bool:
         """Whether the row's frame has been solved to it."""
@@ -67,27 +70,27 @@ class Begin:
         *,
         windows: Sequence[Window] | None = None,
         others: Sequence[np.ndarray | None] = (),
-        on_step: OnStep | None = None,
+        on_rows: OnRows = lambda rows: None,
     ) -> list[Row]:
         """New frames for the rows, as `Engine.observe`.
 
         Args:
             others: for each row the picture that came before its first frame; None where this is not its first.
-            on_step: told of the steps that are taken here.
+            on_rows: told of the steps that are taken here.
 
         Returns:
             The rows whose frame is to be solved to the reference: `reference.evaluations` steps are theirs.
         """
         if self.start == StartFrom.REFERENCE_EACH:
             known = [row for row in rows if row.pool and not row.forgets and not self.reference.solved(row)]
-            self.reference.solve(engine, known, on_step)
+            self.reference.solve(engine, known, on_rows)
         came = [(n, image) for n, image in enumerate(others) if image is not None]
         if came:
             first = [rows[n] for n, _ in came]
             before = [Frame(fitted(image, frames[n].image.shape[:2]), 0, 0.0) for n, image in came]
             seen = windows and [windows[n] for n, _ in came]
             engine.observe(first, before, windows=seen, keep=False)
-            self.reference.solve(engine, first, on_step)
+            self.reference.solve(engine, first, on_rows)
         engine.observe(rows, frames, windows=windows, keep=self.start != StartFrom.ZEROS)
         if self.start not in (StartFrom.REFERENCE, StartFrom.REFERENCE_EACH):
             return []
@@ -105,14 +108,18 @@ class Begin:
         *,
         others: Sequence[np.ndarray | None] = (),
         read: Sequence[Row] | None = None,
-        on_step: OnStep | None = None,
+        on_rows: OnRows = lambda rows: None,
     ) -> list[Any]:
         """One frame for each row, as `loop.run_frames`; `others` as in `observe`."""
-        long = self.observe(engine, rows, frames, others=others, on_step=on_step)
-        run_steps(engine, long, self.reference.evaluations, read=(), on_step=on_step)
+        long = self.observe(engine, rows, frames, others=others, on_rows=on_rows)
+        run_steps(engine, long, self.reference.evaluations, read=(), on_step=_told(on_rows, long))
         rest = [row for row in rows if not any(row is one for one in long)]
-        run_steps(engine, rest, evaluations, read=(), on_step=on_step)
+        run_steps(engine, rest, evaluations, read=(), on_step=_told(on_rows, rest))
         return run_steps(engine, rows, 0, read=read)
+
+
+def _told(on_rows: OnRows, rows: Sequence[Row]) -> OnStep:
+    return lambda step: on_rows(len(rows))
 
 
 def fitted(image: np.ndarray, hw: HW) -> np.ndarray:

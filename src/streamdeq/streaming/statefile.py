@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
 from streamdeq.codec import from_plain, to_plain
 from streamdeq.errors import StreamdeqError
-from streamdeq.files import atomic_path, shown
+from streamdeq.files import atomic_path
 from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
-from streamdeq.models.spec import MOST_TEXT
+from streamdeq.models.checkpoint import digest as digest_of_tensors
+from streamdeq.models.checkpoint import opened
+from streamdeq.models.spec import MOST_TEXT, description_hash
+from streamdeq.reading import loads
 from streamdeq.solvers import SolverState, SolverStatus
 from streamdeq.streaming.description import DescribedRow, Description, numbers_of, plain_sight, require
 from streamdeq.streaming.engine import Row
@@ -26,7 +29,9 @@ from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.regions import Followed
 from streamdeq.streaming.rows import Slots
 
-FORMAT = "streamdeq-state-2"
+FORMAT = "streamdeq-state-3"
+#: Whose hash, if there is one, covers the description alone.
+FORMAT_BEFORE = "streamdeq-state-2"
 #: As safetensors calls them: of the latent, and of what each row has one of.
 LATENT = ("F32", "F64")
 PER_ROW = {"residual": LATENT, "relative": LATENT, "best": LATENT, "count": ("I32",), "status": ("U8",)}
@@ -67,7 +72,9 @@ def write_state(path: str | os.PathLike[str], architecture: Architecture, saved:
     text = json.dumps(to_plain(described))
     with atomic_path(path) as part:
         copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-        save_file(copies, part, {"format": FORMAT, "state": text, "hash": _hash(text)})
+        save_file(
+            copies, part, {"format": FORMAT, "state": text, "hash": description_hash(text, digest_of_tensors(copies))}
+        )
 
 
 def read_state(path: str | os.PathLike[str], architecture: Architecture, device: torch.device) -> SavedState:
@@ -80,14 +87,14 @@ def read_state(path: str | os.PathLike[str], architecture: Architecture, device:
     try:
         if not path.is_file():
             raise FileNotFoundError("no such file")
-        with safe_open(path, "pt") as file:
+        with opened(path) as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
+            if metadata.get("format") not in (FORMAT, FORMAT_BEFORE):
                 raise StreamdeqError(f"{path} is not a stream's state: write one with state.save()")
             described = _description(path, metadata)
             if described.architecture != digest(architecture):
                 raise StreamdeqError(f"{path} is the state of a model of another architecture; load that model")
-            contents = _contents(path, file, described, architecture, device)
+            contents = _contents(path, file, described, architecture, device, metadata)
     except (OSError, SafetensorError) as error:
         raise StreamdeqError(f"{path} cannot be read as a stream's state: {error}") from error
     return SavedState(
@@ -116,14 +123,20 @@ def _description(path: Path, metadata: dict[str, str]) -> Description:
     try:
         text = metadata.get("state", "")
         require(len(text) <= MOST_TEXT, f"at most {MOST_TEXT} characters")
-        require(metadata.get("hash", _hash(text)) == _hash(text), "a description that has the hash the file carries")
-        return from_plain(Description, json.loads(text))
-    except (ValueError, TypeError, OverflowError, RecursionError, StreamdeqError) as error:
-        raise StreamdeqError(f"{path} is damaged as a stream's state: {shown(str(error))[:300]}") from error
+        if metadata["format"] == FORMAT_BEFORE:
+            require(metadata.get("hash", _hash(text)) == _hash(text), "a description that has the file's hash")
+        return from_plain(Description, loads(text))
+    except (ValueError, TypeError, OverflowError, StreamdeqError) as error:
+        raise StreamdeqError(f"{path} is damaged as a stream's state: {str(error)[:300]}") from error
 
 
 def _contents(
-    path: Path, file: Any, described: Description, architecture: Architecture, device: torch.device
+    path: Path,
+    file: Any,
+    described: Description,
+    architecture: Architecture,
+    device: torch.device,
+    metadata: dict[str, str],
 ) -> list[Slots]:
     """The rows' tensors, read once all of them are known to be what the description and the architecture say."""
     try:
@@ -134,8 +147,12 @@ def _contents(
             stored = file.get_slice(name)
             fits = stored.get_shape() == shape and stored.get_dtype() in dtypes
             require(fits, f"'{name}' to be {shape} {' or '.join(dtypes)}")
+        tensors = {name: file.get_tensor(name) for name in wanted}
+        if metadata["format"] == FORMAT:
+            hash = description_hash(metadata["state"], digest_of_tensors(tensors))
+            require(metadata.get("hash") == hash, "contents that have the hash the file carries")
         return [
-            _content({name: file.get_tensor(f"{n}.{name}") for name in kind}, architecture, device)
+            _content({name: tensors[f"{n}.{name}"] for name in kind}, architecture, device)
             for n, kind in enumerate(kinds)
         ]
     except StreamdeqError as error:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+from torch import Tensor
 
 from streamdeq.errors import StreamdeqError, memory_errors
 from streamdeq.streaming.advance import Clock, FrameSolve, OnUpdate
@@ -122,6 +123,23 @@ class Stream:
         result = self._solve.read()
         self._state = self._solve.remembered(state)
         return result
+
+    @property
+    def latent(self) -> dict[str, Tensor]:
+        """The representation that the current answer is read from, without a step: a float32 copy per scale.
+
+        `stride_4` is (N, C, H, W) with a pixel for 4×4 of the canvas, the frame as the model sees it, padded to whole
+        pixels of the lowest scale; then `stride_8` and so on. N is 1, or the instances that are followed, in the order
+        of their numbers.
+
+        Raises:
+            StreamdeqError: no frame has been seen, or it shows no instance.
+        """
+        state = self.state
+        if not state.rows:
+            raise StreamdeqError("this frame shows no instance that is followed: there is no latent")
+        z = state.engine.latent(state.rows)
+        return {f"stride_{4 << n}": maps.float() for n, maps in enumerate(z.maps)}
 
     def _begin(self, frame: Frame, on_update: OnUpdate | None = None) -> FrameSolve:
         check_image(frame.image)

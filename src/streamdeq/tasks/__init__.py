@@ -1,10 +1,13 @@
 """The tasks by name. A new one is a folder here and a line below."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.models.checkpoint import check_fit
+from streamdeq.models.checkpoint import check_fit, load_tensors
 from streamdeq.models.mdeq import MDEQ, Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.tasks import classification as classification
@@ -21,6 +24,16 @@ def build_task(spec: ModelSpec) -> Task:
     return TASKS[spec.task](spec)
 
 
+class Unvalued(TorchFunctionMode):
+    """Parameters keep no initial values: on `meta` there are none, and drawing them there loads torch's compiler."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
 def load_network(spec: ModelSpec, tensors: dict[str, Tensor], origin: str) -> Network:
     """The network as described, with stored tensors; it takes no memory before they are known to be its own.
 
@@ -28,14 +41,14 @@ def load_network(spec: ModelSpec, tensors: dict[str, Tensor], origin: str) -> Ne
         StreamdeqError: no network can be built like that, or the tensors are another's.
     """
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), Unvalued():
             outline = build_network(spec)
     except (RuntimeError, TypeError, ValueError) as error:
         problem = (str(error).splitlines() or [type(error).__name__])[0]
         raise StreamdeqError(f"{origin} describes no network that can be built: {problem}") from error
     check_fit(outline, tensors, origin)
     network = build_network(spec)
-    network.load_state_dict(tensors)
+    load_tensors(network, tensors, origin)
     return network
 
 

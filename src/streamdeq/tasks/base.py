@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from torch import nn
 
+from streamdeq.codec import from_plain, to_plain
 from streamdeq.data.base import Dataset
 from streamdeq.data.sampling import SampleRecipe
 from streamdeq.errors import StreamdeqError
@@ -105,6 +106,15 @@ class Task(ABC):
         Args:
             head: that made the outputs, for what follows them and has weights too (a detector's second stage).
         """
+
+    @property
+    def head_values(self) -> dict[str, Any]:
+        """What the head leaves open, defaults included, as JSON values."""
+        return {} if self.head_settings is None else to_plain(from_plain(self.head_settings, dict(self.spec.head)))
+
+    def decode_weights(self, head: nn.Module) -> dict[str, np.ndarray]:
+        """The weights that `decode` reads of the head, for a runtime without torch; none for most tasks."""
+        return {}
 
     def join(self, parts: Sequence[Any], ids: Sequence[int], frame_hw: tuple[int, int], status: Status) -> Result:
         """The answers about several windows of one frame, perhaps none, as the answer about the frame.

@@ -1,10 +1,44 @@
 """The head of tasks that answer for every pixel: all scales at the highest resolution, two 1×1 convolutions."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from streamdeq.codec import from_plain
+from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.models.layers import fold_batchnorm
+
+#: Several times what any published head has: more is a mistake, or an attack on the memory.
+MOST_FEATURES = 8192
+
+
+@dataclass(frozen=True)
+class DenseSettings:
+    """What such a head leaves open; `ModelSpec.head` holds it by these names.
+
+    Args:
+        features: channels between its two convolutions; None for the sum of all scales' channels, as published, which
+            at the highest resolution costs as much as an application of `f`.
+    """
+
+    features: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.features is not None and not 1 <= self.features <= MOST_FEATURES:
+            raise StreamdeqError(f"head.features must be none or 1 to {MOST_FEATURES}; got {self.features}")
+
+    @staticmethod
+    def read(given: Mapping[str, Any]) -> "DenseSettings":
+        """The published settings with what is given instead, as JSON values.
+
+        Raises:
+            StreamdeqError: a setting that does not exist.
+        """
+        return from_plain(DenseSettings, dict(given), "setting of the head")
 
 
 class DenseHead(nn.Module):
@@ -16,15 +50,15 @@ class DenseHead(nn.Module):
     its own size first and the results are added: for the published widths 8 times fewer operations.
     """
 
-    def __init__(self, channels: tuple[int, ...], outputs: int) -> None:
+    def __init__(self, channels: tuple[int, ...], outputs: int, features: int | None = None) -> None:
         super().__init__()
-        width = sum(channels)
+        features = features or sum(channels)
         self.channels = channels
         self.last_layer = nn.Sequential(
-            nn.Conv2d(width, width, 1),
-            nn.BatchNorm2d(width, momentum=0.01),
+            nn.Conv2d(sum(channels), features, 1),
+            nn.BatchNorm2d(features, momentum=0.01),
             nn.ReLU(),
-            nn.Conv2d(width, outputs, 1),
+            nn.Conv2d(features, outputs, 1),
         )
 
     def forward(self, z: Latent) -> Tensor:

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from streamdeq.codec import from_plain, to_plain
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path
-from streamdeq.models.checkpoint import check_finite, read_tensors
+from streamdeq.models.checkpoint import check_finite, opened, read_tensors
+from streamdeq.reading import loads
 from streamdeq.training.average import WeightAverage
 from streamdeq.training.guard import Guard
 from streamdeq.training.recipe import Recipe
@@ -102,8 +103,8 @@ def save(path: Path, state: State, recipe: Recipe, data: Data) -> None:
 def read_header(path: Path) -> Header:
     """The JSON part of a checkpoint."""
     try:
-        with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get("streamdeq", "{}"))
+        with opened(path) as file:
+            header = loads((file.metadata() or {}).get("streamdeq", "{}"))
         found = header.get("format") if isinstance(header, dict) else None
         if found == FORMAT:
             return from_plain(Header, header)
@@ -111,7 +112,7 @@ def read_header(path: Path) -> Header:
         raise StreamdeqError(
             f"expected a training checkpoint at {path}, found none; check --resume, or start the run anew without it"
         ) from None
-    except (OSError, SafetensorError, ValueError, RecursionError, TypeError, StreamdeqError) as error:
+    except (OSError, SafetensorError, ValueError, TypeError, StreamdeqError) as error:
         raise StreamdeqError(f"expected a training checkpoint in {path}, got: {error}; restore it") from error
     raise StreamdeqError(
         f"expected a training checkpoint ({FORMAT}) in {path}, got format {found!r}; give --resume the folder of a run"

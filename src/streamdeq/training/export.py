@@ -1,20 +1,21 @@
 """From a run's state to weights for use, and what they score."""
 
+import math
 from dataclasses import replace
 
 from torch import Tensor
 
 from streamdeq.models.checkpoint import save_weights
 from streamdeq.models.mdeq import Network
-from streamdeq.tasks import build_network
+from streamdeq.tasks import build_network, build_task
 from streamdeq.training.average import estimate_statistics
 from streamdeq.training.compute import LAYOUT, autocast, problem
 from streamdeq.training.log import RunLog
 from streamdeq.training.plan import solving
-from streamdeq.training.run import WEIGHTS
+from streamdeq.training.run import BEST, WEIGHTS
 from streamdeq.training.setup import normalised
 from streamdeq.training.trainer import Trainer
-from streamdeq.training.validate import single_frame
+from streamdeq.training.validate import single_frame, streamed
 from streamdeq.version import __version__
 
 
@@ -25,12 +26,16 @@ def export(trainer: Trainer, log: RunLog) -> None:
     if state.average and not recipe.freeze_batchnorm:
         passes = range(recipe.statistics * trainer.run.division.parts)
         estimate_statistics(network, (lambda i=i: _forward(trainer, network, i) for i in passes))
-    metrics = validate(trainer, log, network)
+    _save(trainer, network, validate(trainer, log, network), WEIGHTS)
+
+
+def _save(trainer: Trainer, network: Network, metrics: dict[str, float], name: str) -> None:
+    state = trainer.state
     about = f"streamdeq {__version__}, {state.step} steps, {state.elapsed_s:.0f} s"
     spent = {"steps": state.step, "seconds": round(state.elapsed_s)}
     spec = trainer.spec.with_provenance(metrics=metrics, trained_with=about, **spent)
     spec = replace(spec, reference=spec.reference_solve)
-    save_weights(trainer.run.folder / WEIGHTS, network, spec)
+    save_weights(trainer.run.folder / name, network, spec)
 
 
 def usable(trainer: Trainer) -> Network:
@@ -41,14 +46,27 @@ def usable(trainer: Trainer) -> Network:
 
 
 def validate(trainer: Trainer, log: RunLog, network: Network) -> dict[str, float]:
-    """Log a network's single-frame quality on the validation split, if there is one."""
+    """Log a network's quality on the validation split, if there is one, and keep the weights if they are the best yet.
+
+    What they are compared by is the mean figure of what is streamed; where nothing can be, the best single frames'.
+    """
     split = trainer.run.validation
     if split is None:
         return {}
-    name, scores = single_frame(network, trainer.spec, split, trainer.recipe.precision, trainer.run.device)
-    rounded = {str(count): round(value, 3) for count, value in scores.items()}
-    log.write({"event": "validation", "step": trainer.state.step, "split": split.split, name: rounded})
-    return {f"{name} {split.split} single {count}": value for count, value in rounded.items()}
+    given = network, trainer.spec, split, trainer.recipe.precision, trainer.run.device
+    name, scores = single_frame(*given)
+    streaming = streamed(*given)
+    errors = build_task(trainer.spec).metric().errors
+    signed = [-value if name in errors else value for value in (streaming or scores).values()]
+    score = float(sum(signed) / len(signed) if streaming else max(signed))
+    single, stream = ({str(count): round(v, 3) for count, v in one.items()} for one in (scores, streaming))
+    line = {"event": "validation", "step": trainer.state.step, "split": split.split, name: single}
+    log.write({**line, "streaming": stream, "score": score} if stream else {**line, "score": score})
+    told = {f"{name} {split.split} single {count}": value for count, value in single.items()}
+    told |= {f"{name} {split.split} streaming at {count}": value for count, value in stream.items()}
+    if math.isfinite(score) and not log.stale:
+        _save(trainer, network, told, BEST)
+    return told
 
 
 def _forward(trainer: Trainer, network: Network, index: int) -> Tensor:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -95,6 +96,7 @@ def _places(recipe: Recipe, dataset: Dataset, step: int) -> Iterator[Path]:
             yield clip.targets.files[t].path
 
 
-def _decode(path: Path) -> None:
+def _decode(path: Path) -> np.ndarray:
+    """To an array of pixels, by the library that reads pictures here."""
     with Image.open(path) as picture:
-        picture.load()
+        return np.asarray(picture)

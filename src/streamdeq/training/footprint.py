@@ -36,6 +36,8 @@ GIB = 2**30
 CARDS, USABLE = (16, 24, 40, 80, 141), 0.9
 #: Depths from which those of more applications follow: each costs the same.
 SHALLOW = (3, 4)
+#: Samples at once from which those of more follow: with few the gradients of the weights are most of it.
+ROWS = (16, 32)
 
 
 class Live(TorchDispatchMode):
@@ -92,6 +94,13 @@ class Footprint:
     sample: int
     fixed: int
 
+    @property
+    def total(self) -> float:
+        """Operations of the whole run. An application of the warm-up costs itself and, for its gradient, twice that."""
+        recipe, warm_up = self.recipe, min(self.recipe.pretrain.steps, self.recipe.steps)
+        stacked = 3 * recipe.pretrain.stacked * self.f_flops
+        return recipe.batch * (self.flops * (recipe.steps - warm_up) + stacked * warm_up)
+
     def fits(self, gib: int) -> int:
         """Samples at once on a card of so much memory."""
         return max(0, int((USABLE * gib * GIB - self.fixed) // self.sample))
@@ -103,8 +112,7 @@ class Footprint:
         said = [
             f"{recipe.name}: {self.parameters / 1e6:.2f} M parameters, {recipe.steps:,} steps of {recipe.batch}",
             f"f: {self.f_flops / 1e9:.1f} GFLOP per sample of {height}x{width}",
-            f"a step: {self.flops / 1e12:.2f} TFLOP per sample; all steps: "
-            f"{self.flops * recipe.batch * recipe.steps / 1e18:.1f} EFLOP",
+            f"a step: {self.flops / 1e12:.2f} TFLOP per sample; all steps: {self.total / 1e18:.1f} EFLOP",
             f"activations: {self.sample / GIB:.2f} GiB per sample in float32{kept}",
             f"weights, gradients, optimiser: {self.fixed / GIB:.2f} GiB",
         ]
@@ -128,13 +136,14 @@ def footprint(recipe: Recipe, dataset: Dataset | None = None) -> Footprint:
         step = _Step(network, recipe, recipe.crop_hw or _whole(recipe))
         mean, most = (recipe.unroll.n,) * 2 if isinstance(recipe.unroll, Fixed) else _mean_and_most(recipe.unroll)
         flops = step.along(step.flops, mean)
-        one, two = (step.along(lambda depth, rows=rows: step.peak(depth, rows), most) for rows in (1, 2))
+        few, many = (step.along(lambda depth, rows=rows: step.peak(depth, rows), most) for rows in ROWS)
         application = step.application()
     parameters = sum(p.numel() for p in network.parameters())
     copies = 1 + (1 if recipe.optimizer.name == "sgd" else 2) + (1 if recipe.ema else 0)
-    # What two rows do not double is there once: gradients of weights, kernels.
-    fixed = 4 * parameters * copies + max(0, round(2 * one - two))
-    return Footprint(recipe, step.crop_hw, parameters, application, flops, round(two - one), fixed)
+    sample = (many - few) / (ROWS[1] - ROWS[0])
+    # What does not grow with the rows is there once: gradients of weights, kernels.
+    fixed = 4 * parameters * copies + max(0, round(few - ROWS[0] * sample))
+    return Footprint(recipe, step.crop_hw, parameters, application, flops, round(sample), fixed)
 
 
 def published(recipe: Recipe) -> Dataset:

@@ -6,8 +6,9 @@ what a guess costs, and stays there. So the smoothed loss is compared with the u
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
+from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
 
 
@@ -16,12 +17,19 @@ class Limits:
     """A step is bad when loss or gradient is not finite, when the smoothed loss is above `explosion` times the
     untrained level, or when `lost` of the progress from that level to the best is gone again.
 
-    `patience` bad steps in a row are a divergence; the level is what `begin` says, else the first loss.
+    `patience` bad steps in a row are a divergence; the level is what `begin` says, else the first loss. In the `grace`
+    steps behind the end of a warm-up, when the loss is suddenly that of another way to find z, only what is not finite
+    is bad, and the best is looked for anew.
     """
 
-    explosion: float = 1.25
-    lost: float = 0.8
-    patience: int = 20
+    explosion: Annotated[
+        float, Option("A smoothed loss above so many times the untrained one is a divergence.", name="guard_explosion")
+    ] = 1.25
+    lost: Annotated[float, Option("So is one that has lost this share of the progress.", name="guard_lost")] = 0.8
+    patience: Annotated[int, Option("After so many such steps in a row.", name="guard_patience", least=1)] = 20
+    grace: Annotated[
+        int, Option("But not in so many steps behind the end of a stacked warm-up.", name="guard_grace", least=0)
+    ] = 1000
     smoothing: float = 0.9
 
 
@@ -36,10 +44,15 @@ class Guard:
     smoothed: float = 0.0
     best: float = math.inf
     finite: bool = True
+    grace: int = 0
 
     def begin(self, level: float) -> None:
         """Tell the untrained network's loss: one batch's says little, and that of weights to begin with nothing."""
         self._follow(level, Limits())
+
+    def switch(self, limits: Limits = Limits()) -> None:
+        """Tell that from the next step on the loss is of another way to find z: the warm-up is over."""
+        self.grace, self.best, self.bad = limits.grace, math.inf, 0
 
     def usable(self, loss: float, grad_norm: float, limits: Limits = Limits()) -> bool:
         """Record a step; False when its update must not be made.
@@ -51,7 +64,8 @@ class Guard:
         if finite:
             self._follow(loss, limits)
         self.skipped += not finite
-        self.bad = self.bad + 1 if not finite or self._lost(limits) else 0
+        lost, self.grace = not self.grace and self._lost(limits), max(0, self.grace - 1)
+        self.bad = self.bad + 1 if not finite or lost else 0
         self.finite = finite
         if self.bad >= limits.patience:
             raise self._diverged()
@@ -88,7 +102,7 @@ class Guard:
         if self.seen == 1:
             self.level = self.smoothed = loss
         self.smoothed = limits.smoothing * self.smoothed + (1 - limits.smoothing) * loss
-        self.best = min(self.best, self.smoothed)
+        self.best = math.inf if self.grace else min(self.best, self.smoothed)
 
     def _lost(self, limits: Limits) -> bool:
         # Little progress is not worth comparing with: it could be noise.

@@ -18,6 +18,7 @@ import torch
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path
+from streamdeq.reading import loads
 from streamdeq.version import __version__
 
 NAME = "log.jsonl"
@@ -28,6 +29,13 @@ class RunLog:
 
     def __init__(self, path: Path) -> None:
         self.file = path.open("a", encoding="utf-8")
+        self.scores = [line["score"] for line in _lines(path) if _scored(line)]
+
+    @property
+    def stale(self) -> int:
+        """How many scores, of the last ones, are not above all before them."""
+        best = max(range(len(self.scores)), key=self.scores.__getitem__, default=-1)
+        return len(self.scores) - 1 - best
 
     @staticmethod
     def begin(path: Path, header: dict[str, Any]) -> "RunLog":
@@ -56,6 +64,8 @@ class RunLog:
         return RunLog(path)
 
     def write(self, line: dict[str, Any]) -> None:
+        if _scored(line):
+            self.scores.append(line["score"])
         try:
             self.file.write(json.dumps({name: _valid(value) for name, value in line.items()}) + "\n")
             self.file.flush()
@@ -70,6 +80,10 @@ class RunLog:
             self.file.close()
 
 
+def _scored(line: dict[str, Any]) -> bool:
+    return line.get("event") == "validation" and isinstance(line.get("score"), float) and math.isfinite(line["score"])
+
+
 def _valid(value: Any) -> Any:
     """JSON has neither NaN nor infinity: the loss of a step that was skipped is null."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
@@ -79,8 +93,8 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     lines = []
     if path.is_file():
         for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            with suppress(ValueError, RecursionError):  # cut by a kill, or damaged
-                line = json.loads(text)
+            with suppress(ValueError):  # cut by a kill, or damaged
+                line = loads(text)
                 if isinstance(line, dict) and isinstance(line.get("step", 0), int):
                     lines.append(line)
     return lines

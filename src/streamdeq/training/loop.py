@@ -11,7 +11,7 @@ from streamdeq.training.trainer import Trainer
 
 
 def run_training(trainer: Trainer, log: RunLog) -> bool:
-    """Run to the recipe's last step; False when stopped before it.
+    """Run to the recipe's last step, or to a plateau; False when stopped before it.
 
     Either way the checkpoint is of the last step; at the end the weights are written beside it.
 
@@ -32,6 +32,8 @@ def run_training(trainer: Trainer, log: RunLog) -> bool:
 def _steps(trainer: Trainer, log: RunLog) -> bool:
     state, run, steps = trainer.state, trainer.run, trainer.recipe.steps
     saved_at = time.monotonic()
+    if _stale(trainer, log):
+        return True
     pin = run.device.type == "cuda"
     for parts in ahead(trainer.parts, range(state.step, steps), run.workers, pin=pin):
         record = trainer.step(*parts)
@@ -39,11 +41,20 @@ def _steps(trainer: Trainer, log: RunLog) -> bool:
         run.report(record)
         if state.step == steps:
             break
-        if state.step % run.validate_every == 0 and run.validation and run.ranks.leads:
-            validate(trainer, log, usable(trainer))
+        if state.step % run.validate_every == 0 and run.validation:
+            if run.ranks.leads:
+                validate(trainer, log, usable(trainer))
+            if _stale(trainer, log):
+                return True
         if run.ranks.any(run.stop()):
             return False
         if time.monotonic() - saved_at >= run.checkpoint_every_s and trainer.guard.healthy:
             trainer.save()
             saved_at = time.monotonic()
     return True
+
+
+def _stale(trainer: Trainer, log: RunLog) -> bool:
+    """Whether the run has come to a plateau, by the log of who leads."""
+    run = trainer.run
+    return bool(run.patience) and run.ranks.any(run.ranks.leads and log.stale >= run.patience)

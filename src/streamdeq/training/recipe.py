@@ -15,6 +15,7 @@ from streamdeq.errors import require as _require
 from streamdeq.models.architecture import Architecture
 from streamdeq.solvers import SOLVERS, make_solver
 from streamdeq.tasks import TASKS
+from streamdeq.tasks.dense import DenseSettings
 from streamdeq.tasks.detection import DetectorSettings
 from streamdeq.tasks.pose import PoseSettings
 from streamdeq.tasks.segmentation.loss import Ohem
@@ -234,7 +235,7 @@ class Recipe:
     name: str
     architecture: Architecture
     task: str = "segmentation"
-    head: DetectorSettings | PoseSettings | None = None
+    head: DetectorSettings | PoseSettings | DenseSettings | None = None
     split: str = "train"
     size: int = 192
     longest: int | None = None

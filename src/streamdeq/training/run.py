@@ -8,10 +8,11 @@ from typing import Any
 import torch
 
 from streamdeq.data.base import Dataset
+from streamdeq.training.guard import Limits
 from streamdeq.training.options import TrainOptions
 from streamdeq.training.parallel import Division, Ranks
 
-WEIGHTS = "model.safetensors"
+WEIGHTS, BEST = "model.safetensors", "best.safetensors"
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,10 @@ class RunSettings:
         report: called after every step.
         stop: asked after every step; true on any rank ends the run with a checkpoint.
         ranks: this process among those that train; the first alone writes and validates.
-        accumulate: parts into which a rank's share of a batch is divided, to save memory.
+        accumulate: parts into which a rank's share of a batch is divided, to save memory; None is for `fitting`.
         workers: processes that prepare batches; 0 for a thread.
+        limits: of a divergence.
+        patience: the run ends after so many validations in a row without a better one; 0: never before its last step.
     """
 
     folder: Path
@@ -64,9 +67,11 @@ class RunSettings:
     report: Callable[[StepRecord], None] = lambda record: None
     stop: Callable[[], bool] = lambda: False
     ranks: Ranks = field(default_factory=Ranks)
-    accumulate: int = TrainOptions.accumulate
+    accumulate: int | None = TrainOptions.accumulate
     workers: int = 0
+    limits: Limits = field(default_factory=Limits)
+    patience: int = TrainOptions.patience
 
     @property
     def division(self) -> Division:
-        return Division(self.ranks, self.accumulate)
+        return Division(self.ranks, self.accumulate or 1)

@@ -139,13 +139,15 @@ class Trainer:
         self._training_mode()
         statistics = [(buffer, buffer.clone()) for buffer in self.network.buffers()]
         plan, rate = plan_step(recipe, state.step), learning_rate(recipe, state.step)
+        if 0 < state.step == recipe.pretrain.steps:
+            self.guard.switch(self.run.limits)
         set_learning_rate(state.optimizer, rate)
 
         state.optimizer.zero_grad(set_to_none=True)
         loss, penalty, distance = self._backward(parts, plan)
         limit = recipe.optimizer.clip_norm or float("inf")
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit).item()
-        usable = self.guard.usable(loss, norm)
+        usable = self.guard.usable(loss, norm, self.run.limits)
         if usable:
             state.optimizer.step()
             if state.average:

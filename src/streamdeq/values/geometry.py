@@ -104,6 +104,19 @@ class Geometry:
         same = self.window is not None or self.frame_hw == before.frame_hw
         return same and (self.content_hw, self.canvas_hw) == (before.content_hw, before.canvas_hw)
 
+    def seen_from(self, before: "Geometry") -> list[tuple[float, float]]:
+        """Per axis, x first, the scale and shift from this canvas to where its window lay on the canvas before, in
+        coordinates where either canvas is -1 to 1."""
+        assert before.window is not None
+        assert self.window is not None
+        corners = ((before.window.left, self.window.left), (before.window.top, self.window.top))
+        maps = []
+        for axis, (corner_before, corner_now) in enumerate(corners):
+            scale = before.scale_xy[axis] / self.scale_xy[axis]
+            shift = 2 * (corner_now - corner_before) * before.scale_xy[axis] / self.canvas_hw[1 - axis]
+            maps.append((scale, scale - 1 + shift))
+        return maps
+
     def to_frame(self, points_xy: np.ndarray) -> np.ndarray:
         """Points (..., 2) of the canvas in the frame's pixels. 0 is the middle of the first pixel in both."""
         shift = (0, 0) if self.window is None else (self.window.left, self.window.top)

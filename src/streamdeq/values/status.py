@@ -38,6 +38,7 @@ class Status:
         locate_s: seconds it took to say where to look; None where whole frames are looked at.
         inject_s, solve_s: seconds spent on this frame so far.
         head_s, decode_s: seconds the answer took, until the task's outputs and from them to it.
+        change: ‖z⁺ − z‖ / ‖z‖ of the last step, from z to z⁺ (Fig. 8 of the paper); NaN before it and from zeros.
     """
 
     frame_index: int
@@ -55,6 +56,7 @@ class Status:
     solve_s: float = 0.0
     head_s: float = 0.0
     decode_s: float = 0.0
+    change: float = float("nan")
 
     @property
     def read_s(self) -> float:

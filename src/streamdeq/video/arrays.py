@@ -31,8 +31,11 @@ def array_source(arrays: Iterable[np.ndarray], fps: float | None = None) -> Stor
 
 
 def _frames(arrays: Iterable[np.ndarray], step: Fraction) -> Iterator[Frame | Failure]:
-    for index, array in enumerate(arrays):
+    index = 0
+    for array in arrays:  # `enumerate` would hold what it has given while the next is made
         yield Frame(checked_rgb(array, index), index, float(index * step), index, step)
+        del array
+        index += 1  # noqa: SIM113
 
 
 def checked_rgb(array: object, index: int) -> np.ndarray:

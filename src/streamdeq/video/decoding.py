@@ -7,6 +7,7 @@ known as soon as a later one appears, and takes its place in the order.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -16,18 +17,19 @@ from av.codec.context import ThreadType
 from av.error import FFmpegError
 from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from streamdeq.values.frame import Failure, Frame
 from streamdeq.video.clock import Clock
-from streamdeq.video.pixels import upright_rgb
+from streamdeq.video.pixels import UprightRgb
 
 # No decoder holds back more: 16 reference pictures plus as many threads.
 LONGEST_DELAY = 64
 # Up to full HD one core decodes faster than any model here takes frames; one thread also names the packet an
 # error belongs to, and leaves the other cores to the model.
 ONE_THREAD_PIXELS = 1920 * 1088
+# Each thread has a picture of its own at hand.
+MOST_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Decoder:
         many = context.width * context.height > ONE_THREAD_PIXELS
         # Frame threads only: slice threads switch off the marking of damaged pictures in H.264.
         context.thread_type = ThreadType.FRAME if many else ThreadType.NONE
-        context.thread_count = 0 if many else 1
+        context.thread_count = min(os.cpu_count() or 1, MOST_THREADS) if many else 1
         context.copy_opaque = True
         self._context = context
         self._clock = clock
@@ -78,7 +80,7 @@ class Decoder:
         self._in_show_order = True
         self._restarts = 0
         self._last_dts = 0
-        self._reformatter = VideoReformatter()
+        self._upright = UprightRgb()
         self._pending: dict[int, PendingPacket] = {}
         self._errors: list[str] = []
         self._index = 0
@@ -169,7 +171,7 @@ class Decoder:
         return [n for _, n in sorted(zip(known, numbers, strict=True))] if len(known) == len(numbers) else numbers
 
     def _frame(self, picture: VideoFrame) -> Frame:
-        image = upright_rgb(picture, self._reformatter)
+        image = self._upright(picture)
         index, pts = self._next(picture.pts)
         since, time_s = self._last_stamped
         stamp = None if pts is None or self._time_base is None else pts * self._time_base

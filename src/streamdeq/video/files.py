@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 
 from av.container import InputContainer
@@ -57,6 +56,13 @@ def video_file(path: str | os.PathLike[str], fps: float | None = None, max_pixel
     return ContainerSource(open_container(path, None, max_pixels), name, path.name, "video", fps)
 
 
+def in_order(head: list[Frame | Failure], rest: Iterator[Frame | Failure]) -> Iterator[Frame | Failure]:
+    """First those of the list, of which none is kept."""
+    while head:
+        yield head.pop(0)
+    yield from rest
+
+
 class ContainerSource(StoredSource):
     """The video of an open container: every frame its packets hold, in the order they are shown, with its own time.
 
@@ -103,7 +109,7 @@ class ContainerSource(StoredSource):
         frames = self._announced or counted or frames_by_duration(stream, container, rate)
         aspect = pixel_aspect(stream, size_hw)
         info = SourceInfo(name, kind, False, rate, frames, size_hw, time_base, aspect)
-        super().__init__(info, chain(head, rest), self._close_container)
+        super().__init__(info, in_order(head, rest), self._close_container)
 
     def _close_container(self) -> None:
         self._container.close()

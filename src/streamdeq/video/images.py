@@ -7,6 +7,7 @@ import re
 import struct
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,14 @@ FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "GIF", "JPEG2000
 SEQUENCES = ("PNG", "TIFF", "WEBP", "AVIF", "GIF")
 #: TIFF tags: a page that is a smaller copy of another, bits per sample.
 SUBFILE_TYPE, BITS_PER_SAMPLE = 254, 258
-#: EXIF orientations by which height and width change places.
-TRANSPOSED = (5, 6, 7, 8)
+#: EXIF's tag of how a picture lies, where it does not lie upright, and where height and width change places by it.
+ORIENTATION, TURNED, TRANSPOSED = 0x0112, range(2, 9), (5, 6, 7, 8)
 MS = Fraction(1, 1000)
-BAD_PICTURE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+#: What Pillow's readers of broken files raise.
+BAD_PICTURE = (
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError),
+    *(struct.error, Image.DecompressionBombError),
+)
 
 
 class ImageSource(StoredSource):
@@ -82,7 +87,7 @@ class ImageSource(StoredSource):
                     image = rgb(picture, self._max_pixels)
                     if len(pages(picture)) > 1:
                         longer.append(path.name)
-            except (EOFError, *BAD_PICTURE) as error:
+            except BAD_PICTURE as error:
                 yield Failure(index, shown(f"{path.name}: {reason(error)}"))
             else:
                 yield Frame(image, index, float(index * self._step), index, self._step)
@@ -105,14 +110,16 @@ class SequenceSource(StoredSource):
 
     def __init__(self, path: Path, fps: float | None, max_pixels: int) -> None:
         self._path, self._step, self._max_pixels = path, frame_step(fps), max_pixels
-        try:
-            self._picture = Image.open(path, formats=FORMATS)
-        except BAD_PICTURE as error:
-            raise StreamdeqError(f"{path} cannot be read: {reason(error)}; give another file") from error
-        self._pages = pages(self._picture)
-        width, height = self._picture.size
-        self._picture.load()  # some formats say only now how long a frame lasts
-        fps = float(1 / (self._delay() or self._step))
+        with ExitStack() as opened:
+            try:
+                self._picture = opened.enter_context(Image.open(path, formats=FORMATS))
+                self._pages = pages(self._picture)
+                width, height = self._picture.size
+                self._picture.load()  # some formats say only now how long a frame lasts
+                fps = float(1 / (self._delay() or self._step))
+            except BAD_PICTURE as error:
+                raise StreamdeqError(f"{path} cannot be read: {reason(error)}; give another file") from error
+            opened.pop_all()
         info = SourceInfo(path.name, "images", False, fps, len(self._pages), (height, width), MS)
         super().__init__(info, timed(self._frames()), self._picture.close)
 
@@ -122,7 +129,7 @@ class SequenceSource(StoredSource):
             try:
                 self._picture.seek(page)
                 image = rgb(self._picture, self._max_pixels)
-            except (EOFError, *BAD_PICTURE) as error:
+            except BAD_PICTURE as error:
                 yield Failure(index, f"{self._path.name}, frame {index}: {reason(error)}")
             else:
                 yield Frame(image, index, float(at), None, MS)
@@ -184,7 +191,8 @@ def rgb(picture: Image.Image, max_pixels: int) -> np.ndarray:
     if picture.mode.startswith("I"):
         grey = np.asarray(ImageOps.exif_transpose(picture)).astype(np.int64) >> (bits(picture) - 8)
         return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
-    return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+    upright = ImageOps.exif_transpose(picture) if picture.getexif().get(ORIENTATION) in TURNED else picture
+    return np.array(upright if upright.mode == "RGB" else upright.convert("RGB"))  # either would copy what is as it is
 
 
 def bits(picture: Image.Image) -> int:
@@ -219,7 +227,7 @@ def upright_size_hw(path: Path) -> tuple[int, int]:
         # A PNG's own getexif decodes all of it, in case the tag comes last.
         whole = picture.format != "PNG" or _says_more_after_pixels(path)
         exif = picture.getexif() if whole else Image.Image.getexif(picture)
-    return (width, height) if exif.get(0x0112) in TRANSPOSED else (height, width)
+    return (width, height) if exif.get(ORIENTATION) in TRANSPOSED else (height, width)
 
 
 def _says_more_after_pixels(path: Path) -> bool:

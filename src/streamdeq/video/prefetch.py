@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from streamdeq.values.frame import Frame, Item
 from streamdeq.video.queues import BoundedQueue
@@ -45,6 +45,7 @@ class Prefetched(Source):
         try:
             while not isinstance(item := self._queue.get(), Finished):
                 yield item
+                del item  # a picture is not held while the next is waited for
             self.stats.note = self._source.stats.note
             if item.error is not None:
                 raise item.error
@@ -64,15 +65,21 @@ class Prefetched(Source):
             for item in self._source:
                 if not self._put(item):
                     return
+                del item
         except BaseException as error:  # whatever it is, the consumer must hear of it
             end = Finished(error)
         self._put(end)
 
     def _put(self, item: Item | Finished) -> bool:
-        """False when nobody takes items any more."""
+        """Once there is room for another one like it; False when nobody takes items any more."""
         size = item.image.nbytes if isinstance(item, Frame) else 0
+        return self._until(lambda: self._queue.put(item, size, POLL_S)) and self._until(
+            lambda: self._queue.wait(size, POLL_S)
+        )
+
+    def _until(self, done: Callable[[], bool]) -> bool:
         while not self._stop.is_set():
-            if self._queue.put(item, size, POLL_S):
+            if done():
                 return True
         return False
 

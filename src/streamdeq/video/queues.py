@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-#: Pictures that wait may take so much together: a dozen of full HD, two of 4K.
-WAITING_BYTES = 64 << 20
+#: Pictures that wait may take so much together: five of full HD, one of 4K.
+WAITING_BYTES = 32 << 20
 
 
 class BoundedQueue(Generic[T]):
@@ -35,6 +35,11 @@ class BoundedQueue(Generic[T]):
             self._bytes += size
             self._changed.notify_all()
             return True
+
+    def wait(self, size: int, timeout_s: float | None = None) -> bool:
+        """Until an item of `size` bytes would have room; False if there was none within `timeout_s`."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._room(size), timeout_s)
 
     def get(self) -> T:
         """The oldest item; waits for it."""

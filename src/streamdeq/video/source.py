@@ -97,6 +97,7 @@ class Source(ABC):
         for item in self._items():
             self.stats.count(item)
             yield item
+            del item  # a picture is not held while the next is made
         if not self.stats.frames:
             raise StreamdeqError(
                 f"no frame came from {self.name} ({self.stats.failed} failed): give a source that has frames"
@@ -165,6 +166,7 @@ def timed(items: Iterator[Frame | Failure]) -> Iterator[Frame | Failure]:
     for item in items:
         spent_s = time.perf_counter() - started_s
         yield replace(item, decode_s=spent_s) if isinstance(item, Frame) else item
+        del item
         started_s = time.perf_counter()
 
 

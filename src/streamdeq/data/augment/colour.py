@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as tv
 
 from streamdeq.errors import StreamdeqError
 
@@ -27,6 +26,8 @@ class Jitter:
 
     def __call__(self, image: Tensor, rng: np.random.Generator) -> Tensor:
         """`image` (3, H, W) uint8 with its colours changed."""
+        from torchvision.transforms.v2 import functional as tv  # brings torch's compiler along: 200 MB
+
         factors = 1.0 + np.array((self.brightness, self.contrast, self.saturation)) * rng.uniform(-1, 1, 3)
         turn = self.hue * rng.uniform(-1, 1)
         adjust = (tv.adjust_brightness, tv.adjust_contrast, tv.adjust_saturation)

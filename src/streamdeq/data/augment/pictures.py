@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional as tv
 
 from streamdeq.data.augment.colour import Jitter
 from streamdeq.data.base import IGNORE_INDEX
@@ -124,14 +122,23 @@ class AreaCrop:
 
     def __call__(self, image: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """From (H, W, 3) and (H, W) uint8 arrays of any size to (3, h, w) and (h, w) uint8 tensors."""
-        rows, columns = self._place(target.shape[0], target.shape[1], rng)
-        labels = _labels(target[rows, columns], self.crop_hw)
-        pixels = self.jitter(_picture(image[rows, columns], self.crop_hw), rng)
-        if rng.uniform() < self.flip:
-            pixels, labels = pixels.flip(-1), labels.flip(-1)
-        return pixels.contiguous(), labels[0].contiguous()
+        view = self.view((target.shape[0], target.shape[1]), rng)
+        pixels, mirrored = self._cut(image, view, rng)
+        labels = _labels(target[view], self.crop_hw)[0]
+        return pixels, labels.flip(-1) if mirrored else labels
 
-    def _place(self, height: int, width: int, rng: np.random.Generator) -> tuple[slice, slice]:
+    def picture(self, image: np.ndarray, view: tuple[slice, slice], rng: np.random.Generator) -> Tensor:
+        """The pixels alone."""
+        return self._cut(image, view, rng)[0]
+
+    def _cut(self, image: np.ndarray, view: tuple[slice, slice], rng: np.random.Generator) -> tuple[Tensor, bool]:
+        pixels = self.jitter(_picture(image[view], self.crop_hw), rng)
+        mirrored = bool(rng.uniform() < self.flip)
+        return pixels.flip(-1) if mirrored else pixels, mirrored
+
+    def view(self, frame_hw: tuple[int, int], rng: np.random.Generator) -> tuple[slice, slice]:
+        """The window, rows and columns, drawn for a frame of this size."""
+        height, width = frame_hw
         for _ in range(10):
             area = height * width * rng.uniform(*self.area_range)
             aspect = float(np.exp(rng.uniform(*np.log(self.aspect_range))))
@@ -155,21 +162,33 @@ def _padded(part: Tensor, fill: Tensor, size_hw: tuple[int, int]) -> Tensor:
     """(C, h, w) at the top left of `size_hw`, the rest `fill` (C, 1, 1)."""
     height, width = part.shape[-2:]
     if (height, width) == size_hw:
-        return part.contiguous()
-    whole = fill.repeat(1, *size_hw)
+        return part
+    whole = torch.empty(*size_hw, len(part), dtype=part.dtype).permute(2, 0, 1)  # in memory as a picture is
     whole[:, :height, :width] = part
+    whole[:, height:], whole[:, :height, width:] = fill, fill
     return whole
 
 
 def _picture(window: np.ndarray, size_hw: tuple[int, int]) -> Tensor:
     """(3, h, w), cut before it is resized: the rest would be resized for nothing."""
-    pixels = torch.from_numpy(window.copy()).permute(2, 0, 1)
-    return tv.resize(pixels, list(size_hw), InterpolationMode.BILINEAR, antialias=True)
+    return _resized(_own(window).permute(2, 0, 1), size_hw, "bilinear")
 
 
 def _labels(window: np.ndarray, size_hw: tuple[int, int]) -> Tensor:
     """(1, h, w)."""
-    return tv.resize(torch.from_numpy(window.copy())[None], list(size_hw), InterpolationMode.NEAREST_EXACT)
+    return _resized(_own(window)[None], size_hw, "nearest-exact")
+
+
+def _own(window: np.ndarray) -> Tensor:
+    """Copied where it must be: torch warns of arrays that it may not write to."""
+    return torch.from_numpy(window if window.flags.writeable else window.copy())
+
+
+def _resized(pixels: Tensor, size_hw: tuple[int, int], mode: str) -> Tensor:
+    from torchvision.transforms import InterpolationMode  # brings torch's compiler along: 200 MB
+    from torchvision.transforms.v2 import functional as tv
+
+    return tv.resize(pixels, list(size_hw), InterpolationMode(mode), antialias=mode == "bilinear")
 
 
 def _window(length: int, factor: float, crop: int | None, place: float) -> tuple[slice, int]:

@@ -12,6 +12,7 @@ cannot be streamed, so each of them is a clip of one frame (whose fps says 1.0).
 frames of drive 0006R0, which is in neither val nor test. The frame a second before them is in `train-fit`.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from itertools import groupby
@@ -19,11 +20,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from streamdeq.data.base import IGNORE_INDEX, Clip, Dataset
-from streamdeq.data.documents import read_text
 from streamdeq.data.frames import PictureFiles, runs
-from streamdeq.data.reader import READERS, Reader
+from streamdeq.data.reader import READERS, Reader, below
 from streamdeq.data.targets import Coding, LabelFile, LabelMaps
 from streamdeq.errors import StreamdeqError
+from streamdeq.reading import read_text
 from streamdeq.registry import unknown
 
 CLASSES = (
@@ -79,7 +80,7 @@ class CamVid(Reader):
         root = _root(folder)
         if root is None or split not in SPLITS:
             raise StreamdeqError(unknown("CamVid split", split, list(SPLITS)))
-        pairs = _pairs(root, split.partition("-")[0])
+        pairs = _pairs(root, split.partition("-")[0], self.allow_outside)
         if split != "train" and split.startswith("train"):
             pairs = _divide(pairs, root)[split]
         return Dataset("camvid", "segmentation", split, CLASSES, PALETTE, _clips(pairs), LICENCE)
@@ -106,21 +107,21 @@ def _has_pairs(path: Path) -> bool:
         return len(lines.readline(4096).split()) == 2
 
 
-def _pairs(root: Path, split: str) -> list[_Pair]:
+def _pairs(root: Path, split: str, outside: bool) -> list[_Pair]:
     annotated = root / f"{split}annot"
     if annotated.is_dir():
         files = [(root / split / label.name, label) for label in sorted(annotated.glob("*.png"))]
     else:
-        files = _listed(root, root / f"{split}.txt")
+        files = _listed(root, root / f"{split}.txt", outside)
     if not files:
         raise StreamdeqError(f"expected frames of split '{split}' in {root}, found none; check the folder")
     for path in (path for pair in files for path in pair):
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise StreamdeqError(f"expected the file {path}, which is missing; download CamVid again")
     return [_pair(image, label) for image, label in files]
 
 
-def _listed(root: Path, listing: Path) -> list[tuple[Path, Path]]:
+def _listed(root: Path, listing: Path, outside: bool) -> list[tuple[Path, Path]]:
     if not listing.is_file():
         raise StreamdeqError(f"expected the list {listing}, which is missing; download CamVid again")
     files = []
@@ -129,7 +130,8 @@ def _listed(root: Path, listing: Path) -> list[tuple[Path, Path]]:
         if len(names) not in (0, 2):
             raise StreamdeqError(f"expected `image label` in line {number} of {listing}, got '{line}'; fix it")
         if names:
-            files.append((root / names[0], root / names[1]))
+            where = f"line {number} of {listing}"
+            files.append((below(root, names[0], where, outside), below(root, names[1], where, outside)))
     return files
 
 

@@ -63,7 +63,7 @@ class CocoBoxes(Reader):
             raise StreamdeqError(unknown("split", name, list(self.splits(folder))))
         read = CocoFile.read(path, _Whole)
         classes = _classes(read)
-        clips = _clips(read, read.root_in(folder, name), every=name != "train")
+        clips = _clips(read, read.root_in(folder, name, self.allow_outside), every=name != "train")
         if films:
             clips = _narrowed(clips, films.split(","), read)
         return own_dataset(folder, "detection", split, classes, clips, read.licence)

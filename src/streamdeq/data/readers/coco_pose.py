@@ -68,7 +68,7 @@ class CocoPose(Reader):
         self.check_split(folder, split)
         read = CocoFile.read(find(folder, split, _FILES, points=True) or folder, _Whole)
         names, skeleton = _points(read)
-        root = read.root_in(folder, split)
+        root = read.root_in(folder, split, self.allow_outside)
         poses, clips = _poses(read, len(names), root), []
         for shot in read.shots():
             shown = {t: poses[one.id] for t, one in enumerate(shot.pictures) if one.id in poses}

@@ -22,11 +22,12 @@ from xml.etree.ElementTree import Element
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.boxes import REACH, LabelledBox, box_in_frame, collect, with_motion
 from streamdeq.data.class_names import IMAGENET_VID
-from streamdeq.data.documents import read_text, read_xml
+from streamdeq.data.documents import read_xml
 from streamdeq.data.frames import PictureFiles
 from streamdeq.data.reader import READERS, Reader
 from streamdeq.data.targets import Held, InText, fitted
 from streamdeq.errors import StreamdeqError
+from streamdeq.reading import read_bytes, read_text
 from streamdeq.values import UNKNOWN
 from streamdeq.values.boxes import Boxes
 from streamdeq.values.palette import distinct_colours
@@ -105,7 +106,7 @@ def read_boxes(path: str, picture: str) -> Boxes:
         corners = [_number(entry, f"bndbox/{side}", where) for side in ("xmin", "ymin", "xmax", "ymax")]
         box = box_in_frame((corners[0], corners[1], corners[2], corners[3]), width, height, where)
         track = (entry.findtext("trackid") or "").strip()
-        found.append(LabelledBox(box, label, instance=int(track) if track.isdecimal() else UNKNOWN))
+        found.append(LabelledBox(box, label, instance=int(track) if track.isdecimal() and len(track) < 19 else UNKNOWN))
     return fitted(collect(found), (height, width), Path(picture), Path(path))
 
 
@@ -199,7 +200,7 @@ def _stills(root: Path) -> Iterator[Clip]:
 
 
 def _shows_any(path: Path) -> bool:
-    text = path.read_bytes()
+    text = read_bytes(path)
     return any(number.encode() in text for number in IMAGENET_VID)
 
 

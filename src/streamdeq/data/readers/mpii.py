@@ -37,7 +37,7 @@ from streamdeq.data.boxes import numbers
 from streamdeq.data.documents import Json, Schema
 from streamdeq.data.pictures import first_line, read_rgb, size_of
 from streamdeq.data.poses import PoseDataset, labelled_poses
-from streamdeq.data.reader import READERS, Reader
+from streamdeq.data.reader import READERS, Reader, below
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.keypoints import Keypoints, boxes_around, head_length
 from streamdeq.values.palette import distinct_colours
@@ -109,6 +109,8 @@ class Mpii(Reader):
         truth = _first(folder, TRUTHS) if split == "val" else None
         if truth is not None:
             people = _scored(people, truth, path)
+        for image in {one.image for one in people}:
+            below(folder, f"images/{image}", str(path), self.allow_outside)
         clips = tuple(_clips(folder, people, apart=split != "val"))
         colours = distinct_colours(len(JOINTS))
         return PoseDataset("mpii", "pose", split, JOINTS, colours, clips, LICENCE, SKELETON, MIRRORED)

@@ -23,12 +23,13 @@ from msgspec import Meta
 
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.class_names import FILES, Classes, classes_file, read_classes
-from streamdeq.data.documents import Schema, licence_of, read_json_lines, read_text
+from streamdeq.data.documents import Schema, licence_of, read_json_lines
 from streamdeq.data.frames import PictureFiles
 from streamdeq.data.pictures import PICTURES, pictures
 from streamdeq.data.reader import READERS, Reader
 from streamdeq.data.targets import Coding, LabelFile, LabelMaps
 from streamdeq.errors import StreamdeqError
+from streamdeq.reading import read_text
 from streamdeq.registry import unknown
 
 SOURCE = (

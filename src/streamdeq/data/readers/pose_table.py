@@ -24,7 +24,7 @@ from streamdeq.data.frames import FilmFrames, PictureFiles, runs
 from streamdeq.data.pictures import size_of
 from streamdeq.data.poses import Pairs, PoseDataset, labelled_poses, own_poses, pairs_of, poses_of, sides_of
 from streamdeq.data.problems import Problems
-from streamdeq.data.reader import READERS, Reader
+from streamdeq.data.reader import READERS, Reader, below
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 
@@ -89,6 +89,9 @@ class PoseTable(Reader):
             if (row["split"] or UNSPLIT) == split:
                 with problems.collect():
                     _take(row, rows, names, f"line {line} of {table}")
+        for place in rows:
+            with problems.collect():
+                below(folder, place.file, str(table), self.allow_outside)
         problems.tell()
         clips = _clips(folder, rows, names)
         return own_poses(folder, split, names.points, names.skeleton, names.mirrored, clips)
@@ -148,6 +151,8 @@ def _take(row: dict[str, str], rows: Rows, names: Names, where: str) -> None:
         xy = (float(row["x"]), float(row["y"])) if visible else (math.nan, math.nan)
     except ValueError as error:
         raise StreamdeqError(f"expected numbers in {where}, got: {error}; correct it") from error
+    if max(abs(number), abs(instance)) >= 2**31:
+        raise StreamdeqError(f"expected frame_index and instance within 31 bits in {where}; correct it")
     if visible and not all(math.isfinite(value) for value in xy):
         raise StreamdeqError(f"expected finite x and y of a visible point in {where}; correct it")
     place = FrameKey(row["frame_file"], row["sequence"], number if number >= 0 and row["sequence"] else None)

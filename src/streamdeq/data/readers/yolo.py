@@ -12,19 +12,21 @@ import math
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.boxes import LabelledBox, box_in_frame, collect
-from streamdeq.data.documents import read_text, read_yaml
+from streamdeq.data.documents import MOST_YAML, read_yaml
 from streamdeq.data.frames import PictureFiles
 from streamdeq.data.pictures import pictures, size_of
 from streamdeq.data.problems import Problems
-from streamdeq.data.reader import READERS, Reader, own_dataset
+from streamdeq.data.reader import READERS, Reader, below, own_dataset
 from streamdeq.data.targets import LazyText
 from streamdeq.errors import StreamdeqError
+from streamdeq.reading import read_bytes, read_text
 from streamdeq.registry import unknown
 from streamdeq.values.boxes import Boxes
 
@@ -98,18 +100,18 @@ class Yolo(Reader):
 
     def splits(self, folder: Path) -> tuple[str, ...]:
         path = _file(folder)
-        return tuple(split for split in SPLITS if path and split in _read(path).places)
+        return tuple(split for split in SPLITS if path and split in _read(path, self.allow_outside).places)
 
     def open(self, folder: Path, split: str) -> Dataset:
         path = _file(folder)
-        about = _read(path) if path else _Yaml((), {}, 0)
+        about = _read(path, self.allow_outside) if path else _Yaml((), {}, 0)
         if split not in about.places:
             raise StreamdeqError(unknown("split", split, list(about.places)))
         places = about.places[split]
         for place in places:
-            if not place.is_dir() and not (place.is_file() and place.suffix == ".txt"):
+            if not os.path.isdir(place) and not (os.path.isfile(place) and place.suffix == ".txt"):
                 raise StreamdeqError(f"expected the folder {place}, {split} of {path}, found none; correct the file")
-        lists = {place: list(_listed(place)) for place in places if place.is_file()}
+        lists = {place: list(_listed(place, self.allow_outside)) for place in places if place.is_file()}
         found = pictures({one for place in places for one in lists.get(place) or place.rglob("*")})
         if not found:
             raise StreamdeqError(f"expected pictures in {', '.join(map(str, places))}, found none; {SOURCE}")
@@ -139,12 +141,13 @@ def _label_of(image: Path) -> Path:
     return Path(*parts)
 
 
-def _listed(path: Path) -> Iterator[Path]:
+def _listed(path: Path, outside: bool) -> Iterator[Path]:
     """The pictures that a text file lists, below its folder."""
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         if line.strip():
-            if not (found := path.parent / line.strip()).is_file():
-                raise StreamdeqError(f"expected the picture {found}, line {number} of {path}, found none; correct it")
+            where = f"line {number} of {path}"
+            if not os.path.isfile(found := below(path.parent, line.strip(), where, outside)):
+                raise StreamdeqError(f"expected the picture {found}, {where}, found none; correct it")
             yield found
 
 
@@ -158,16 +161,18 @@ def _file(folder: Path) -> Path | None:
 
 
 def _has_keys(path: Path) -> bool:
-    text = path.read_text(encoding="utf-8", errors="replace")
-    return all(re.search(rf"^{key}\s*:", text, re.MULTILINE) for key in ("names", "train"))
+    with suppress(StreamdeqError):
+        text = read_bytes(path, MOST_YAML)
+        return all(re.search(rb"^%s\s*:" % key, text, re.MULTILINE) for key in (b"names", b"train"))
+    return False
 
 
-def _read(path: Path) -> _Yaml:
+def _read(path: Path, outside: bool) -> _Yaml:
     values = read_yaml(path)
     names = _names(values.get("names"), path)
-    root = path.parent.absolute()
-    if isinstance(values.get("path"), str) and (root / values["path"]).is_dir():
-        root = root / values["path"]  # exports often carry the path of another machine
+    folder = root = path.parent.absolute()
+    if isinstance(values.get("path"), str) and os.path.isdir(root / values["path"]):
+        root = below(folder, values["path"], str(path), outside)  # exports often carry the path of another machine
     places = {}
     for split in SPLITS:
         given = values.get(split) or []
@@ -175,7 +180,7 @@ def _read(path: Path) -> _Yaml:
         if not isinstance(listed, list) or not all(isinstance(one, str) and one for one in listed):
             raise StreamdeqError(f"expected a folder, or a list, as {split} in {path}, got {given}; correct it")
         if listed:
-            places[split] = [_place(root, one) for one in listed]
+            places[split] = [_place(folder, root, one, path, outside) for one in listed]
     shape = values.get("kpt_shape") or []
     if not isinstance(shape, list) or not all(isinstance(one, str) and one.isdecimal() for one in shape):
         raise StreamdeqError(f"expected two numbers as kpt_shape in {path}, got {shape}; correct it")
@@ -198,6 +203,10 @@ def _names(given: Any, path: Path) -> tuple[str, ...]:
     return names
 
 
-def _place(root: Path, given: str) -> Path:
+def _place(folder: Path, root: Path, given: str, path: Path, outside: bool) -> Path:
     inside = re.sub(r"^(\.\./)+", "", given)  # as some tools write them, one level too high
-    return root / given if (root / given).exists() else root / inside
+    higher = os.path.exists(root / given) and not os.path.exists(root / inside)
+    place = below(folder, str(root / (given if higher else inside)), str(path), outside)
+    if place != folder and folder.is_relative_to(place):  # `train: /` is the whole machine
+        raise StreamdeqError(f"expected a folder of pictures in {path}, got {given}, which has the file itself in it")
+    return place

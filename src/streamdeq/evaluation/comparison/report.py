@@ -33,7 +33,7 @@ def _cells(comparison: Comparison) -> list[Cells]:
     flicker where nothing has any."""
     heading = [
         "model", "trained", "single frame", "iterations", "NFE", "ms", "fps",
-        f"streaming, +{comparison.offset}", "from scratch", "flicker",
+        f"streaming, +{comparison.offset}", f"ahead of {comparison.entries[0].name}", "from scratch", "flicker",
     ]  # fmt: skip
     cells = [heading]
     for entry in comparison.entries:
@@ -57,14 +57,18 @@ def _line(line: BudgetLine) -> Cells:
     nfe = NOTHING if line.nfe is None else str(line.nfe)
     streaming = NOTHING if line.streaming is None else line.streaming.text()
     flips = NOTHING if line.flicker is None else f"{line.flicker:.2f} %"
-    return [str(line.iterations), nfe, f"{line.ms:.1f}", f"{1000 / line.ms:.0f}", streaming, line.scratch.text(), flips]
+    ahead = NOTHING if line.ahead is None else line.ahead.text()
+    times = [f"{line.ms:.1f}", f"{1000 / line.ms:.0f}"]
+    return [str(line.iterations), nfe, *times, streaming, ahead, line.scratch.text(), flips]
 
 
 def _notes(comparison: Comparison, place: str) -> list[str]:
     about = f"{comparison.metric} in points over the same {comparison.frames} frames"
     if comparison.block is not None:
-        about += f"; in brackets where it lies in 95 of 100 resamples of blocks of {comparison.block} frames"
-    notes = [f"{about}.", f"ms: median per frame, picture to answer, in turns on {place}; fps: 1000 by that."]
+        drawn = "whole films" if comparison.films else f"blocks of {comparison.block} frames"
+        about += f"; in brackets where it lies in 95 of 100 resamples of {drawn}, the same for all"
+    single = "single frame: from zeros, at the iterations that a model's description names."
+    notes = [f"{about}.", single, f"ms: median per frame, picture to answer, in turns on {place}; fps: 1000 by that."]
     if _flickers(comparison):
         notes.append(
             "flicker: of the pixels that stand still between two frames, those whose label flips "

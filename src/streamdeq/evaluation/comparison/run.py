@@ -4,9 +4,10 @@ Models stream by the protocol; a peer (`peers`) answers every frame alone. Times
 else the machine does falls on all alike.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from time import perf_counter
 
@@ -15,13 +16,14 @@ import numpy as np
 from streamdeq.api import Model
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.bootstrap import RESAMPLES, Figure, Resamples, resample
+from streamdeq.evaluation.bootstrap import RESAMPLES, Figure, Resamples, interval, resample
 from streamdeq.evaluation.flicker import flicker, still_masks
 from streamdeq.evaluation.latency import measure_latency, some_images
 from streamdeq.evaluation.peers import Peer
 from streamdeq.evaluation.protocol.frames import FrameCache
-from streamdeq.evaluation.protocol.plan import ScoringPlan, make_plan
-from streamdeq.evaluation.protocol.run import Condition, Mode, Score, check_classes, evaluate
+from streamdeq.evaluation.protocol.plan import ScoringPlan
+from streamdeq.evaluation.protocol.run import check_classes, evaluate, plan_of
+from streamdeq.evaluation.protocol.score import Condition, Mode, Score
 from streamdeq.evaluation.protocol.settings import Settings
 from streamdeq.solvers import make_solver
 from streamdeq.streaming.loop import run_clip
@@ -41,6 +43,8 @@ class BudgetLine:
     Args:
         nfe: applications of `f` per frame; None for a peer, which has none.
         streaming: after `offset` further frames; None without video.
+        ahead: by how many points (of an error: fewer) that is more than the first model's at as many iterations, its
+            interval from the same resamples; of single frames without video; None for the first and for a peer.
         scratch: the frame alone, as many iterations from zeros.
         ms: median milliseconds per frame, from the uint8 picture to the answer.
         flicker: percent of still pixels whose label flips, while streaming; of a peer, frame by frame; None where
@@ -53,6 +57,7 @@ class BudgetLine:
     scratch: Figure
     ms: float
     flicker: float | None
+    ahead: Figure | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class ComparedModel:
     """One model of the table.
 
     Args:
-        single: the frame alone at the iterations that suit the model best; `best` says how many.
+        single: the frame alone at the iterations that the model's description names; `best` says how many.
         flicker: frame by frame at `best` iterations.
         steps, seconds: of its training; 0 where unknown.
     """
@@ -84,17 +89,24 @@ class Comparison:
     offset: int
     block: int | None
     entries: tuple[ComparedModel, ...]
+    films: bool = False
+
+
+#: A figure and those of its resamples, None without any.
+_Drawn = tuple[float, np.ndarray | None]
 
 
 @dataclass(frozen=True, eq=False)
 class _Scoring:
-    """What all are judged on, and how. `clip` is that of the flicker, None where answers are no label maps."""
+    """What all are judged on, and how. `clip` is that of the flicker, None where answers are no label maps; `first` are
+    the figures of the first model by iterations."""
 
     dataset: Dataset
     plan: ScoringPlan
     draws: Resamples | None
     settings: Settings
     clip: Clip | None
+    first: dict[int, _Drawn] = field(default_factory=dict)
 
     @cached_property
     def still(self) -> list[np.ndarray]:
@@ -107,9 +119,7 @@ class _Scoring:
         return flicker(self.still, answers(self.clip)) if self.clip is not None and self.still else None
 
     def model(self, model: Model, scores: Mapping[Condition, Score], ms: Mapping[int, float]) -> ComparedModel:
-        alone = {c.iterations: s.total for c, s in scores.items() if c.mode is Mode.SINGLE}
-        single = {n: (-1 if s.name in s.errors else 1) * s.figure(s.name) for n, s in alone.items()}
-        best = max(single, key=lambda count: (single[count], -count))
+        best = model.spec.reference_solve.iterations
 
         def line(count: int) -> BudgetLine:
             scratch = scores[Condition(Mode.SINGLE, count)]
@@ -121,6 +131,7 @@ class _Scoring:
                 scratch.figure(self.draws),
                 ms[count],
                 self.flicker(lambda clip: self._streamed(model, clip, count, keep=True)),
+                self._ahead(count, streaming or scratch),
             )
 
         return ComparedModel(
@@ -133,6 +144,17 @@ class _Scoring:
             model.spec.provenance.seconds,
             tuple(map(line, self.settings.iterations)),
         )
+
+    def _ahead(self, count: int, score: Score) -> Figure | None:
+        """Of the first model; the first time, when it is that, None."""
+        name, sign = score.total.name, -1 if score.total.name in score.total.errors else 1
+        value, drawn = score.total.figure(name), self.draws and self.draws.figures(score.pieces, name)
+        if count not in self.first:
+            self.first[count] = value, drawn
+            return None
+        first, of_first = self.first[count]
+        within = None if drawn is None or of_first is None else interval(sign * (drawn - of_first))
+        return None if math.isnan(value - first) else Figure(sign * (value - first), within)
 
     def peer(self, peer: Peer, ms: float) -> ComparedModel:
         frames, score = FrameCache(self.dataset.clips), Score(peer.task.metric())
@@ -147,7 +169,7 @@ class _Scoring:
     def _streamed(self, model: Model, clip: Clip, iterations: int, keep: bool) -> Iterable[Result]:
         """The answers from `LEAD` on, each started from the last one's or (not `keep`) from zeros."""
         solver = make_solver(self.settings.solver or model.spec.solver, iterations)
-        engine, first = model.engine(solver, self.settings.size), 0 if keep else LEAD
+        engine, first = model.engine(solver, self.settings.size, self.settings.runtime), 0 if keep else LEAD
         frames = (Frame(clip.image(t), t, t / clip.fps) for t in range(first, len(clip)))
         return run_clip(engine, engine.open(), frames, solver.evaluations(iterations), keep=keep, skip=LEAD - first)
 
@@ -179,7 +201,7 @@ def compare(
     scored = dataset.scored(models[0].spec.classes)
     for model in models:
         check_classes(model.spec, scored)
-    plan = make_plan(scored, settings.offsets, early=task.counts_early)
+    plan = plan_of(models[0], scored, settings)
     draws = resample(plan.samples, resamples, films=plan.films) if resamples else None
     scoring = _Scoring(scored, plan, draws, settings, max(scored.clips, key=len) if task.label_maps else None)
     ms, entries, metric = _time(models, peers, scored, settings, report), [], ""
@@ -192,7 +214,8 @@ def compare(
         report(f"scoring {peer.name}")
         entries.append(scoring.peer(peer, ms[number, 1]))
     block = draws.length if draws else None
-    return Comparison(metric, len(plan.samples), settings.offsets[0], block, tuple(entries))
+    films = bool(draws and draws.films)
+    return Comparison(metric, len(plan.samples), settings.offsets[0], block, tuple(entries), films)
 
 
 def _time(

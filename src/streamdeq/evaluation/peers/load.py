@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.peers.base import Peer, peer_class
+from streamdeq.models.checkpoint import opened, read_tensors
 from streamdeq.models.spec import ModelSpec, Provenance
 from streamdeq.runtime.precision import pick_dtype
 
@@ -20,17 +21,16 @@ def load_peer(name: str, path: Path, spec: ModelSpec, device: torch.device, prec
     kind = peer_class(name, spec.task)
     network = kind.build(spec)
     try:
-        with safe_open(path, "pt") as file:
+        with opened(path) as file:
             about = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
-        network.load_state_dict(tensors)
+        trained = Provenance(steps=int(about.get("steps", 0)), seconds=float(about.get("seconds", 0)))
+        network.load_state_dict(read_tensors(path))
     except FileNotFoundError:
         raise StreamdeqError(f"no weights at {path}; tools/train_peer.py makes them") from None
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, ValueError) as error:
         raise StreamdeqError(f"{path} cannot be read as safetensors: {error}") from error
     except RuntimeError as error:
         raise StreamdeqError(f"{path} does not fit {name} with {len(spec.classes)} classes: {_first(error)}") from error
-    trained = Provenance(steps=int(about.get("steps", 0)), seconds=float(about.get("seconds", 0)))
     return kind(name, network, spec, device, pick_dtype(precision, device), trained)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol.report import EvaluationReport
-from streamdeq.evaluation.protocol.rows import ScoreRow, best_single
-from streamdeq.evaluation.protocol.run import Mode
+from streamdeq.evaluation.protocol.rows import ScoreRow
+from streamdeq.evaluation.protocol.score import Mode
 from streamdeq.evaluation.reporting.chart import COLOURS, Chart, Line, save
 
 
@@ -17,15 +17,15 @@ def draw_curves(report: EvaluationReport, path: str | os.PathLike[str]) -> None:
     Raises:
         StreamdeqError: nothing was scored while streaming, or the file cannot be written.
     """
-    chart = over_the_offset(report.rows, f"{report.header.model} on {report.header.split}")
+    chart = over_the_offset(report.rows, f"{report.header.model} on {report.header.split}", report.header.baseline)
     if chart is None:
         raise StreamdeqError(f"no curve for {path}: only single pictures were scored")
     save(chart, path)
 
 
-def over_the_offset(rows: Sequence[ScoreRow], title: str) -> Chart | None:
-    """Per iteration count a solid line (streaming, by frames since the start from zeros) and a dashed one of the same
-    colour (each frame from zeros); dashed black is the single frame at its best count. None where nothing streamed."""
+def over_the_offset(rows: Sequence[ScoreRow], title: str, baseline: int | None = None) -> Chart | None:
+    """Per iteration count a solid line (streaming, by frames since its start) and a dashed one of the same colour (each
+    frame from zeros); dashed black is the single frame at `baseline` iterations. None where nothing streamed."""
     along: dict[int, list[tuple[float, float]]] = defaultdict(list)
     for row in rows:
         if row.mode is Mode.STREAMING and row.offset is not None and row.value is not None:
@@ -44,6 +44,6 @@ def over_the_offset(rows: Sequence[ScoreRow], title: str) -> Chart | None:
         lines.append(Line(f"streaming, {count}", tuple(sorted(points)), colour, dots=True))
         if count in scratch:
             lines.append(Line(f"from scratch, {count}", level(scratch[count]), colour, dashed=True))
-    if (best := best_single(rows)) is not None:
-        lines.append(Line(f"single frame, {best.iterations}", level(best), COLOURS[0], dashed=True))
-    return Chart(title, "frames since the start from zeros", rows[0].metric, tuple(lines))
+    if baseline in scratch:
+        lines.append(Line(f"single frame, {baseline}", level(scratch[baseline]), COLOURS[0], dashed=True))
+    return Chart(title, "frames since the start", rows[0].metric, tuple(lines))

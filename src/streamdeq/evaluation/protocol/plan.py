@@ -7,10 +7,12 @@ Where early frames count, one with n < t is scored at offset t when streaming st
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from streamdeq.data.base import Dataset
+from streamdeq.data.randomness import generator
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol.settings import USUAL_OFFSETS
 
@@ -54,6 +56,46 @@ class ScoringPlan:
     note: str = ""
     films: tuple[int, ...] = ()
 
+    def parts(self, least: int) -> Iterator["ScoringPlan"]:
+        """The plan in pieces of whole clips, in order, each of at least so many samples but the last.
+
+        Every piece is scored by itself: which process does it has no part in what is computed.
+        """
+        gathered: list[Sample] = []
+        for clip, of_clip in groupby(self.samples, key=lambda sample: sample.clip):
+            gathered += of_clip
+            if len(gathered) >= least or clip == self.samples[-1].clip:
+                clips = range(gathered[0].clip, clip + 1)
+                chains = tuple(chain for chain in self.chains if chain.clip in clips)
+                yield replace(self, samples=tuple(gathered), chains=chains)
+                gathered = []
+
+
+@dataclass(frozen=True)
+class Draw:
+    """At most so many `clips`, and `frames` of each, at random; None for all. The same ones for the same `seed`, and
+    the same frames of a clip whichever other clips are drawn."""
+
+    clips: int | None = None
+    frames: int | None = None
+    seed: int = 0
+
+    def __call__(self, samples: Sequence[Sample]) -> tuple[Sample, ...]:
+        of_clip = {clip: list(some) for clip, some in groupby(samples, key=lambda sample: sample.clip)}
+        chosen = self._some(list(of_clip), self.clips, "clips", 0)
+        return tuple(
+            sample for clip in chosen for sample in self._some(of_clip[clip], self.frames, "frames of a clip", clip)
+        )
+
+    def _some(self, of: list[Any], count: int | None, purpose: str, index: int) -> list[Any]:
+        if count is None or count >= len(of):
+            return of
+        places = generator(self.seed, purpose, index).choice(len(of), count, replace=False)
+        return [of[place] for place in sorted(places.tolist())]
+
+
+EVERY = Draw()
+
 
 def usual_offsets(dataset: Dataset) -> tuple[int, ...]:
     """`USUAL_OFFSETS` where a labelled frame has that many before it; else those below what half of them have, and
@@ -65,12 +107,16 @@ def usual_offsets(dataset: Dataset) -> tuple[int, ...]:
     return (*(offset for offset in USUAL_OFFSETS if offset < most), most)
 
 
-def make_plan(dataset: Dataset, offsets: Sequence[int], *, early: bool = False) -> ScoringPlan:
+def make_plan(
+    dataset: Dataset, offsets: Sequence[int], *, early: bool = False, draw: Draw = EVERY, reach: int | None = None
+) -> ScoringPlan:
     """The labelled frames with at least max(offsets) predecessors, and the fewest streams that reach all offsets.
 
     Args:
         early: labelled frames with fewer predecessors count too, at every offset that they do not reach after all of
             their predecessors.
+        draw: which of the samples there are.
+        reach: no stream needs more frames before the scored one than this; None for as many as the offset.
 
     Raises:
         StreamdeqError: nothing is labelled, or no labelled frame has that many predecessors.
@@ -82,7 +128,7 @@ def make_plan(dataset: Dataset, offsets: Sequence[int], *, early: bool = False) 
     films = tuple(known.setdefault(id(clip.film), len(known)) for clip in dataset.clips)
     if all(len(clip) == 1 for clip in dataset.clips):
         note = f"split '{dataset.split}' of {dataset.name} has single pictures only, no video: nothing to stream"
-        return ScoringPlan(tuple(labelled), (), note, films)
+        return ScoringPlan(draw(labelled), (), note, films)
     samples = tuple(sample for sample in labelled if early or sample.t >= max(offsets))
     if not samples:
         longest = max(len(clip) for clip in dataset.clips)
@@ -92,7 +138,8 @@ def make_plan(dataset: Dataset, offsets: Sequence[int], *, early: bool = False) 
             f"'{dataset.split}' of {dataset.name}; the longest clip has {longest} frames and the most before a "
             f"labelled one is {most}; use smaller --offsets"
         )
-    return ScoringPlan(samples, _chains(_streams(samples, offsets)), films=films)
+    samples = draw(samples)
+    return ScoringPlan(samples, _chains(_streams(samples, offsets, reach)), films=films)
 
 
 def continuous_chains(samples: Sequence[Sample]) -> tuple[Chain, ...]:
@@ -100,11 +147,11 @@ def continuous_chains(samples: Sequence[Sample]) -> tuple[Chain, ...]:
     return _chains((Sample(sample.clip, 0), Read(sample.t, None)) for sample in samples)
 
 
-def _streams(samples: Sequence[Sample], offsets: Sequence[int]) -> Iterator[tuple[Sample, Read]]:
+def _streams(samples: Sequence[Sample], offsets: Sequence[int], reach: int | None) -> Iterator[tuple[Sample, Read]]:
     """Where a stream has to start for every figure, and when it is read."""
     for sample in samples:
         for offset in offsets:
-            after = min(offset, sample.t)
+            after = min(offset, sample.t, offset if reach is None else reach)
             yield Sample(sample.clip, sample.t - after), Read(after, offset)
 
 

@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.bootstrap import NOTHING, RESAMPLES, Figure, Interval, resample
-from streamdeq.evaluation.protocol.run import Evaluation, Mode
+from streamdeq.evaluation.bootstrap import NOTHING, RESAMPLES, Figure, Interval, Resamples, resample
+from streamdeq.evaluation.protocol.run import Evaluation
+from streamdeq.evaluation.protocol.score import Condition, Mode
 from streamdeq.evaluation.reporting.table import Cells, Lines, Style
 from streamdeq.registry import unknown
 
@@ -25,6 +26,7 @@ class ScoreRow:
         low, high: of the bootstrap interval, in points; None where none was drawn.
         figures: everything the task's metric says, by name; `value` is one of them.
         error: less of the figure is better.
+        failed: answers whose solve met a non-finite value.
     """
 
     mode: Mode
@@ -39,14 +41,15 @@ class ScoreRow:
     high: float | None = None
     figures: Mapping[str, float | None] = field(default_factory=dict)
     error: bool = False
+    failed: int = 0
 
     @property
     def sign(self) -> int:
         return -1 if self.error else 1
 
     def to_plain(self) -> dict[str, Any]:
-        """As JSON values; `error` is left out where it is not true."""
-        return {name: value for name, value in asdict(self).items() if name != "error" or value}
+        """As JSON values; `error` and `failed` are left out where there is none."""
+        return {name: value for name, value in asdict(self).items() if name not in ("error", "failed") or value}
 
     def text(self, intervals: bool = False) -> str:
         """The figure, with its interval where that is wanted and was drawn."""
@@ -66,18 +69,21 @@ def make_rows(evaluation: Evaluation, resamples: int = RESAMPLES, figure: str | 
         StreamdeqError: the task has no figure of that name.
     """
     drawn = resample(evaluation.plan.samples, resamples, films=evaluation.plan.films) if resamples else None
-    rows = []
-    for condition, score in evaluation.scores.items():
-        figures = {k: None if math.isnan(value) else value for k, value in score.total.compute().items()}
-        name = figure or score.total.name
-        if name not in figures:
-            raise StreamdeqError(unknown("figure", name, list(figures)))
-        about = (condition.mode, evaluation.solver, condition.iterations, condition.offset)
-        within = score.figure(drawn, name).interval
-        low, high = (within.low, within.high) if within else (None, None)
-        frames, error = len(score.pieces), name in score.total.errors
-        rows.append(ScoreRow(*about, name, figures[name], frames, score.nfe, low, high, figures, error))
-    return tuple(rows)
+    # One at a time: a score of a large split takes gigabytes.
+    return tuple(_row(condition, evaluation, drawn, figure) for condition in evaluation.scores)
+
+
+def _row(condition: Condition, evaluation: Evaluation, drawn: Resamples | None, figure: str | None) -> ScoreRow:
+    score = evaluation.scores[condition]
+    figures = {k: None if math.isnan(value) else value for k, value in score.total.compute().items()}
+    name = figure or score.total.name
+    if name not in figures:
+        raise StreamdeqError(unknown("figure", name, list(figures)))
+    about = (condition.mode, evaluation.solver, condition.iterations, condition.offset)
+    within = score.figure(drawn, name).interval
+    low, high = (within.low, within.high) if within else (None, None)
+    frames, error = len(score.pieces), name in score.total.errors
+    return ScoreRow(*about, name, figures[name], frames, score.nfe, low, high, figures, error, score.failed)
 
 
 def best_single(rows: Sequence[ScoreRow]) -> ScoreRow | None:

@@ -1,7 +1,8 @@
-"""A line chart as a PNG, drawn by matplotlib, which the extra `report` brings."""
+"""A line chart as a PNG or SVG, drawn by matplotlib, which the extra `report` brings."""
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from streamdeq.errors import StreamdeqError
@@ -37,13 +38,15 @@ class Chart:
     lines: tuple[Line, ...]
     marks: tuple[float, ...] = ()
     y_range: tuple[float, float] | None = None
+    log_y: bool = False
 
 
 def save(chart: Chart, path: str | os.PathLike[str]) -> None:
-    """The chart as a PNG of 760 × 400 pixels, whole or not at all."""
+    """The chart as an SVG, if `path` ends so, or a PNG of 760 × 400 pixels, whole or not at all."""
     figure = draw(chart)
+    kind = "svg" if Path(path).suffix == ".svg" else "png"
     with atomic_path(path) as part:
-        figure.savefig(part, format="png")
+        figure.savefig(part, format=kind)
 
 
 def draw(chart: Chart) -> Any:
@@ -70,6 +73,8 @@ def draw(chart: Chart) -> Any:
         }
         xs, ys = zip(*line.points, strict=True) if line.points else ((), ())
         axes.plot(xs, ys, label=line.name, color=[part / 255 for part in line.colour], **style)
+    if chart.log_y:
+        axes.set_yscale("log")
     if chart.y_range is not None:
         axes.set_ylim(*chart.y_range)
     figure.legend(loc="outside right upper", frameon=False, fontsize="small")

@@ -21,8 +21,7 @@ def objective(recipe: SampleRecipe, dataset: Dataset) -> Objective:
 
 def _with_class(augmentation: Augmentation | AreaCrop) -> Transform:
     def transform(image: np.ndarray, target: Any, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        # The augmentation cuts a label map along; a picture of one class has none.
-        pixels, _ = augmentation(image, np.zeros(image.shape[:2], np.uint8), rng)
-        return pixels, torch.tensor(target)
+        view: Any = augmentation.view((image.shape[0], image.shape[1]), rng)
+        return augmentation.picture(image, view, rng), torch.tensor(target)
 
     return transform

@@ -15,8 +15,8 @@ TYPICAL_M = 10.0
 class DepthHead(DenseHead):
     """Latent → maps (B, 1, H/4, W/4) of ln(depth / 10 m)."""
 
-    def __init__(self, channels: tuple[int, ...]) -> None:
-        super().__init__(channels, outputs=1)
+    def __init__(self, channels: tuple[int, ...], features: int | None = None) -> None:
+        super().__init__(channels, 1, features)
 
     def losses(self, z: Latent, depth_m: Tensor) -> dict[str, Tensor]:
         """Mean absolute difference of the logarithms, over the labelled pixels of (B, H, W); NaN is not labelled."""

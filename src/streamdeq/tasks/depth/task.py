@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from streamdeq.data.base import Dataset
 from streamdeq.data.sampling import SampleRecipe
 from streamdeq.tasks.base import TASKS, Task
-from streamdeq.tasks.dense import resize
+from streamdeq.tasks.dense import DenseSettings, resize
 from streamdeq.tasks.depth.draw import depth_map
 from streamdeq.tasks.depth.head import DepthHead, metres
 from streamdeq.tasks.depth.metric import DepthMetric
@@ -24,8 +24,10 @@ class DepthTask(Task):
     """Depth in metres holds for cameras as the training data's: who looks twice as closely sees everything half as
     far away."""
 
+    head_settings = DenseSettings
+
     def build_head(self) -> DepthHead:
-        return DepthHead(self.spec.architecture.channels)
+        return DepthHead(self.spec.architecture.channels, DenseSettings.read(self.spec.head).features)
 
     def objective(self, recipe: SampleRecipe, dataset: Dataset) -> Objective:
         return objective(recipe, dataset)

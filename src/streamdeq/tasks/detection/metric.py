@@ -23,6 +23,8 @@ SPEEDS = ("slow", "medium", "fast")
 CLASS = "AP@50/"
 
 
+#: Frames that are matched at a time: as COCO's JSON, which they are for that, a detection takes kilobytes.
+TOGETHER = 500
 #: The ten IoUs of COCO's mean.
 IOUS = np.linspace(0.5, 0.95, 10)
 #: So many of the IoUs, and these speeds (0: all): what was matched at. A figure needs few of the whole.
@@ -107,12 +109,13 @@ class MeanAveragePrecision(Metric):
         import faster_coco_eval.faster_eval_api_cpp as compiled  # type: ignore[import-not-found]
 
         fresh = list({id(frame): frame for frame in self.frames if part not in frame.matches}.values())
-        if fresh:
-            evaluation = self._evaluation(fresh, part)
+        for begin in range(0, len(fresh), TOGETHER):
+            some = fresh[begin : begin + TOGETHER]
+            evaluation = self._evaluation(some, part)
             evaluation.evaluate()
-            found, count = evaluation._evalImgs_cpp, len(fresh)
-            for n, frame in enumerate(fresh):
-                frame.matches[part] = found[n::count]  # by class, in it by speed, in it by frame
+            found = evaluation._evalImgs_cpp
+            for n, frame in enumerate(some):
+                frame.matches[part] = found[n :: len(some)]  # by class, in it by speed, in it by frame
         matches = [one for row in zip(*(frame.matches[part] for frame in self.frames), strict=True) for one in row]
         params = self._evaluation(self.frames[:1], part).params
         params.imgIds = list(range(1, len(self.frames) + 1))

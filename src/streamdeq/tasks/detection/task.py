@@ -1,7 +1,9 @@
 """Object detection as the rest of the program sees it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,15 +14,16 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 from streamdeq.tasks.base import TASKS, Choice, Task
 from streamdeq.tasks.detection.draw import boxes_and_labels
-from streamdeq.tasks.detection.head import DetectionHead, Maps
 from streamdeq.tasks.detection.metric import MeanAveragePrecision
-from streamdeq.tasks.detection.objective import objective
 from streamdeq.tasks.detection.result import Detections
 from streamdeq.tasks.detection.settings import DetectorSettings
 from streamdeq.tasks.detection.tracker import Tracker
 from streamdeq.tasks.objective import Objective
 from streamdeq.values.geometry import Geometry
 from streamdeq.values.status import Status
+
+if TYPE_CHECKING:  # torchvision brings torch's compiler along, 200 MB that other tasks need not have
+    from streamdeq.tasks.detection.head import DetectionHead, Maps
 
 #: The least score a user is shown, where they name none. (The metric gets all from `DetectorSettings.least_score` on.)
 SHOWN = 0.5
@@ -36,6 +39,8 @@ class DetectionTask(Task):
     counts_early = True
 
     def build_head(self) -> DetectionHead:
+        from streamdeq.tasks.detection.head import DetectionHead
+
         settings = DetectorSettings.read(self.spec.head)
         return DetectionHead(self.spec.architecture.channels, len(self.spec.classes), settings)
 
@@ -55,7 +60,18 @@ class DetectionTask(Task):
             frame_hw=geometry.frame_hw,
         )
 
+    def decode_weights(self, head: DetectionHead) -> dict[str, np.ndarray]:
+        hidden, last = head.roi_heads.box_head, head.roi_heads.box_predictor
+        layers = {"hidden1": hidden.fc6, "hidden2": hidden.fc7, "scores": last.cls_score, "boxes": last.bbox_pred}
+        return {
+            f"{name}.{part}": getattr(layer, part).detach().float().cpu().numpy()
+            for name, layer in layers.items()
+            for part in ("weight", "bias")
+        }
+
     def objective(self, recipe: SampleRecipe, dataset: Dataset) -> Objective:
+        from streamdeq.tasks.detection.objective import objective
+
         return objective(recipe, dataset)
 
     def metric(self) -> MeanAveragePrecision:

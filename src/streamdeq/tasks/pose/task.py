@@ -26,6 +26,7 @@ from streamdeq.values.status import Status
 class PoseTask(Task):
     joins = True
     head_settings = PoseSettings
+    counts_early = True
 
     def __init__(self, spec: Any) -> None:
         super().__init__(spec)

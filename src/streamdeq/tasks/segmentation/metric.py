@@ -4,6 +4,8 @@ The definition of Cityscapes: pixels whose target is ignored do not count at all
 class; the mean is over the classes that occur, in target or prediction.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -39,6 +41,13 @@ class ConfusionMatrix:
         labels = torch.where((labels >= 0) & (labels < self.classes), labels, self.classes)
         side = self.classes + 1
         self.counts += torch.bincount(target * side + labels, minlength=side * side).view(side, side)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With an array in the place of the tensor, as files of partial results hold it."""
+        return vars(self) | {"counts": self.counts.numpy()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state | {"counts": torch.from_numpy(state["counts"].copy())})
 
     def merge(self, other: "ConfusionMatrix") -> None:
         """Add what another matrix counted, of another process or part of the split."""

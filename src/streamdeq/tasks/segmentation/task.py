@@ -10,7 +10,7 @@ from streamdeq.data.base import Dataset
 from streamdeq.data.sampling import SampleRecipe
 from streamdeq.errors import StreamdeqError
 from streamdeq.tasks.base import TASKS, Metric, Task
-from streamdeq.tasks.dense import resize
+from streamdeq.tasks.dense import DenseSettings, resize
 from streamdeq.tasks.objective import Objective
 from streamdeq.tasks.segmentation.draw import overlay
 from streamdeq.tasks.segmentation.head import SegmentationHead
@@ -26,11 +26,13 @@ from streamdeq.values.status import Status
 class SegmentationTask(Task):
     writes = ("video", "jsonl", "png")
     label_maps = True
+    head_settings = DenseSettings
 
     def build_head(self) -> SegmentationHead:
         if len(self.spec.classes) > 255:  # a label map is uint8, and 255 is what is not labelled
             raise StreamdeqError(f"expected at most 255 classes of pixels, got {len(self.spec.classes)}")
-        return SegmentationHead(self.spec.architecture.channels, len(self.spec.classes))
+        features = DenseSettings.read(self.spec.head).features
+        return SegmentationHead(self.spec.architecture.channels, len(self.spec.classes), features)
 
     def decode(self, outputs: Tensor, geometry: Geometry, status: Status, head: nn.Module) -> Segmentation:
         if outputs.device.type == "cpu":

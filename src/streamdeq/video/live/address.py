@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
+from streamdeq.video.live.credentials import filled_in
 from streamdeq.video.live.redact import Redactor, redacted_address
 
 # Without a list FFmpeg follows what a play list says to any protocol, local files included.
@@ -41,6 +42,7 @@ class Address:
         name: for file names: letters, digits and dashes.
         kind: "camera" or the scheme.
         listening: it waits for a publisher to connect.
+        secrets: what the address names and does not hold, filled in (`credentials`). Never shown.
     """
 
     url: str = field(repr=False)
@@ -50,19 +52,21 @@ class Address:
     name: str
     kind: str
     listening: bool = False
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def redactor(self, options: Mapping[str, str]) -> Redactor:
         """Takes the secrets of this address, and the values of the user's own `options`, out of any text."""
         words = [word for value in options.values() for word in (value, *value.split())]
         # Short words are no secrets but settings ("tcp", "1"), and would black out half of a message.
-        return Redactor(self.url, tuple(word for word in words if len(word) >= 8))
+        return Redactor(self.url, (*self.secrets, *(word for word in words if len(word) >= 8)))
 
 
 def parse_address(spec: object) -> Address | None:
     """The live source that `spec` names; None if it names none, but a file or something else.
 
     A camera's number (`0`, `"0"`), `/dev/video0`, or an address. `rtsp://HOST:PORT/PATH?listen` and
-    `tcp://HOST:PORT?listen` wait there for a publisher to connect.
+    `tcp://HOST:PORT?listen` wait there for a publisher to connect. Logins and tokens may be named instead of written:
+    `rtsp://${CAM_USER}:${file:/run/secrets/cam}@HOST/PATH`.
 
     Raises:
         StreamdeqError: an address of a kind that cannot be read, or a camera that is not there.
@@ -98,14 +102,15 @@ def network(spec: str) -> Address:
     if not spec.partition("://")[2].strip("/"):
         raise StreamdeqError(f"expected an address such as {scheme}://HOST/PATH, got {label}: name the host")
     form, options = SCHEMES[scheme]
-    url, listening = without_listen(scheme + spec[len(scheme) :])  # FFmpeg knows small letters only
+    url, secrets = filled_in(scheme + spec[len(scheme) :], label)  # FFmpeg knows small letters only
+    url, listening = without_listen(url)
     if listening and scheme not in CAN_LISTEN:
         raise StreamdeqError(f"cannot listen at {label}: only {' and '.join(CAN_LISTEN)} can; leave out 'listen'")
     if listening and scheme == "tcp":
         url += ("&" if "?" in url else "?") + "listen=1"
     if listening and scheme == "rtsp":
         options = {**options, **RTSP_LISTENS}
-    return Address(url, form, options, label, file_name(label), scheme, listening)
+    return Address(url, form, options, label, file_name(label), scheme, listening, secrets)
 
 
 def without_listen(url: str) -> tuple[str, bool]:

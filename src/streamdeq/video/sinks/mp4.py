@@ -28,6 +28,8 @@ TICKS_PER_S = 10_000
 MOST_TICKS_PER_S = 1_000_000_000
 AVCOL_SPC_BT709 = 1
 ONE_THREAD_PIXELS = 1920 * 1088
+# Each encodes a part of every picture by itself: more of them make larger files.
+MOST_THREADS = 4
 INDEX_IN_FRONT = {"movflags": "faststart"}
 # What is being written plays up to its last whole second, also after a kill.
 BY_THE_SECOND = {"movflags": "hybrid_fragmented+frag_keyframe", "frag_duration": "1000000", "flush_packets": "1"}
@@ -48,7 +50,8 @@ class VideoSink(Sink[Frame]):
         pixel_aspect: width over height of the pixels; None: they are square.
         preset: x264's trade of time for size. At 640×272 and 1280×720, one thread, this costs about
             1.8 and 8 ms per frame ("ultrafast"), 2.5 and 12 ("superfast", 0.7 of the size), 4.4 and 19 ("veryfast",
-            half the size).
+            half the size). None: "superfast", and above full HD
+            "ultrafast", which needs a third less time and, for 4K, 50 MB less memory.
         crf: x264's quality, 0 (lossless) to 51.
     """
 
@@ -57,7 +60,7 @@ class VideoSink(Sink[Frame]):
         path: str | os.PathLike[str],
         fps: float | None = None,
         pixel_aspect: Fraction | None = None,
-        preset: str = "superfast",
+        preset: str | None = None,
         crf: int = 20,
     ) -> None:
         if Path(path).suffix.lower() != ".mp4":
@@ -66,7 +69,7 @@ class VideoSink(Sink[Frame]):
         self._fps = fps or FALLBACK_FPS
         self._pixel_aspect = pixel_aspect
         # Without B-frames decoding order is showing order: any times will do, and encoding is a quarter faster.
-        self._options = {"preset": preset, "crf": str(crf), "bf": "0", "g": "60"}
+        self._options = {**preset_option(preset), "crf": str(crf), "bf": "0", "g": "60"}
         self._encoder: Encoder | None = None
         self._closed = False
 
@@ -112,6 +115,11 @@ def put_index_in_front(path: Path) -> None:
                 made.mux(packet)
 
 
+def preset_option(preset: str | None) -> dict[str, str]:
+    """What a sink was asked for; the `Encoder` chooses where that is nothing."""
+    return {} if preset is None else {"preset": preset}
+
+
 class Encoder:
     """The encoder and its container, set up by the first frame.
 
@@ -146,7 +154,7 @@ class Encoder:
         """`key`: make it a picture that stands alone."""
         image = fitted(frame.image, self._canvas_hw)
         picture = self._reformatter.reformat(
-            VideoFrame.from_ndarray(image, format="rgb24"),
+            VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="rgb24"),
             format="yuv420p",
             dst_colorspace=Colorspace.ITU709,
             dst_color_range=ColorRange.MPEG,
@@ -174,12 +182,15 @@ class Encoder:
 
     def _add_stream(self, fps: float, options: dict[str, str]) -> VideoStream:
         rate = Fraction(fps).limit_denominator(1001)
+        height, width = self._canvas_hw
+        large = height * width > ONE_THREAD_PIXELS
+        options = {"preset": "ultrafast" if large else "superfast", **options}
         stream = self._container.add_stream("libx264", rate=rate, options=options)
-        stream.height, stream.width = self._canvas_hw
+        stream.height, stream.width = height, width
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
         context.time_base = self._ticks.time_base
-        context.thread_count = 1 if stream.height * stream.width <= ONE_THREAD_PIXELS else 0
+        context.thread_count = min(os.cpu_count() or 1, MOST_THREADS) if large else 1
         context.colorspace = AVCOL_SPC_BT709
         context.color_range = ColorRange.MPEG
         context.color_primaries = ColorPrimaries.BT709

@@ -18,7 +18,7 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.files import ensure_folder
 from streamdeq.values.frame import Frame
 from streamdeq.video.sinks.base import PendingFile, Sink, unwritable
-from streamdeq.video.sinks.mp4 import Encoder
+from streamdeq.video.sinks.mp4 import Encoder, preset_option
 from streamdeq.video.source import FALLBACK_FPS
 
 FRAGMENTS = {"movflags": "hybrid_fragmented+frag_keyframe", "flush_packets": "1"}
@@ -53,7 +53,7 @@ class SegmentedVideoSink(Sink[Frame]):
         max_seconds: float | None = 600.0,
         max_bytes: int | None = None,
         fragment_s: float = 1.0,
-        preset: str = "superfast",
+        preset: str | None = None,
         crf: int = 20,
     ) -> None:
         self._path = Path(path)
@@ -67,7 +67,7 @@ class SegmentedVideoSink(Sink[Frame]):
         self._fps = fps or FALLBACK_FPS
         self._max_seconds, self._max_bytes, self._fragment_s = max_seconds, max_bytes, fragment_s
         # No look-ahead: what is encoded is on its way to the disk.
-        self._options = {"preset": preset, "crf": str(crf), "bf": "0", "tune": "zerolatency", "forced-idr": "1"}
+        self._options = {**preset_option(preset), "crf": str(crf), "bf": "0", "tune": "zerolatency", "forced-idr": "1"}
         self._number = highest_number(self._path)
         self._segment: Segment | None = None
         self._error: StreamdeqError | None = None
