@@ -44,11 +44,10 @@ def eval(
     from streamdeq.api import load
     from streamdeq.cli.progress import track
     from streamdeq.evaluation.jitter.report import long_clips
-    from streamdeq.evaluation.protocol.curves import draw_curves
     from streamdeq.evaluation.protocol.report import EvaluationReport, make_notes
     from streamdeq.evaluation.protocol.rows import make_rows
     from streamdeq.evaluation.reporting.chart import check_installed
-    from streamdeq.evaluation.reporting.table import Markdown, Text, check_writable, write_json
+    from streamdeq.evaluation.reporting.table import check_writable
     from streamdeq.runtime.precision import pick_device
     from streamdeq.threads import use
     from streamdeq.training.parallel import joined
@@ -80,6 +79,13 @@ def eval(
     rows = make_rows(evaluation, resamples, figure)
     header = _header(job, model, data, time.monotonic() - began)
     report = EvaluationReport(header, rows, times, make_notes(evaluation, rows), steady)
+    _tell(report, out, chart, markdown=markdown, intervals=intervals)
+
+
+def _tell(report: Any, out: Path | None, chart: Path | None, *, markdown: bool, intervals: bool) -> None:
+    from streamdeq.evaluation.protocol.curves import draw_curves
+    from streamdeq.evaluation.reporting.table import Markdown, Text, write_json
+
     if out is not None:
         write_json(report.to_plain(), out)
     say(*report.render(Markdown() if markdown else Text(), intervals).split("\n"))
