@@ -60,9 +60,8 @@ def eval(
     began = time.monotonic()
     with joined(pick_device(device)) as ranks:
         share = _share(sharing, ranks)
-        job, dataset = _job(
-            load(model, device, precision), data, split, offsets, settings, sharing.parts, allow_outside
-        )
+        loaded = load(model, device, precision)
+        job, dataset = _job(loaded, data, split, offsets, settings, sharing.parts, allow_outside)
         clips = long_clips(dataset) if jitter else ()  # refused before minutes of work, if at all
         with track("eval", job.steps(share), unit="steps", quiet=quiet or not ranks.leads) as advance:
             job.run(share, advance)
@@ -79,10 +78,10 @@ def eval(
     rows = make_rows(evaluation, resamples, figure)
     header = _header(job, model, data, time.monotonic() - began)
     report = EvaluationReport(header, rows, times, make_notes(evaluation, rows), steady)
-    _tell(report, out, chart, markdown=markdown, intervals=intervals)
+    _show(report, out, chart, markdown=markdown, intervals=intervals)
 
 
-def _tell(report: Any, out: Path | None, chart: Path | None, *, markdown: bool, intervals: bool) -> None:
+def _show(report: Any, out: Path | None, chart: Path | None, *, markdown: bool, intervals: bool) -> None:
     from streamdeq.evaluation.protocol.curves import draw_curves
     from streamdeq.evaluation.reporting.table import Markdown, Text, write_json
 

@@ -20,6 +20,7 @@ def reproduce(
     model: options.Model = options.DEFAULT_MODEL,
     data: Annotated[str | None, Option("The data set.", metavar="DIR|synthetic")] = None,
     split: options.Split = "val",
+    allow_outside: options.AllowOutside = False,
     draw: Annotated[bool, Option("Draw anew from the JSON in --out; nothing is computed.")] = False,
     precision: options.Precision = "fp32",
     device: options.Device = "auto",
@@ -35,7 +36,7 @@ def reproduce(
         if data is None:
             raise StreamdeqError("reproduce: expected --data, the data set to measure on; or --draw")
         check_writable(file)
-        measured = _measured(model, data, split, device, precision, settings)
+        measured = _measured(model, data, split, allow_outside, device, precision, settings)
         lines = _with_progress(item, found, measured, settings, quiet)
         write_json(to_plain(item, _header(measured, model, data, split, settings), lines), file)
     chart = chart_of(read_figure(file))
@@ -44,14 +45,16 @@ def reproduce(
         say(path)
 
 
-def _measured(model: str, data: str, split: str, device: Any, precision: Any, settings: FigureSettings) -> Any:
+def _measured(
+    model: str, data: str, split: str, outside: bool, device: Any, precision: Any, settings: FigureSettings
+) -> Any:
     from streamdeq.api import load
     from streamdeq.data.open import open_dataset
     from streamdeq.evaluation.protocol.plan import Draw
     from streamdeq.evaluation.reproduce.latents import Measured
 
     loaded = load(model, device, precision)
-    dataset = open_dataset(data, split, loaded.spec.task)
+    dataset = open_dataset(data, split, loaded.spec.task, outside)
     draw = Draw(settings.clips, settings.frames_per_clip, settings.seed)
     return Measured(loaded, dataset, draw, settings.size, settings.batch)
 

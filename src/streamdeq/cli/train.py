@@ -106,7 +106,9 @@ def _costs(recipe: Any, chosen: TrainOptions) -> Iterator[str]:
     from streamdeq.training.footprint import footprint
     from streamdeq.training.setup import spec_of
 
-    dataset = open_dataset(chosen.data, recipe.split, recipe.task) if chosen.data else None
+    dataset = (
+        open_dataset(chosen.data, recipe.split, recipe.task, chosen.allow_outside) if chosen.data is not None else None
+    )
     if chosen.plan:
         yield from footprint(recipe, dataset).lines()
     if chosen.dry_loader:

@@ -101,6 +101,8 @@ class Guard:
         self.seen += 1
         if self.seen == 1:
             self.level = self.smoothed = loss
+        if self.grace and self.grace == limits.grace:  # the first one behind the warm-up
+            self.smoothed = loss
         self.smoothed = limits.smoothing * self.smoothed + (1 - limits.smoothing) * loss
         self.best = math.inf if self.grace else min(self.best, self.smoothed)
 

@@ -3,18 +3,17 @@
 The JSON file: `format`, `item`, `header`, and `lines` by name: `x` and what was measured there, None where nothing was.
 """
 
-import json
 import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol.settings import Settings
 from streamdeq.evaluation.reporting.chart import COLOURS, Chart, Line
+from streamdeq.reading import MOST_TEXT, loads, open_regular
 from streamdeq.registry import unknown
 from streamdeq.streaming.options import StartFrom, WorkingSize
 
@@ -120,7 +119,8 @@ def read_figure(path: str | os.PathLike[str]) -> dict[str, Any]:
         StreamdeqError: no such file, or it holds something else.
     """
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        with open_regular(path) as file:
+            found = loads(file.read(MOST_TEXT).decode())
         if found["format"] != FORMAT or found["item"] not in ITEMS:
             raise ValueError("another format")
     except OSError as error:
