@@ -48,11 +48,11 @@ def run(
 
 def report(model: Any, source: Any, chosen: Any, *, quiet: bool, monitor: Any = None) -> None:
     """Run, show progress, say what came of it. The last line on stdout is the annotated video's path."""
-    from streamdeq.running.memory import share_arenas
+    from streamdeq.running.memory import save_memory
     from streamdeq.running.run import Run
 
-    share_arenas()
     work = Run(model, source, chosen, monitor)
+    save_memory(work.source.size_hw)
     title = Path(str(work.source.name)).name
     if monitor is not None:
         monitor.begin(title, model.iterations(chosen.stream), chosen.stream.start, capped=chosen.stream.dynamic)

@@ -46,7 +46,9 @@ class ThreadedSink(Sink[T]):
     def write(self, item: T) -> None:
         if self._error is not None:
             raise self._error
-        self._queue.put(item, self._size_of(item))
+        size = self._size_of(item)
+        self._queue.put(item, size)
+        self._queue.wait(size)  # of large pictures none is made while one waits
 
     def close(self) -> None:
         if self._closed:
