@@ -602,7 +602,7 @@ import resource, sys
 import numpy, torch, av, streamdeq
 from streamdeq.cli.main import COMMANDS, build, guarded
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + 700_000_000, -1))
+resource.setrlimit(resource.RLIMIT_AS, (used + 400_000_000, -1))
 sys.exit(guarded(build(COMMANDS), sys.argv[1:]))
 """
 

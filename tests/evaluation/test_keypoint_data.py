@@ -59,7 +59,7 @@ def test_mpii_is_trained_on_and_scored_by_pckh_after_the_frames_before(tmp_path:
     rows = json.loads(out.read_text())["rows"]
     assert {row["metric"] for row in rows} == {"PCKh@0.5"}
     streamed = [(row["offset"], row["frames"]) for row in rows if row["mode"] == "streaming"]
-    assert streamed == [(0, 2), (3, 2)]  # the people of the picture that has a film
+    assert streamed == [(0, 3), (3, 3)]  # all people: where no film is, after the frames there are, none
 
 
 def test_a_pose_model_is_scored_on_the_key_points_of_a_folder_that_has_boxes_too(tmp_path: Path, capsys):

@@ -175,8 +175,10 @@ def test_the_tool_trains_the_peer_of_each_task_and_writes_what_is_read(tmp_path,
     assert found.answer(dataset.clips[0].image(0)).status.nfe == 1
 
 
-@pytest.mark.parametrize(("recipe", "peer", "metric"), [(BOXES, FASTER, "mAP@50"), (POSES, SIMPLE, "PCK@0.1")])
-def test_models_of_boxes_and_of_poses_are_compared_with_theirs(tmp_path, capsys, recipe, peer, metric):
+@pytest.mark.parametrize(
+    ("recipe", "peer", "metric", "frames"), [(BOXES, FASTER, "mAP@50", 4), (POSES, SIMPLE, "PCK@0.1", 7)]
+)
+def test_models_of_boxes_and_of_poses_are_compared_with_theirs(tmp_path, capsys, recipe, peer, metric, frames):
     data = STREET if recipe is BOXES else str(square_table(tmp_path / "set"))
     spec = spec_of(recipe, open_dataset(data, "val"))
     torch.manual_seed(0)
@@ -190,7 +192,7 @@ def test_models_of_boxes_and_of_poses_are_compared_with_theirs(tmp_path, capsys,
     rows = [[cell.strip() for cell in row[1:-1].split("|")] for row in shown.splitlines() if row[:1] == "|"]
     assert rows[0][-1] == "from scratch"
     assert "flicker" not in shown
-    assert f"{metric} in points over the same 4 frames" in shown
+    assert f"{metric} in points over the same {frames} frames" in shown
     assert [row[3:5] for row in rows[2:]] == [["1", "1"], ["2", "2"], ["1", "–"]]
     entries = json.loads(out.read_text())["comparison"]["entries"]
     for entry in entries:

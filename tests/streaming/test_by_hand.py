@@ -59,7 +59,10 @@ def test_a_frame_by_hand_equals_a_call(options):
         answer, expected = by_hand(hand, image), called(image)
         assert distance(answer.z, expected.z) == 0
         told, wanted = asdict(answer.status), asdict(expected.status)
-        assert {k: v for k, v in told.items() if k not in TIMES} == {k: v for k, v in wanted.items() if k not in TIMES}
+        # As text: a change that is not a number yet is like another one.
+        assert str({k: v for k, v in told.items() if k not in TIMES}) == str(
+            {k: v for k, v in wanted.items() if k not in TIMES}
+        )
         assert (hand.state.seen, hand.state.next_index) == (called.state.seen, called.state.next_index)
     assert hand.stats == called.stats
 

@@ -56,8 +56,8 @@ def peak(recipe: Recipe, depth: int, rows: int = 1) -> int:
     network = build_network(spec_of(recipe, published(recipe)))
     with Live() as live:
         f, zeros = problem(network, torch.zeros(rows, 3, *recipe.crop_hw))
-        z = Unroll()(recomputed(f) if recipe.checkpoint else f, zeros, depth)
-        network.head(z).float().mean().backward()
+        f = recomputed(f) if recipe.checkpoint else f
+        network.head(Unroll()(f, zeros, depth)).float().mean().backward()  # nobody holds the latent meanwhile
     return live.peak
 
 

@@ -101,7 +101,7 @@ class Engine:
     def close(self, row: Row) -> None:
         """Give the row's memory back."""
         self._leave(row)
-        row.geometry, row.status = None, None
+        row.geometry, row.status, row.change = None, None, None
 
     def reset(self, row: Row) -> None:
         """Forget the state: the row's next frame starts from zeros."""
