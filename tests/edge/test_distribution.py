@@ -97,6 +97,12 @@ def test_what_is_no_export_or_cannot_be_run_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "description.json").write_text(json.dumps({**described, "task": "pose"}))
     with pytest.raises(StreamdeqError, match=r"inject\.onnx is missing: export the model again"):
         Model(tmp_path)
+    large = {"file": "../step.onnx", "inputs": [{"name": "z_0", "shape": [1, 100_000, 100_000, 8]}]}
+    functions = {**described["functions"], "step": large}
+    (tmp_path / "description.json").write_text(json.dumps({**described, "task": "pose", "functions": functions}))
+    with pytest.raises(StreamdeqError, match="its state has more than"):
+        Model(tmp_path)
+    (tmp_path / "description.json").write_text(json.dumps({**described, "task": "pose"}))
     (tmp_path / "inject.onnx").write_bytes(b"no graph")
     with pytest.raises(StreamdeqError, match=r"inject\.onnx cannot be opened by onnxruntime"):
         Model(tmp_path)

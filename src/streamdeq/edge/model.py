@@ -3,7 +3,7 @@
 Legend of the state: z is a list of maps (1, h, w, C) float32, one per scale.
 """
 
-import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,14 @@ from streamdeq.edge.pose import points_of
 from streamdeq.edge.sessions import open_session
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path
+from streamdeq.reading import loads, read_text
 from streamdeq.values.geometry import Geometry, Window
 from streamdeq.values.label_map import label_map
 from streamdeq.values.status import Start, Status
 
 TASKS = ("segmentation", "detection", "pose")
+#: Of a description: characters, and numbers of a state; several times what any model has.
+MOST_TEXT, MOST_NUMBERS = 2_000_000, 1 << 28
 
 
 class Model:
@@ -38,22 +41,24 @@ class Model:
     def __init__(self, folder: str | os.PathLike[str], threads: int | None = None) -> None:
         folder = Path(folder)
         try:
-            described: dict[str, Any] = json.loads((folder / "description.json").read_text(encoding="utf-8"))
+            described: dict[str, Any] = loads(read_text(folder / "description.json", MOST_TEXT))
             self.task, self.classes = described["task"], tuple(described["classes"])
             self.canvas_hw: tuple[int, int] = tuple(described["canvas_hw"])  # type: ignore[assignment]
             self.iterations, self.head = described["steps"], described["head"]
             functions = [described["functions"][name] for name in ("inject", "step", "predict")]
-            files = [folder / function["file"] for function in functions]
+            files = [folder / Path(function["file"]).name for function in functions]
             given = functions[1]["inputs"]
             self.shapes = [tuple(port["shape"]) for port in given if port["name"].startswith("z_")]
             weights = described["decode_weights"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            if sum(map(math.prod, self.shapes)) > MOST_NUMBERS:
+                raise ValueError(f"its state has more than {MOST_NUMBERS:,} numbers")
+        except (OSError, ValueError, KeyError, TypeError, StreamdeqError) as error:
             raise StreamdeqError(f"{folder} is not a folder that `streamdeq export` wrote: {error}") from error
         if self.task not in TASKS:
             raise StreamdeqError(f"{folder}: without torch a model can be for {', '.join(TASKS)}; got {self.task}")
         self.inject, self.step, self.predict = (open_session(file, threads) for file in files)
         if self.task == "detection":
-            with np.load(folder / weights, allow_pickle=False) as arrays:
+            with np.load(folder / Path(weights).name, allow_pickle=False) as arrays:
                 self.detector = Detector(self.head, dict(arrays))
 
     def stream(self, iterations: int | None = None) -> "Stream":
