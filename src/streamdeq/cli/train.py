@@ -88,6 +88,7 @@ def _run(chosen: TrainOptions, folder: Path, ranks: Any, workers: int) -> Any:
         workers=workers,
         limits=chosen.guard,
         patience=chosen.patience,
+        tensorboard=chosen.tensorboard,
     )
 
 

@@ -19,17 +19,23 @@ import torch
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path
 from streamdeq.reading import loads
+from streamdeq.training.events import FOLDER, Events
 from streamdeq.version import __version__
 
 NAME = "log.jsonl"
 
 
 class RunLog:
-    """Append-only; `step` in a line is the number of optimiser steps done when it was written."""
+    """Append-only; `step` in a line is the number of optimiser steps done when it was written.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        tensorboard: write the numbers for TensorBoard too, into a folder beside the log.
+    """
+
+    def __init__(self, path: Path, tensorboard: bool = False) -> None:
         self.file = path.open("a", encoding="utf-8")
         self.scores = [line["score"] for line in _lines(path) if _scored(line)]
+        self.events = Events(path.parent / FOLDER, _lines(path)) if tensorboard else None
 
     @property
     def stale(self) -> int:
@@ -38,11 +44,11 @@ class RunLog:
         return len(self.scores) - 1 - best
 
     @staticmethod
-    def begin(path: Path, header: dict[str, Any]) -> "RunLog":
+    def begin(path: Path, header: dict[str, Any], tensorboard: bool = False) -> "RunLog":
         """A new log whose first line is `header`."""
         with atomic_path(path) as part:
             part.write_text(json.dumps(header) + "\n", encoding="utf-8")
-        return RunLog(path)
+        return RunLog(path, tensorboard)
 
     @staticmethod
     def silent() -> "RunLog":
@@ -50,7 +56,7 @@ class RunLog:
         return RunLog(Path(os.devnull))
 
     @staticmethod
-    def resume(path: Path, step: int, header: dict[str, Any], last: bool) -> "RunLog":
+    def resume(path: Path, step: int, header: dict[str, Any], last: bool, tensorboard: bool = False) -> "RunLog":
         """The log as it was at `step`, with a line that says who goes on.
 
         The validation of the `last` step comes after its checkpoint: whoever goes on from there makes it again.
@@ -61,7 +67,7 @@ class RunLog:
         kept.append({"event": "resumed", "step": step, **header})
         with atomic_path(path) as part:
             part.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-        return RunLog(path)
+        return RunLog(path, tensorboard)
 
     def write(self, line: dict[str, Any]) -> None:
         if _scored(line):
@@ -74,8 +80,12 @@ class RunLog:
                 f"cannot write {self.file.name}: {error.strerror}; the last checkpoint is kept: free some space and "
                 "go on with --resume"
             ) from error
+        if self.events is not None:
+            self.events.write(line)
 
     def close(self) -> None:
+        if self.events is not None:
+            self.events.close()
         with suppress(OSError):  # a line that the disk had no room for has been told of
             self.file.close()
 

@@ -1,6 +1,7 @@
 """How a run of a recipe is started, as one value of plain types; what decides the weights is the recipe's."""
 
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,7 @@ class TrainOptions:
     patience: Annotated[
         int, Option("End the run after so many scores in a row without a better one; 0: never.", least=0)
     ] = 0
+    tensorboard: Annotated[bool, Option("Write the log's numbers for TensorBoard too (extra tensorboard).")] = False
     checkpoint_every: Annotated[
         float, Option("Time between checkpoints.", metavar="SECONDS", expects="seconds, 0 or more")
     ] = 180.0
@@ -43,6 +45,8 @@ class TrainOptions:
     plan: Annotated[bool, Option("Show what the recipe costs in operations and memory, and train nothing.")] = False
 
     def __post_init__(self) -> None:
+        if self.tensorboard and find_spec("tensorboard") is None:
+            raise StreamdeqError("--tensorboard needs TensorBoard: pip install 'streamdeq[tensorboard]'")
         if self.patience and not self.eval_split:
             raise StreamdeqError("--patience: expected --eval-split, whose scores it waits for, got none")
         if not self.checkpoint_every >= 0:  # NaN is not, either

@@ -55,6 +55,7 @@ class RunSettings:
         accumulate: parts into which a rank's share of a batch is divided, to save memory; None is for `fitting`.
         workers: processes that prepare batches; 0 for a thread.
         limits: of a divergence.
+        tensorboard: write what the log says for TensorBoard too.
         patience: the run ends after so many validations in a row without a better one; 0: never before its last step.
     """
 
@@ -71,6 +72,7 @@ class RunSettings:
     workers: int = 0
     limits: Limits = field(default_factory=Limits)
     patience: int = TrainOptions.patience
+    tensorboard: bool = TrainOptions.tensorboard
 
     @property
     def division(self) -> Division:

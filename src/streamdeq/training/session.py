@@ -57,7 +57,7 @@ def start(trainer: Trainer, say: Callable[[str], None] = lambda line: None) -> l
     if account:
         header["init"] = account.to_plain()
         say(account.summary())
-    opened = log.RunLog.begin(folder / log.NAME, header)
+    opened = log.RunLog.begin(folder / log.NAME, header, trainer.run.tensorboard)
     trainer.save()
     return opened
 
@@ -78,7 +78,8 @@ def resume(trainer: Trainer) -> log.RunLog:
     sweep(trainer.run.folder)
     path = trainer.run.folder / log.NAME
     step = trainer.state.step
-    return log.RunLog.resume(path, step, _surroundings(trainer), last=step == trainer.recipe.steps)
+    last = step == trainer.recipe.steps
+    return log.RunLog.resume(path, step, _surroundings(trainer), last, trainer.run.tensorboard)
 
 
 def _surroundings(trainer: Trainer) -> dict[str, Any]:
