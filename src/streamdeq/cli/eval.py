@@ -45,10 +45,8 @@ def eval(
     from streamdeq.cli.progress import track
     from streamdeq.data.labels import open_labelled
     from streamdeq.evaluation.jitter.report import long_clips
-    from streamdeq.evaluation.protocol.plan import usual_offsets
     from streamdeq.evaluation.protocol.report import EvaluationReport, make_notes
     from streamdeq.evaluation.protocol.rows import make_rows
-    from streamdeq.evaluation.protocol.run import Job
     from streamdeq.evaluation.reporting.chart import check_installed
     from streamdeq.evaluation.reporting.table import check_writable
     from streamdeq.runtime.precision import pick_device
@@ -66,7 +64,7 @@ def eval(
         loaded = load(model, device, precision)
         dataset = open_labelled(data, split, loaded.spec.task, teller("eval"), allow_outside)
         clips = long_clips(dataset) if jitter else ()  # refused before minutes of work, if at all
-        job = Job(loaded, dataset, replace(settings, offsets=offsets or usual_offsets(dataset)), sharing.parts)
+        job = _job(loaded, dataset, offsets, settings, sharing.parts)
         with track("eval", job.steps(share), unit="steps", quiet=quiet or not ranks.leads) as advance:
             job.run(share, advance)
         ranks.any(False)  # all have done their share
@@ -94,6 +92,14 @@ def _show(report: Any, out: Path | None, chart: Path | None, *, markdown: bool, 
     say(*report.render(Markdown() if markdown else Text(), intervals).split("\n"))
     if chart is not None:
         draw_curves(report, chart)
+
+
+def _job(model: Any, dataset: Any, offsets: Any, settings: Settings, parts: Path | None) -> Any:
+    """What is to be evaluated."""
+    from streamdeq.evaluation.protocol.plan import usual_offsets
+    from streamdeq.evaluation.protocol.run import Job
+
+    return Job(model, dataset, replace(settings, offsets=offsets or usual_offsets(dataset)), parts)
 
 
 def _share(sharing: Sharing, ranks: Any) -> Any:
