@@ -3,13 +3,14 @@
     python tools/run_tests.py -m "not slow and not gpu"
 
 Each process is an ordinary pytest: what a test does to signals, descriptors or threads of its process meets no
-scheduler's. Every process's output is shown when it has ended, the summaries of all at the very end.
+scheduler's. The first one's output is seen as it comes, the others' when they have ended; a summary is the last line.
 """
 
 import os
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,19 +36,23 @@ def main() -> int:
     files = sorted((ROOT / "tests").rglob("test_*.py"))
     # One thread each: processes that compute with several threads would wait for one another.
     told = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
-    running = []
-    for hand in dealt(files, int(os.environ.get("JOBS", processors))):
-        output = tempfile.TemporaryFile()
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *sys.argv[1:], *map(str, hand)]
-        running.append((subprocess.Popen(command, cwd=ROOT, env=told, stdout=output, stderr=output), output))
-    codes, summaries = [], []
-    for process, output in running:
-        codes.append(process.wait())
-        output.seek(0)
-        text = output.read().decode(errors="replace").rstrip()
-        print(text, flush=True)
-        summaries.append(text.splitlines()[-1] if text else f"no output, exit code {codes[-1]}")
-    print(*summaries, sep="\n")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *sys.argv[1:]]
+    with ExitStack() as outputs:
+        running = []
+        for hand in dealt(files, int(os.environ.get("JOBS", processors))):
+            output = outputs.enter_context(tempfile.TemporaryFile()) if running else None  # the first one's is seen
+            process = subprocess.Popen([*command, *map(str, hand)], cwd=ROOT, env=told, stdout=output, stderr=output)
+            running.append((process, output))
+        codes, summaries = [], []
+        for process, output in running:
+            codes.append(process.wait())
+            if output is not None:
+                output.seek(0)
+                text = output.read().decode(errors="replace").rstrip()
+                print(text, flush=True)
+                summaries.append(text.splitlines()[-1] if text else "no output")
+    if any(codes):
+        print(f"exit codes of the processes: {codes}", *summaries, sep="\n")
     return next((code for code in codes if code), 0)
 
 
