@@ -19,7 +19,10 @@ from streamdeq.tasks.segmentation.objective import objective
 from streamdeq.training import feeding
 from streamdeq.training.batches import ahead
 
-WORKERS = (0, 1, 3)
+#: What forks this process is not among the usual tests: in one in which thousands have opened runtimes and threads a
+#: fork ended the process without a word. (By the command, a process of its own, workers are always tested.)
+forks = pytest.mark.slow
+WORKERS = (0, pytest.param(1, marks=forks), pytest.param(3, marks=forks))
 
 
 @pytest.mark.parametrize("workers", WORKERS)
@@ -41,6 +44,7 @@ def test_an_error_in_a_batch_is_raised_where_the_batch_is_asked_for(workers):
         next(batches)
 
 
+@forks
 def test_processes_make_the_batches_that_this_one_makes():
     make = objective(TINY, data("train")).batch
     for one, another in zip(ahead(make, range(4, 9), 2), map(make, range(4, 9)), strict=True):
@@ -48,6 +52,7 @@ def test_processes_make_the_batches_that_this_one_makes():
         assert torch.equal(one.targets, another.targets)
 
 
+@forks
 def test_a_run_is_the_same_with_any_number_of_workers_and_goes_on_with_another(tmp_path):
     train(tmp_path / "whole")
     stopping = iter([False] * 4 + [True])
@@ -88,6 +93,7 @@ def test_a_sample_of_a_million_costs_what_one_of_ten_does():
     assert float(said) < 1e-4  # a permutation for each was 30 ms
 
 
+@forks
 def test_the_command_measures_what_feeding_costs(tmp_path: Path, capsys, monkeypatch):
     monkeypatch.setattr(feeding, "SECONDS", 0.05)
     root = write_cityscapes_labels(write_cityscapes(tmp_path))

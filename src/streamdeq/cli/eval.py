@@ -74,8 +74,7 @@ def eval(
         done = f"{len(job.pieces) - missing} of {len(job.pieces)}"
         say(f"{done} parts are in {sharing.parts}; when all are, leave out --shard")
         return
-    steady = _jitter(job, clips, quiet) if jitter else ()
-    times = _latency(job, dataset) if latency else ()
+    steady, times = _jitter(job, clips, quiet) if jitter else (), _latency(job, dataset) if latency else ()
     evaluation = job.evaluation()
     rows = make_rows(evaluation, resamples, figure)
     header = _header(job, model, data, time.monotonic() - began)
