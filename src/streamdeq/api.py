@@ -21,7 +21,7 @@ from streamdeq.models import zoo
 from streamdeq.models.checkpoint import read_weights
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
-from streamdeq.runtime.export import Described, Sizes, export
+from streamdeq.runtime.export import Described, export
 from streamdeq.runtime.functions import Functions
 from streamdeq.runtime.precision import pick_device, pick_dtype, precision_of
 from streamdeq.runtime.switching import EAGER, Switching
@@ -263,10 +263,9 @@ class Model:
         chosen = spec.size if size is None else size
         shorter = chosen if isinstance(chosen, int) else None
         fit = Geometry.fit(frame_hw, shorter, spec.architecture.stride, longest=longest)
-        sizes = Sizes(fit.frame_hw, fit.content_hw, fit.canvas_hw)
         head, weights = self.task.head_values, self.task.decode_weights(self.functions.head)
         steps = iterations or spec.iterations
-        return export(self.functions, spec, format_, sizes, steps, Path(folder), head, weights)
+        return export(self.functions, spec, format_, fit, steps, Path(folder), head, weights)
 
     @memory_errors()
     def encode(

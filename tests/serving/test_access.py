@@ -3,7 +3,6 @@
 import asyncio
 import http.client
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,19 +13,6 @@ from streamdeq.serving import Viewer
 from streamdeq.serving.access import Access
 
 OTHER_SITES = ("http://evil.example", "http://127.0.0.1:1", "https://127.0.0.1", "null", "http://[::1", "")
-
-
-@pytest.fixture(scope="module")
-def serving() -> Iterator[Viewer]:
-    with Viewer() as one:
-        yield one
-
-
-@pytest.fixture
-def viewer(serving: Viewer) -> Viewer:
-    serving.monitor.begin("street.mp4", 2, "previous")
-    serving.monitor.controls()
-    return serving
 
 
 def own(viewer: Viewer) -> str:

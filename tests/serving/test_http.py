@@ -22,20 +22,6 @@ from streamdeq.serving import Viewer
 PATHS = ("/", "/status", "/picture", "/controls")
 
 
-@pytest.fixture(scope="module")
-def serving() -> Iterator[Viewer]:
-    with Viewer() as one:
-        yield one
-
-
-@pytest.fixture
-def viewer(serving: Viewer) -> Viewer:
-    """One for all that neither finish it nor count its frames; nothing is asked for."""
-    serving.monitor.begin("street.mp4", 2, "previous")
-    serving.monitor.controls()
-    return serving
-
-
 def port_of(viewer: Viewer) -> int:
     port = urlsplit(viewer.url).port
     assert port is not None

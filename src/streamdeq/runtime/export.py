@@ -14,10 +14,11 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path, ensure_folder
 from streamdeq.models.spec import ModelSpec
 from streamdeq.registry import unknown
-from streamdeq.runtime.executor import EXECUTORS, HW
+from streamdeq.runtime.executor import EXECUTORS
 from streamdeq.runtime.files import FileKind
 from streamdeq.runtime.functions import Functions
 from streamdeq.runtime.programs import PROGRAMS, Frame
+from streamdeq.values.geometry import HW, Geometry
 from streamdeq.version import __version__
 
 #: By the name of a format, the executor whose files they are.
@@ -76,20 +77,11 @@ class Described:
     functions: dict[str, File]
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """Of the video to export for, and where it lies on the canvas."""
-
-    frame_hw: HW
-    content_hw: HW
-    canvas_hw: HW
-
-
 def export(
     functions: Functions,
     spec: ModelSpec,
     format_: str,
-    sizes: Sizes,
+    geometry: Geometry,
     steps: int,
     folder: Path,
     head: dict[str, Any] | None = None,
@@ -98,6 +90,7 @@ def export(
     """Write everything; what of it exists already is replaced.
 
     Args:
+        geometry: where the video to export for lies on the canvas.
         head, decode_weights: what the task says of its head: `Task.head_values`, `Task.decode_weights`.
 
     Raises:
@@ -113,7 +106,7 @@ def export(
     made = kind.arithmetic(functions)
     files = {}
     with torch.no_grad():
-        for program in (*(one(made, sizes.canvas_hw) for one in PROGRAMS), Frame(made, sizes.canvas_hw, steps)):
+        for program in (*(one(made, geometry.canvas_hw) for one in PROGRAMS), Frame(made, geometry.canvas_hw, steps)):
             path = folder / f"{program.name}{kind.suffix}"
             kind.write(program.eval(), path)
             outputs = _ports(program.outputs, program(*program.example))
@@ -130,9 +123,9 @@ def export(
         spec.palette,
         spec.mean,
         spec.std,
-        sizes.frame_hw,
-        sizes.content_hw,
-        sizes.canvas_hw,
+        geometry.frame_hw,
+        geometry.content_hw,
+        geometry.canvas_hw,
         steps,
         head or spec.head,
         spec.provenance.licence,

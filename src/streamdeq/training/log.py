@@ -34,8 +34,9 @@ class RunLog:
 
     def __init__(self, path: Path, tensorboard: bool = False) -> None:
         self.file = path.open("a", encoding="utf-8")
-        self.scores = [line["score"] for line in _lines(path) if _scored(line)]
-        self.events = Events(path.parent / FOLDER, _lines(path)) if tensorboard else None
+        past = _lines(path)
+        self.scores = [line["score"] for line in past if _scored(line)]
+        self.events = Events(path.parent / FOLDER, past) if tensorboard else None
 
     @property
     def stale(self) -> int:
