@@ -78,7 +78,7 @@ class Recorder(Sink[ProcessedItem]):
 
     def close(self) -> None:
         self._files.close()
-        if isinstance(self._video, SegmentedVideoSink) and self._video.latest:
+        if self._video and self._video.latest:
             self.paths["video"] = self._video.latest
 
     def _write_line(self, record: dict[str, Any]) -> None:
