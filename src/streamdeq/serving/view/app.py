@@ -10,9 +10,9 @@ from importlib import resources
 from typing import Any
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.serving.connections import REQUEST_S
-from streamdeq.serving.controls import read_controls
-from streamdeq.serving.monitor import RunMonitor
+from streamdeq.serving.view.controls import read_controls
+from streamdeq.serving.view.monitor import RunMonitor
+from streamdeq.serving.web.connections import REQUEST_S
 
 HOSTS = ("127.0.0.1", "localhost")
 BOUNDARY = b"frame"
@@ -37,7 +37,7 @@ def build_app(monitor: RunMonitor) -> Any:
     from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    html = resources.files("streamdeq.serving").joinpath("page.html").read_text(encoding="utf-8")
+    html = resources.files("streamdeq.serving.view").joinpath("page.html").read_text(encoding="utf-8")
 
     def refuse(reason: str) -> Response:
         return JSONResponse({"error": reason}, 400, HEADERS)

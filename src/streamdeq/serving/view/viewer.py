@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.serving.access import Access
-from streamdeq.serving.app import HOSTS, build_app
-from streamdeq.serving.connections import BACKLOG, bounded_protocol, most_connections
-from streamdeq.serving.monitor import RunMonitor
+from streamdeq.serving.view.app import HOSTS, build_app
+from streamdeq.serving.view.monitor import RunMonitor
+from streamdeq.serving.web.access import Access
+from streamdeq.serving.web.connections import BACKLOG, bounded_protocol, most_connections
 
 #: A page that has asked within this time is told of the end; it is waited for so long at the most.
 WATCHED_S = 1.5

@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from serving.test_http import PATHS, ask, port_of, token_of
+from support.viewing import PATHS, ask, port_of, token_of
 
 from streamdeq.running.observer import Controls
-from streamdeq.serving import Viewer
-from streamdeq.serving.access import Access
+from streamdeq.serving.view import Viewer
+from streamdeq.serving.web.access import Access
 
 OTHER_SITES = ("http://evil.example", "http://127.0.0.1:1", "https://127.0.0.1", "null", "http://[::1", "")
 

@@ -11,12 +11,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from serving.test_http import ask, port_of, token_of
 from support.small_files import image_folder, tiny_weights
 from support.small_models import frames
+from support.viewing import ask, port_of, token_of
 
-from streamdeq.serving import Viewer, viewer
-from streamdeq.serving.connections import MOST, bounded_protocol, most_connections
+from streamdeq.serving.view import Viewer, viewer
+from streamdeq.serving.web.connections import MOST, bounded_protocol, most_connections
 
 #: Files that the run below may have open; connections are more than that.
 FILES, IDLE = 128, 400
