@@ -77,18 +77,18 @@ def test_a_request_reaches_the_run_and_the_status_tells_it(viewer: Viewer):
 def test_a_request_that_cannot_be_is_400_with_a_reason(viewer: Viewer, controls: Any):
     code, answer = steer(viewer, controls)
     assert code == 400
-    assert answer["error"]
+    assert answer["detail"]
     assert viewer.monitor.controls() == Controls()
 
 
-def test_a_request_longer_than_any_can_be_is_400(viewer: Viewer):
-    assert steer(viewer, {"iterations": 5, "start": "zeros" + 1000 * " "})[0] == 400
+def test_a_request_longer_than_any_can_be_is_413(viewer: Viewer):
+    assert steer(viewer, {"iterations": 5, "start": "zeros" + 1000 * " "})[0] == 413
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
 def test_what_a_foreign_page_could_send_without_asking_is_refused(viewer: Viewer, kind: str):
     code, answer = steer(viewer, {"iterations": 5}, kind)
-    assert (code, answer) == (400, {"error": "expected Content-Type: application/json"})
+    assert (code, answer["detail"]) == (415, "expected Content-Type: application/json")
     assert viewer.monitor.controls() == Controls()
 
 

@@ -5,17 +5,25 @@ which the page asks for everything else. Programs send it as `Authorization: Bea
 websockets too, from this machine as from any other.
 """
 
-import json
+import os
+import re
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Collection
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-Send = Callable[[Any], Awaitable[None]]
-App = Callable[[Any, Any, Send], Awaitable[None]]
+from streamdeq.errors import StreamdeqError
+from streamdeq.serving.web.problems import App, Send, refuse
+from streamdeq.video.live.credentials import content
 
 NO_TOKEN = "expected the token: open the address as it was printed"
 FOREIGN = "asked for by another site: open the address as it was printed"
+#: Characters of a token, of which the shortest allowed has some 80 bits.
+TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,512}")
+#: A variable of the environment that holds the token.
+VARIABLE = "STREAMDEQ_TOKEN"
 
 
 class Access:
@@ -23,30 +31,40 @@ class Access:
 
     Args:
         cookie: its name; servers on several ports of a machine share their cookies, so each has its own.
+        token: a random one if None.
+        path: below which the cookie is sent.
+        unguarded: paths that anybody may ask for, under whatever name: they say nothing but that the server runs.
     """
 
-    def __init__(self, cookie: str) -> None:
-        self.token = secrets.token_urlsafe(32)
+    def __init__(self, cookie: str, token: str | None = None, path: str = "/", unguarded: Collection[str] = ()) -> None:
+        self.token = token or secrets.token_urlsafe(32)
         self._cookie = cookie
+        self._path = path
+        self._unguarded = unguarded
 
-    def guard(self, app: Any, hosts: Sequence[str]) -> App:
+    def guard(self, app: Any, hosts: Collection[str], *, addresses: bool = False) -> App:
         """The ASGI application `app` for those who may use it, under the names `hosts` only: a foreign site whose name
-        was made to point here is refused, too."""
-        from starlette.middleware.trustedhost import TrustedHostMiddleware
+        was made to point here is refused, too.
+
+        Args:
+            addresses: it may be asked for by any address in numbers as well, which no name can be made to be.
+        """
 
         async def guarded(scope: Any, receive: Any, send: Send) -> None:
-            if scope["type"] == "lifespan":
-                await app(scope, receive, send)
-            elif reason := self.refusal(scope):
-                await refuse(scope, send, reason)
-            else:
-                await app(scope, receive, self._remembering(scope, send))
+            if scope["type"] == "lifespan" or scope["path"] in self._unguarded:
+                return await app(scope, receive, send)
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+            host = without_port(headers.get("host", "")).lower()
+            if not (host in hosts or (addresses and _is_address(host))):
+                return await refuse(scope, send, 400, "asked for under a name that is not this server's")
+            if reason := self._refusal(scope, headers):
+                return await refuse(scope, send, 403, reason)
+            await app(scope, receive, self._remembering(scope, send))
 
-        return TrustedHostMiddleware(guarded, allowed_hosts=list(hosts), www_redirect=False)
+        return guarded
 
-    def refusal(self, scope: Any) -> str:
+    def _refusal(self, scope: Any, headers: dict[str, str]) -> str:
         """Why a request is refused; empty if it is not."""
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if not (self._in_address(scope) or self._matches(_bearer(headers)) or self._in_cookie(headers)):
             return NO_TOKEN
         origin = headers.get("origin")
@@ -77,7 +95,7 @@ class Access:
         if scope["type"] != "http" or not self._in_address(scope):
             return send
         secure = "; Secure" if scope.get("scheme") == "https" else ""
-        cookie = f"{self._cookie}={self.token}; Path=/; HttpOnly; SameSite=Strict{secure}"
+        cookie = f"{self._cookie}={self.token}; Path={self._path}; HttpOnly; SameSite=Strict{secure}"
 
         async def with_cookie(message: Any) -> None:
             if message["type"] == "http.response.start":
@@ -92,11 +110,33 @@ def _bearer(headers: dict[str, str]) -> str:
     return token.strip() if kind.lower() == "bearer" else ""
 
 
-async def refuse(scope: Any, send: Send, reason: str) -> None:
-    """403, before anything of the request's body is read."""
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008, "reason": reason})
-        return
-    headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 403, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps({"error": reason}).encode()})
+def fixed_token(file: Path | None) -> str | None:
+    """The token that the user has chosen: what is in `file`, or else in the environment; None for a random one.
+
+    Raises:
+        StreamdeqError: the file cannot be read, or there is something else than a token; without what was read.
+    """
+    label = "the token" if file is None else f"the token in {file}"
+    token = os.environ.get(VARIABLE) if file is None else content(str(file), label)
+    if token is not None and TOKEN.fullmatch(token) is None:
+        where = f"in {VARIABLE}" if file is None else f"in {file}"
+        raise StreamdeqError(
+            f"expected a token of 16 to 512 letters, digits and ._~+/=- {where}, got something else; "
+            "make one: python -c 'import secrets; print(secrets.token_urlsafe())'"
+        )
+    return token
+
+
+def without_port(host: str) -> str:
+    """The name or address in a Host header: `[::1]:80` is `::1`."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
