@@ -30,6 +30,11 @@ def test_an_answer_after_every_step_until_a_newer_frame_is_there():
     assert [(one.frame, one.steps) for one in found] == [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2)]
 
 
+def test_no_further_step_is_begun_that_would_not_be_done_when_the_next_frame_comes():
+    pace = Pace(always(0.0), always(0.03), always(0.01), most=8, anytime=True, expected_s=0.04)
+    assert [(one.frame, one.steps) for one in timeline(2, 10, pace)] == [(0, 1), (0, 2), (1, 1), (1, 2)]
+
+
 def test_without_that_there_is_one_answer_at_the_end():
     found = timeline(1, 10, Pace(always(0.01), always(0.03), always(0.01), most=4))
     assert found == [Finished(0, 4, pytest.approx(0.14))]

@@ -2,7 +2,7 @@
 
 As in streaming perception (Li, Wang, Ramanan, ECCV 2020): frame t arrives at t / fps, whoever is free takes the newest
 frame, and a labelled frame is paired with the latest answer that was finished by its time (zero-order hold). Who can
-answer after every step publishes every time, and leaves a frame when a newer one is there.
+answer after every step publishes every time, and makes no further one that would not be done when the next frame comes.
 
 Pure: from durations to what is computed when. `latency` measures durations; a server's bench has its own.
 """
@@ -31,7 +31,8 @@ class Pace:
     Args:
         prepare, step, answer: seconds before the first step, of a step, of an answer.
         most: steps per frame at the most.
-        anytime: an answer after every step, and no further one when a newer frame has arrived.
+        anytime: an answer after every step.
+        expected_s: what a further step and its answer are expected to take.
     """
 
     prepare: Duration
@@ -39,6 +40,7 @@ class Pace:
     answer: Duration
     most: int = 1
     anytime: bool = False
+    expected_s: float = 0.0
 
 
 def timeline(frames: int, fps: float, pace: Pace) -> list[Finished]:
@@ -57,7 +59,7 @@ def timeline(frames: int, fps: float, pace: Pace) -> list[Finished]:
                 continue
             now += pace.answer()
             found.append(Finished(taken, steps, now))
-            if now * fps >= taken + 1:
+            if (now + pace.expected_s) * fps >= taken + 1:
                 break
     return found
 

@@ -42,6 +42,7 @@ class Chart:
     y_range: tuple[float, float] | None = None
     log_y: bool = False
     square: bool = False
+    log_x: bool = False
 
 
 def save(chart: Chart, path: str | os.PathLike[str]) -> None:
@@ -78,6 +79,9 @@ def draw(chart: Chart) -> Any:
         axes.plot(xs, ys, label=line.name or None, color=[part / 255 for part in line.colour], **style)
     if chart.log_y:
         axes.set_yscale("log")
+    if chart.log_x:
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter("{x:g}")
     if chart.square:
         axes.set_aspect("equal", adjustable="datalim")
     if chart.y_range is not None:

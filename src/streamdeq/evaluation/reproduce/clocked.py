@@ -74,8 +74,8 @@ def held(work: Work) -> dict[str, Any]:
     """`latency`: every labelled frame paired with the latest answer finished by its time, over how slow the machine is.
 
     Durations are drawn from those measured here, so that a run says the same again for the same ones. Ours publishes
-    after every step; from zeros there is an answer at the end of the reference's iterations, and a peer has one after
-    its network.
+    after every step, and takes a further one where there is time for it before the next frame; from zeros there is an
+    answer at the end of the reference's iterations, and a peer has one after its network.
     """
     measured, settings = work.one, work.settings
     clips = {
@@ -147,7 +147,8 @@ def _pace(seconds: dict[str, list[float]], most: int, anytime: bool, slower: flo
     def draws(kind: str) -> Duration:
         return lambda: slower * float(rng.choice(seconds[kind]))
 
-    return Pace(draws("prepare"), draws("step"), draws("answer"), most, anytime)
+    further = slower * float(np.median(seconds["step"]) + np.median(seconds["answer"]))
+    return Pace(draws("prepare"), draws("step"), draws("answer"), most, anytime, further)
 
 
 def _run(

@@ -139,7 +139,7 @@ def read_found(path: str | os.PathLike[str], items: Mapping[str, Item]) -> dict[
     return found
 
 
-def charted(title: str, x_name: str, y_name: str, y: str, *, log_y: bool = False) -> Draw:
+def charted(title: str, x_name: str, y_name: str, y: str, *, log_y: bool = False, log_x: bool = False) -> Draw:
     """Lines over x as PNG and SVG; `y` is what of a line is drawn. A line from zeros is dashed, as in the paper."""
 
     def draw(found: Mapping[str, Any], path: Path) -> list[Path]:
@@ -150,7 +150,8 @@ def charted(title: str, x_name: str, y_name: str, y: str, *, log_y: bool = False
             dashed = name.startswith("from zeros") or line.get("dashed", False)
             lines.append(Line(name, points, colour, dashed=dashed, dots=len(points) < 40))
         named = y_name or str(found["metric"])
-        return save_both(Chart(f"{title}: {models_of(found)}", x_name, named, tuple(lines), log_y=log_y), path)
+        chart = Chart(f"{title}: {models_of(found)}", x_name, named, tuple(lines), log_y=log_y, log_x=log_x)
+        return save_both(chart, path)
 
     return draw
 

@@ -50,8 +50,8 @@ def _drawn(title: str) -> Item:
     return Item(title, pictures.drawn_answers, pictures.draw_pictures)
 
 
-def _valued(title: str, measure: Callable[[Work], dict[str, Any]], x_name: str, *, peers: bool = False) -> Item:
-    return Item(title, measure, charted(title, x_name, "", "value"), peers=peers)
+def _valued(title: str, measure: Callable[[Work], dict[str, Any]], x_name: str) -> Item:
+    return Item(title, measure, charted(title, x_name, "", "value"))
 
 
 SEGMENTATION, DETECTION, POSE = "segmentation", "detection", "pose"
@@ -85,7 +85,12 @@ ITEMS = {
     "fig23": _drawn("Answers as pictures at several numbers of iterations"),
     "zero": _valued("No step at all beside some", accuracy.steps_on_the_frame, "iterations on the scored frame"),
     "budget": _valued("Accuracy while a clock decides", clocked.by_budget, "milliseconds per frame"),
-    "latency": _valued("The latest answer at every frame's time", clocked.held, "times as slow as here", peers=True),
+    "latency": Item(
+        "The latest answer at every frame's time",
+        clocked.held,
+        charted("The latest answer at every frame's time", "times as slow as here", "", "value", log_x=True),
+        peers=True,
+    ),
     "flicker": _valued("Flicker", steadiness.restlessness, "iterations"),
     "recovery": _valued("After a cut", steadiness.recovery, "frames since the cut"),
     "solvers": Item("Other solvers on the same cell", systems.solvers, systems.draw_over_ms),

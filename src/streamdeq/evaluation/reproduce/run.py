@@ -148,7 +148,7 @@ def measured_files(out: Path, names: Sequence[str]) -> list[Path]:
 
 
 #: Rendered streets, and models of them that come with the package: no data are needed.
-_RENDERED, _OTHER = "synthetic:clips=2,frames=26,size=96x128", "synthetic:seed=9,clips=2"
+_RENDERED, _OTHER = "synthetic:clips=2,frames=26,size=192x256", "synthetic:seed=9,clips=2"
 _QUICK = {
     "segmentation": (("street-s",), _RENDERED),
     "detection": (("street-boxes-s",), f"{_RENDERED},labels=boxes"),
