@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from streamdeq.serving import Viewer
+from streamdeq.serving.view import Viewer
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ def viewing(view: bool, port: int | None) -> Iterator[Any]:
             raise StreamdeqError("--view-port: goes with --view; add it, or leave the port out")
         yield None
         return
-    from streamdeq.serving import Viewer
+    from streamdeq.serving.view import Viewer
 
     with Viewer(port or 0) as viewer:
         say(f"view: {viewer.url}", err=True)

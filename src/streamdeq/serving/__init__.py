@@ -1,9 +1,1 @@
-"""A page on this machine that shows a run and changes its settings.
-
-What it is built on (FastAPI, uvicorn: the extra `serve`) is imported when it is used.
-"""
-
-from streamdeq.serving.monitor import RunMonitor
-from streamdeq.serving.viewer import Viewer
-
-__all__ = ["RunMonitor", "Viewer"]
+"""Everything that is served while frames are processed: the page of one run, and the server of many cameras."""

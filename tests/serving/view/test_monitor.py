@@ -1,18 +1,17 @@
 """Where run and page meet: figures kept, requests handed over, pictures drawn for who looks."""
 
 import threading
-from io import BytesIO
 
 import numpy as np
 import pytest
-from PIL import Image
+from support.viewing import Pen, opened, status
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.running.observer import AnnotatedFrame, Controls
-from streamdeq.serving.controls import read_controls
-from streamdeq.serving.jpeg import jpeg
-from streamdeq.serving.monitor import HISTORY, RunMonitor
-from streamdeq.values.status import Start, Status
+from streamdeq.serving.view.controls import read_controls
+from streamdeq.serving.view.monitor import HISTORY, RunMonitor
+from streamdeq.serving.web.jpeg import jpeg
+from streamdeq.values.status import Start
 
 
 class Clock:
@@ -20,26 +19,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-class Pen:
-    """Draws a plain picture and counts how often."""
-
-    def __init__(self, colour: tuple[int, int, int] = (200, 30, 30), hw: tuple[int, int] = (24, 40)) -> None:
-        self.drawn = 0
-        self._picture = np.full((*hw, 3), colour, np.uint8)
-
-    def __call__(self) -> np.ndarray:
-        self.drawn += 1
-        return self._picture
-
-
-def status(index: int, iterations: int = 2, residual: float = 0.25, start: Start = Start.WARM) -> Status:
-    return Status(index, index / 25, iterations, iterations, residual, start)
-
-
-def opened(data: bytes) -> Image.Image:
-    return Image.open(BytesIO(data))
 
 
 def test_a_report_holds_what_is_newer_than_the_page_knows():

@@ -11,12 +11,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from serving.test_http import ask, port_of, token_of
 from support.small_files import image_folder, tiny_weights
 from support.small_models import frames
+from support.viewing import ask, port_of, token_of
 
-from streamdeq.serving import Viewer, viewer
-from streamdeq.serving.connections import MOST, bounded_protocol, most_connections
+from streamdeq.serving.view import Viewer
+from streamdeq.serving.web import service
+from streamdeq.serving.web.connections import MOST, bounded_protocol, most_connections
 
 #: Files that the run below may have open; connections are more than that.
 FILES, IDLE = 128, 400
@@ -62,8 +63,8 @@ def test_more_idle_connections_than_files_may_be_open_end_no_run(tmp_path: Path)
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three connections, half a second for a request."""
-    monkeypatch.setattr(viewer, "most_connections", lambda: 3)
-    monkeypatch.setattr(viewer, "bounded_protocol", lambda most: bounded_protocol(most, 0.5))
+    monkeypatch.setattr(service, "most_connections", lambda: 3)
+    monkeypatch.setattr(service, "bounded_protocol", lambda most: bounded_protocol(most, 0.5))
 
 
 @pytest.mark.usefixtures("quick")

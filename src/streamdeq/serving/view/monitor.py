@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any
 
 from streamdeq.running.observer import AnnotatedFrame, Controls
-from streamdeq.serving.jpeg import jpeg
+from streamdeq.serving.web.jpeg import jpeg
 from streamdeq.streaming.options import StartFrom
 from streamdeq.values.status import Start, Status
 

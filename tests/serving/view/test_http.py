@@ -8,41 +8,15 @@ import time
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
 from PIL import Image
-from serving.test_monitor import Pen, opened, status
+from support.viewing import PATHS, Pen, ask, opened, port_of, status, token_of
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.running.observer import AnnotatedFrame, Controls
-from streamdeq.serving import Viewer
-
-PATHS = ("/", "/status", "/picture", "/controls")
-
-
-def port_of(viewer: Viewer) -> int:
-    port = urlsplit(viewer.url).port
-    assert port is not None
-    return port
-
-
-def token_of(viewer: Viewer) -> str:
-    return parse_qs(urlsplit(viewer.url).query)["token"][0]
-
-
-def ask(viewer: Viewer, path: str, body: str | None = None, **headers: str) -> tuple[int, bytes, dict[str, str]]:
-    """A GET, or a POST where there is a body, with the token; keyword `content_type` is the header Content-Type."""
-    connection = http.client.HTTPConnection("127.0.0.1", port_of(viewer), timeout=10)
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    named = {"Authorization": f"Bearer {token_of(viewer)}", **named}
-    connection.request("GET" if body is None else "POST", path, body, named)
-    answer = connection.getresponse()
-    # The picture never ends: its head is enough.
-    text = b"" if path == "/picture" and answer.status == 200 else answer.read()
-    connection.close()
-    return answer.status, text, {name.lower(): value for name, value in answer.getheaders()}
+from streamdeq.serving.view import Viewer
 
 
 def steer(viewer: Viewer, controls: Any, kind: str = "application/json", **headers: str) -> tuple[int, dict[str, Any]]:
@@ -103,18 +77,18 @@ def test_a_request_reaches_the_run_and_the_status_tells_it(viewer: Viewer):
 def test_a_request_that_cannot_be_is_400_with_a_reason(viewer: Viewer, controls: Any):
     code, answer = steer(viewer, controls)
     assert code == 400
-    assert answer["error"]
+    assert answer["detail"]
     assert viewer.monitor.controls() == Controls()
 
 
-def test_a_request_longer_than_any_can_be_is_400(viewer: Viewer):
-    assert steer(viewer, {"iterations": 5, "start": "zeros" + 1000 * " "})[0] == 400
+def test_a_request_longer_than_any_can_be_is_413(viewer: Viewer):
+    assert steer(viewer, {"iterations": 5, "start": "zeros" + 1000 * " "})[0] == 413
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
 def test_what_a_foreign_page_could_send_without_asking_is_refused(viewer: Viewer, kind: str):
     code, answer = steer(viewer, {"iterations": 5}, kind)
-    assert (code, answer) == (400, {"error": "expected Content-Type: application/json"})
+    assert (code, answer["detail"]) == (415, "expected Content-Type: application/json")
     assert viewer.monitor.controls() == Controls()
 
 

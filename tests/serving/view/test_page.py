@@ -17,7 +17,7 @@ from support.small_models import frames, tiny_model
 
 from streamdeq.running.options import RunOptions
 from streamdeq.running.run import Run
-from streamdeq.serving import Viewer
+from streamdeq.serving.view import Viewer
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.values.status import Status
 

@@ -33,6 +33,7 @@ def bounded_protocol(most: int, request_s: float = REQUEST_S) -> Any:
     class Bounded(H11Protocol):
         _limit: asyncio.TimerHandle | None = None
         _heard_s = 0.0
+        _upgraded = False  # to a websocket, which has pings of its own
 
         @property
         def _idle(self) -> bool:
@@ -53,13 +54,17 @@ def bounded_protocol(most: int, request_s: float = REQUEST_S) -> Any:
             self._heard_s = self.loop.time()
             self._watch()
 
+        def handle_websocket_upgrade(self, event: Any) -> None:
+            self._upgraded = True
+            super().handle_websocket_upgrade(event)
+
         def connection_lost(self, exc: Exception | None) -> None:
             self._unwatch()
             super().connection_lost(exc)
 
         def _watch(self) -> None:
             """While the head of a request is awaited."""
-            if not self._idle or self.transport.is_closing():
+            if self._upgraded or not self._idle or self.transport.is_closing():
                 self._unwatch()
             elif self._limit is None:
                 self._limit = self.loop.call_later(request_s, self.transport.abort)

@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from serving.test_http import PATHS, ask, port_of, token_of
+from support.viewing import PATHS, ask, port_of, token_of
 
 from streamdeq.running.observer import Controls
-from streamdeq.serving import Viewer
-from streamdeq.serving.access import Access
+from streamdeq.serving.view import Viewer
+from streamdeq.serving.web.access import Access
 
 OTHER_SITES = ("http://evil.example", "http://127.0.0.1:1", "https://127.0.0.1", "null", "http://[::1", "")
 
@@ -28,8 +28,13 @@ def cookie_of(viewer: Viewer) -> str:
 def test_without_the_token_nothing_is_to_be_had(viewer: Viewer, path: str, given: str):
     body = '{"iterations": 9}' if path == "/controls" else None
     code, text, headers = ask(viewer, path, body, content_type="application/json", Authorization=given)
-    assert (code, headers["content-type"]) == (403, "application/json")
-    assert json.loads(text) == {"error": "expected the token: open the address as it was printed"}
+    assert (code, headers["content-type"]) == (403, "application/problem+json")
+    assert json.loads(text) == {
+        "type": "about:blank",
+        "title": "Forbidden",
+        "status": 403,
+        "detail": "expected the token: open the address as it was printed",
+    }
     assert "set-cookie" not in headers
     assert viewer.monitor.controls() == Controls()
 
@@ -64,7 +69,7 @@ def test_another_site_may_do_nothing_even_with_the_token(viewer: Viewer, origin:
     body = '{"iterations": 9}' if path == "/controls" else None
     code, text, _ = ask(viewer, path, body, content_type="application/json", Origin=origin)
     assert code == 403
-    assert "another site" in json.loads(text)["error"]
+    assert "another site" in json.loads(text)["detail"]
     assert viewer.monitor.controls() == Controls()
 
 
