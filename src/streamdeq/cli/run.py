@@ -62,7 +62,7 @@ def report(model: Any, source: Any, chosen: Any, *, quiet: bool, monitor: Any = 
                 for result in results:
                     advance(residual=result.status.residual)
         finally:
-            if work.summary.processed:
+            if work.summary.answer_s.count:
                 _summarise(work.summary)
     for path in reversed([path for path in work.paths.values() if path.exists()]):
         say(path)

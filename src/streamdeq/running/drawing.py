@@ -6,12 +6,12 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from streamdeq.results.record import Record
 from streamdeq.rules.marks import Marks, draw_marks
 from streamdeq.running.observer import AnnotatedFrame, Observer
 from streamdeq.tasks import Task
+from streamdeq.tasks.drawing import captioned
 from streamdeq.values.frame import Frame, Item
 from streamdeq.video import Sink
 
@@ -71,15 +71,3 @@ class Drawing(Sink[ProcessedItem]):
             captioned(streaming, f"streaming, {steps} per frame"),
         )
         return np.concatenate(sides, axis=1)
-
-
-def captioned(image: np.ndarray, text: str) -> np.ndarray:
-    """A copy with a line of text at the top left, on a dark ground."""
-    picture = Image.fromarray(image)
-    font = ImageFont.load_default(size=max(10, image.shape[0] // 18))
-    draw = ImageDraw.Draw(picture)
-    left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
-    pad = (bottom - top) // 2
-    draw.rectangle((0, 0, right - left + 2 * pad, bottom - top + 2 * pad), fill=(24, 24, 24))
-    draw.text((pad - left, pad - top), text, font=font, fill=(235, 235, 235))
-    return np.asarray(picture)

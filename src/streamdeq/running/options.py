@@ -62,6 +62,9 @@ class RunOptions:
             metavar="FILE|MODEL|labels|frame",
         ),
     ] = None
+    allow_outside: Annotated[
+        bool, Option("The files of a data set given as --boxes labels or --start-from may name others outside it.")
+    ] = False
 
     def __post_init__(self) -> None:
         for name, value in (("max_frames", self.max_frames), ("max_pixels", self.max_pixels)):

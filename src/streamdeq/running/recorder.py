@@ -93,7 +93,7 @@ class Recorder(Sink[ProcessedItem]):
     def close(self) -> None:
         self._files.close()
         self._summary.sinks = self._sinks.reports()
-        if isinstance(self._video, SegmentedVideoSink) and self._video.latest:
+        if self._video and self._video.latest:
             self.paths["video"] = self._video.latest
 
     def _write_record(self, record: Record) -> None:
