@@ -86,9 +86,7 @@ def figures_of(outcome: Outcome, show: Show, task: Task, settle_s: float, resamp
     )
 
 
-def on_screen(
-    outcome: Outcome, show: Show, arrived: Sequence[tuple[int, int]]
-) -> Iterator[tuple[int, int, Any, Any]]:
+def on_screen(outcome: Outcome, show: Show, arrived: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, Any, Any]]:
     """For each labelled frame, when its time is over: camera, number in the film, the newest answer, the labels."""
     by_camera: dict[int, list[Answered]] = defaultdict(list)
     for one in sorted(outcome.answers, key=lambda one: one.answered_s):

@@ -56,12 +56,12 @@ class Arriving(Source):
         self._stop.set()
 
 
-def play_served(show: Show, model: Any, settings: CamerasSettings) -> Outcome:
-    """The whole show through the server; every frame is accounted for."""
+def play_served(show: Show, model: Any, settings: CamerasSettings, most_steps: int) -> Outcome:
+    """The whole show through the server."""
     config = ServerConfig({"main": ModelConfig("given", runtime=settings.runtime)}, overload=True)  # type: ignore[arg-type]
     conf = 0.0 if model.task.locates else None  # scored as they are, not as they are shown
     camera = CameraConfig(
-        "given", deadline_ms=1e3 * show.deadline_s, max_steps=settings.max_steps, conf=conf, size=settings.size
+        "given", deadline_ms=1e3 * show.deadline_s, max_steps=most_steps, conf=conf, size=settings.size
     )
     start, most = Start(), sum(map(len, show.tables))
     with Server(config, {"main": model}) as server, server.subscribe(most + 1) as answers:
