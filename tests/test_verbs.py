@@ -19,11 +19,12 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.checkpoint import save_weights
 from streamdeq.models.spec import ModelSpec
+from streamdeq.pictures import as_rgb
 from streamdeq.tasks import build_network
 from streamdeq.tasks.detection.result import Detections
 from streamdeq.tasks.pose.result import Poses
 from streamdeq.values.frame import Frame
-from streamdeq.values.picture import Picture, as_rgb
+from streamdeq.values.picture import Picture
 from streamdeq.values.status import Start, Status
 from streamdeq.video import VideoSink
 

@@ -30,14 +30,13 @@ from streamdeq.streaming.advance import OnUpdate, advance
 from streamdeq.streaming.cut import make_cut_policy
 from streamdeq.streaming.engine import Engine
 from streamdeq.streaming.locate import FromFunction, FromTable, Locator, given_locator, read_boxes
-from streamdeq.streaming.options import DEFAULT_CAP, StartFrom, StreamOptions, WorkingSize
+from streamdeq.streaming.options import DEFAULT_CAP, StartFrom, StreamOptions
 from streamdeq.streaming.regions import Follow, Regions
-from streamdeq.streaming.several import Streams
 from streamdeq.streaming.start import Reference
 from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.statefile import read_state
 from streamdeq.streaming.stream import Stream, check_image
-from streamdeq.tasks import build_task, load_network
+from streamdeq.tasks import Result, build_task, load_network
 from streamdeq.values.choice import Choice
 from streamdeq.values.frame import Frame
 from streamdeq.values.geometry import Geometry
@@ -138,40 +137,17 @@ class Model:
             StreamdeqError: an option that does not exist, is out of range, or does not go with another.
         """
         chosen = StreamOptions(iterations, **options)  # type: ignore[arg-type]  # says itself which words there are
-        own = None if self.task.joins else choice
+        own = None if choice is None or self.task.joins else choice
         choose = None if own is None else self.task.chooser(own)
         looks = self.locator(boxes, choice if own is None else None)
         return Stream(self.begin(chosen, looks, start_from), open_source, finish=partial(self._finished, choose))
 
-    def streams(
-        self,
-        count: int,
-        iterations: int | None = None,
-        *,
-        solver: str | None = None,
-        start: str = StartFrom.PREVIOUS,
-        size: WorkingSize = None,
-        runtime: str = EAGER,
-    ) -> Streams:
-        """So many videos at once, computed together: call it with a list of a frame for each.
-
-        Raises:
-            StreamdeqError: an option that is out of range, or the model looks at instances.
-        """
-        if self.task.joins:
-            raise StreamdeqError(f"{self.spec.task} follows instances; give each video a stream of its own")
-        if start not in (StartFrom.PREVIOUS, StartFrom.ZEROS):
-            raise StreamdeqError(f"several videos start from 'previous' or 'zeros', got '{start}'")
-        chosen = StreamOptions(iterations, solver=solver, start=start, size=size, runtime=runtime)
-        made = make_solver(solver or self.spec.solver, self.iterations(chosen))
-        evaluations = made.evaluations(self.iterations(chosen))
-        engine = self.engine(made, size, runtime)
-        keep = start != StartFrom.ZEROS
-        return Streams(engine, count, evaluations, keep=keep, finish=partial(self._finished, None))
-
     def _finished(self, choose: Callable[[Any], Any] | None, result: Any, frame: Frame) -> Any:
         """An answer as a user gets it: chosen from, with its picture."""
-        return replace(choose(result) if choose else result, picture=Picture(frame.image, self.task.draw))
+        chosen = choose(result) if choose else result
+        if not isinstance(chosen, Result):
+            return chosen
+        return replace(chosen, picture=Picture(frame.image, self.task.draw))
 
     def iterations(self, options: StreamOptions) -> int:
         """What a frame gets; where a budget decides, at the most."""

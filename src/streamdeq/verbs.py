@@ -8,9 +8,14 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Self, Unpack
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
 
 from streamdeq import api
 from streamdeq.api import Boxes, Options
@@ -23,6 +28,11 @@ from streamdeq.evaluation.protocol.run import evaluate
 from streamdeq.evaluation.protocol.score import Mode
 from streamdeq.evaluation.protocol.settings import Settings
 from streamdeq.evaluation.reporting.table import Text
+from streamdeq.pictures import as_rgb
+from streamdeq.runtime.switching import EAGER
+from streamdeq.solvers import make_solver
+from streamdeq.streaming.options import StartFrom, StreamOptions, WorkingSize
+from streamdeq.streaming.several import Streams
 from streamdeq.training import session
 from streamdeq.training.loop import run_training
 from streamdeq.training.recipe import Recipe
@@ -30,7 +40,6 @@ from streamdeq.training.recipes import RECIPES
 from streamdeq.training.run import WEIGHTS, RunSettings
 from streamdeq.training.trainer import Trainer
 from streamdeq.values.choice import Choice
-from streamdeq.values.picture import as_rgb
 from streamdeq.video import Source, open_source
 
 #: Kinds of sources whose frames have nothing to do with one another.
@@ -172,6 +181,32 @@ class Model(api.Model):
                 run_training(trainer, log)
         return type(self).load(folder / WEIGHTS, str(device))
 
+    def streams(
+        self,
+        count: int,
+        iterations: int | None = None,
+        *,
+        solver: str | None = None,
+        start: str = StartFrom.PREVIOUS,
+        size: WorkingSize = None,
+        runtime: str = EAGER,
+    ) -> Streams:
+        """So many videos at once, computed together: call it with a list of a frame for each.
+
+        Raises:
+            StreamdeqError: an option that is out of range, or the model looks at instances.
+        """
+        if self.task.joins:
+            raise StreamdeqError(f"{self.spec.task} follows instances; give each video a stream of its own")
+        if start not in (StartFrom.PREVIOUS, StartFrom.ZEROS):
+            raise StreamdeqError(f"several videos start from 'previous' or 'zeros', got '{start}'")
+        chosen = StreamOptions(iterations, solver=solver, start=start, size=size, runtime=runtime)
+        made = make_solver(solver or self.spec.solver, self.iterations(chosen))
+        evaluations = made.evaluations(self.iterations(chosen))
+        engine = self.engine(made, size, runtime)
+        keep = start != StartFrom.ZEROS
+        return Streams(engine, count, evaluations, keep=keep, finish=partial(self._finished, None))
+
     # -- inside ------------------------------------------------------------------------------------------
 
     def _recipe(self) -> Recipe:
@@ -232,7 +267,7 @@ def _unused(folder: Path) -> Path:
 
 def _in_memory(source: Any) -> bool:
     """A picture, or a number of them that is known: no generator."""
-    return isinstance(source, list | tuple) or hasattr(source, "ndim") or hasattr(source, "mode")
+    return isinstance(source, list | tuple | np.ndarray | Tensor | Image.Image)
 
 
 def _several(source: Any) -> bool:
@@ -243,7 +278,7 @@ def _several(source: Any) -> bool:
 def _opened(source: Any, bgr: bool) -> Source:
     if isinstance(source, str | int | os.PathLike | Source):
         return open_source(source)
-    if hasattr(source, "mode") or getattr(source, "ndim", 4) < 4:
+    if isinstance(source, Image.Image) or (isinstance(source, np.ndarray | Tensor) and source.ndim < 4):
         return open_source([as_rgb(source, bgr=bgr)])
     if not isinstance(source, Iterable):
         raise StreamdeqError(f"no picture, video, folder or address: {source!r}")

@@ -5,11 +5,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from streamdeq.errors import StreamdeqError, memory_errors
+from streamdeq.pictures import as_rgb
 from streamdeq.streaming.engine import Engine, Row
 from streamdeq.streaming.loop import run_steps
 from streamdeq.streaming.stream import Finish
 from streamdeq.values.frame import Frame
-from streamdeq.values.picture import as_rgb
 
 
 class Streams:

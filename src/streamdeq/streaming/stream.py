@@ -11,10 +11,10 @@ import numpy as np
 from torch import Tensor
 
 from streamdeq.errors import StreamdeqError, memory_errors
+from streamdeq.pictures import as_rgb
 from streamdeq.streaming.advance import Clock, FrameSolve, OnUpdate
 from streamdeq.streaming.state import StreamState
 from streamdeq.values.frame import Failure, Frame, Gap, Item
-from streamdeq.values.picture import as_rgb
 from streamdeq.values.status import Stop
 
 #: From an answer and its frame to the answer as the user gets it.
@@ -70,7 +70,7 @@ class Stream:
         return self._state
 
     def __call__(self, image: Any, time_s: float = 0.0, on_update: OnUpdate | None = None) -> Any:
-        """The answer for the next frame, (H, W, 3) uint8 RGB, or what `values.picture.as_rgb` makes that of.
+        """The answer for the next frame, (H, W, 3) uint8 RGB, or what `pictures.as_rgb` makes that of.
 
         Raises:
             StreamdeqError: no picture, or the stream is closed.

@@ -8,8 +8,8 @@ from fractions import Fraction
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.pictures import as_rgb
 from streamdeq.values.frame import Failure, Frame
-from streamdeq.values.picture import as_rgb
 from streamdeq.video.source import SourceInfo, StoredSource, frame_step, timed
 
 
