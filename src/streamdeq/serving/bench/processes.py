@@ -62,8 +62,10 @@ def _received(pipe: Connection, patience_s: float) -> Any:
 
 def _one(pipe: Connection, show: Show, load: Any, steps: int) -> None:
     """In the process."""
+    from streamdeq.running.memory import keep_memory
     from streamdeq.threads import use
 
+    keep_memory()
     use(1)  # as many threads as cores in each would hinder one another
     engine = load()
     fixed = Fixed(engine, (engine.open(),), steps)

@@ -6,6 +6,7 @@ from statistics import median
 from time import monotonic, perf_counter
 
 from streamdeq.api import Model, load
+from streamdeq.running.memory import keep_memory
 from streamdeq.serving.bench.baselines import LEAD_S, Fixed, in_step, one_after_another, play, warm_up
 from streamdeq.serving.bench.outcome import Figures, Outcome, figures_of
 from streamdeq.serving.bench.processes import play_processes
@@ -93,6 +94,7 @@ class Bench:
         precision: str = "auto",
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
+        keep_memory()  # as the server does: no way has it harder
         self.settings, self._say = settings, say
         self.model = load(weights, device, precision)
         self.films: tuple[Film, ...] = films_of(data, split, self.model.spec, settings.frames)
