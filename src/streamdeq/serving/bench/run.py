@@ -106,7 +106,7 @@ class Bench:
         settings = self.settings
         capacity = (self.capacity(settings.cameras, settings.max_steps), self.capacity(settings.cameras, 1))
         self._say(f"in lock-step {capacity[0]:.1f} frames/s at {settings.max_steps} steps, {capacity[1]:.1f} at 1")
-        curve = [point for load_ in settings.loads for point in self._at_load(load_, capacity)]
+        curve = [point for load_ in settings.loads(capacity) for point in self._at_load(load_, capacity)]
         held = [self._held(way, capacity) for way in settings.ways if settings.held and way != "frames"]
         height, width = self.films[0].images[0].shape[:2]
         return CamerasBench(self.model.spec.name, len(self.films), (height, width), capacity, tuple(curve), tuple(held))

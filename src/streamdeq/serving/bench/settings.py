@@ -28,7 +28,8 @@ class CamerasSettings:
     fps: Annotated[float, Option("Frames per second of a camera, where cameras are counted.")] = 10.0
     load: Annotated[
         tuple[float, ...], Option("Loads of the curve: arrivals over the capacity at --max-steps; 0 for no curve.")
-    ] = (0.5, 0.9, 1.5, 2.0, 3.0)
+    ] = (0.5, 0.9, 1.5, 3.0)
+    limit: Annotated[float, Option("One more: this part of the capacity at one step; 0 for none.")] = 0.9
     max_steps: Annotated[int, Option("Applications of f per frame where there is time.", least=1)] = 8
     ways: Annotated[tuple[Way, ...], Option("What is compared.", name="way")] = get_args(Way)
     held: Annotated[bool, Option("Count the cameras that each way holds, too.")] = False
@@ -45,12 +46,13 @@ class CamerasSettings:
     def __post_init__(self) -> None:
         check_above_zero("fps", self.fps)
         check_number("seconds", self.seconds, least=self.settle + 1)
-        for load in self.load:
+        for load in (*self.load, self.limit):
             check_number("load", load, least=0)
         for name, part in (("jitter", self.jitter), ("dropout", self.dropout)):
             if not 0 <= part < 1:
                 raise StreamdeqError(f"{name}: expected a part of 1, from 0 on, got {part}")
 
-    @property
-    def loads(self) -> tuple[float, ...]:
-        return tuple(sorted({load for load in self.load if load}))
+    def loads(self, capacity: tuple[float, float]) -> tuple[float, ...]:
+        """Of the curve, for so many frames per second at the most steps and at one."""
+        asked = {load for load in self.load if load}
+        return tuple(sorted(asked | ({self.limit * capacity[1] / capacity[0]} if asked and self.limit else set())))
