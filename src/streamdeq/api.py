@@ -119,7 +119,9 @@ class Model:
         """What a frame gets; where a budget decides, at the most."""
         return options.iterations or (DEFAULT_CAP if options.dynamic else self.spec.iterations)
 
-    def locator(self, boxes: Boxes, choice: Choice | None = None, source: Any = None) -> Locator | None:
+    def locator(
+        self, boxes: Boxes, choice: Choice | None = None, source: Any = None, allow_outside: bool = False
+    ) -> Locator | None:
         """What says where to look in the frames of one video; None for the whole of them.
 
         Args:
@@ -127,6 +129,7 @@ class Model:
                 the picture that gives an array (N, 4) or an answer with `boxes_xyxy`, "labels" for those of the data
                 set that the files of `source` belong to; None or "frame" to look at the whole frame.
             choice: which of a detection model's boxes are looked at; as it shows them if None.
+            allow_outside: with "labels", as for `open_dataset`.
 
         Raises:
             StreamdeqError: none of these, or this model looks at whole frames.
@@ -139,7 +142,7 @@ class Model:
         if said == "labels":
             from streamdeq.data.label_boxes import label_boxes  # a whole room for one word
 
-            boxes = FromTable(label_boxes(source))
+            boxes = FromTable(label_boxes(source, allow_outside))
         elif isinstance(boxes, str | os.PathLike) and not whole:
             if Path(boxes).suffix in (".json", ".jsonl"):
                 boxes = read_boxes(boxes)

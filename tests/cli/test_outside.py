@@ -66,3 +66,13 @@ def test_a_terminal_without_letters_is_no_error(weights, tmp_path):
     done = run(weights, tmp_path, str(clip), PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
     assert len(decoded(tmp_path / "out" / "видео.mp4")) == 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are UTF-8 elsewhere")
+def test_where_names_of_files_are_ascii_a_film_of_another_name_is_run(weights, tmp_path):
+    clip = write_video(tmp_path / "видео 1.mp4", 5)
+    done = run(weights, tmp_path, str(clip), LC_ALL="C", PYTHONCOERCECLOCALE="0", PYTHONUTF8="0")
+    assert done.returncode == 0, done.stderr
+    [film] = (tmp_path / "out").glob("*.mp4")
+    assert set(film.stem) == set("_ 1")
+    assert done.stdout.splitlines()[-1] == os.fsencode(film)

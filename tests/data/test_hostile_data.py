@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.box_trees import coco_video, write_coco_video
+from support.box_trees import coco_video, picture, write_coco_video
 from support.dataset_trees import write_own
 from support.keypoint_trees import mpii_person, write_mpii
 from support.label_trees import SETS, yolo
@@ -21,6 +21,7 @@ from support.pose_trees import square_table
 from streamdeq.cli.main import build, guarded
 from streamdeq.data.check import check
 from streamdeq.data.documents import read_xml, read_yaml
+from streamdeq.data.label_boxes import label_boxes
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
 
@@ -205,6 +206,19 @@ def test_the_option_is_honoured_by_the_command(tmp_path: Path, capsys: pytest.Ca
     assert "--allow-outside" in capsys.readouterr().out
     guarded(build(["data"]), ["data", "check", root, "--quiet", "--allow-outside"])
     assert "--allow-outside" not in capsys.readouterr().out
+
+
+def test_labels_as_boxes_and_the_picture_to_start_from_are_no_way_round(tmp_path: Path):
+    write_own(tmp_path / "other", ["x"])
+    root = coco_naming(tmp_path / "set", "../other/images/x.jpg")
+    whole = json.loads((root / "train.json").read_text())
+    del whole["images"][0]["width"]
+    whole["images"].append({**whole["images"][0], "id": 9, "frame_id": 1, "file_name": "own.jpg"})
+    whole["annotations"].append({**whole["annotations"][0], "id": 9, "image_id": 9})
+    (root / "train.json").write_text(json.dumps(whole))
+    picture(root / "own.jpg", 1)
+    assert "--allow-outside" in refusal(lambda: label_boxes(root / "own.jpg"))
+    assert [len(one.boxes_xyxy) for one in label_boxes(root / "own.jpg", allow_outside=True).values()] == [1]
 
 
 # -- what is no file ---------------------------------------------------------------------------------------

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 from support.keypoint_trees import mpii_person, write_mpii, write_mpii_film, write_mpii_keyframes, write_mpii_truth
 
 from streamdeq.data.check import check
 from streamdeq.data.open import open_dataset
+from streamdeq.data.readers import mpii
 from streamdeq.data.readers.mpii import JOINTS, MIRRORED, SKELETON
 from streamdeq.errors import StreamdeqError
 from streamdeq.tasks.pose import Poses
@@ -182,6 +184,19 @@ def test_a_truth_of_another_split_or_broken_is_refused(tmp_path: Path):
         open_dataset(str(root), "val")
     (root / "annot/gt_valid.mat").write_bytes(b"no matlab" * 40)
     with pytest.raises(StreamdeqError, match=r"expected MATLAB's format in .*gt_valid.mat"):
+        open_dataset(str(root), "val")
+
+
+def test_a_truth_that_unpacks_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    root = write_mpii_truth(write_mpii(tmp_path, PEOPLE), PEOPLE, HEADS)
+    path = root / "annot/gt_valid.mat"
+    savemat(path, {"a": np.zeros((500, 500)), "b": np.zeros((500, 500))}, do_compression=True)  # 2 MB each
+    monkeypatch.setattr(mpii, "MOST_UNPACKED", 3_000_000)
+    with pytest.raises(StreamdeqError, match="more than 3,000,000 bytes when unpacked; fetch it again"):
+        open_dataset(str(root), "val")
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(StreamdeqError, match="at most 64,000,000 bytes"):
         open_dataset(str(root), "val")
 
 

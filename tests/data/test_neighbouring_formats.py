@@ -52,6 +52,30 @@ def test_an_export_of_coco_is_found_by_what_is_in_it(tmp_path: Path, file: str, 
     assert dataset.clips[1].image(0).shape == (24, 32, 3)
 
 
+@pytest.mark.parametrize(
+    ("file", "pictures", "split"),
+    [
+        ("annotations/instances_default.json", "images/default", "train"),
+        ("annotations/instances_val2017.json", "val2017", "val"),
+        ("valid/_annotations.coco.json", "valid", "val"),
+        ("all.json", "images", "train"),
+    ],
+)
+def test_the_json_file_may_be_given_and_is_one_split(tmp_path: Path, file: str, pictures: str, split: str):
+    write(tmp_path, file, pictures, coco())
+    (tmp_path / "train.json").write_text("another file")
+    given = check(tmp_path / file)
+    assert ([one.name for one in given.splits], given.problems) == ([split], ())
+    dataset = open_dataset(str(tmp_path / file), split)
+    assert [clip.image(0).shape for clip in dataset.clips] == [(24, 32, 3)] * 2
+
+
+def test_json_of_anything_else_is_no_data_set(tmp_path: Path):
+    (tmp_path / "all.json").write_text('{"images": []}')
+    with pytest.raises(StreamdeqError, match=r"expected a data set in .*all\.json .*found none of them"):
+        open_dataset(str(tmp_path / "all.json"), "train")
+
+
 @pytest.mark.parametrize("file", ["annotations/instances_train.json", "train.json", "train/_annotations.coco.json"])
 def test_key_points_in_a_file_of_any_name_are_opened_for_poses(tmp_path: Path, file: str):
     root = write(tmp_path, file, "train", coco(points=True))

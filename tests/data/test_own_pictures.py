@@ -187,6 +187,24 @@ def test_classes_are_read_from_text_with_and_without_colours(tmp_path: Path) -> 
     assert len(set(read_classes(path).palette)) == 40
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("name,r,g,b\nroad,0,0,0\ncar,1,1,1\n", ("road", "car")),  # CamVid's class_dict.csv
+        ("__ignore__\n_background_\ncar\n", ("_background_", "car")),  # labelme's labels.txt
+        ("0 road\n1: car 3 4 5\n", ("road", "car")),
+        ("1 road\n2 car\n", ("1 road", "2 car")),  # these may be values
+        ("0 road\ncar\n", ("0 road", "car")),
+        ("name\n__ignore__\n", ("name", "__ignore__")),
+    ],
+)
+def test_what_tools_write_around_the_names_of_classes_is_no_class(
+    tmp_path: Path, text: str, names: tuple[str, ...]
+) -> None:
+    (tmp_path / "classes.txt").write_text(text)
+    assert read_classes(tmp_path / "classes.txt").names == names
+
+
 def test_classes_are_read_from_json(tmp_path: Path) -> None:
     path = tmp_path / "classes.json"
     path.write_text('["road", {"name": "car", "color": [1, 2, 3]}]')
@@ -199,6 +217,7 @@ def test_classes_are_read_from_json(tmp_path: Path) -> None:
     ("name", "text", "expected"),
     [
         ("classes.txt", "road\n\ncar\n", "a class in line 2"),
+        ("classes.txt", "name,r,g,b\nroad\n\ncar\n", "a class in line 3"),
         ("classes.txt", "road 1 2 256\n", "three whole numbers 0..255 in line 1"),
         ("classes.txt", "road\ncar\nroad\n", "'road' twice"),
         ("classes.txt", "", "1 to 255 classes"),

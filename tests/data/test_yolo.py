@@ -12,7 +12,7 @@ from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.video import open_source
 
-YAML = "# made by a tool\npath: /somewhere/else\ntrain: images/train\nval: ../images/val  # too high\n\nnc: 2\n"
+YAML = "# made by a tool\npath: /somewhere/else\ntrain: images/train\nval: ../images/val  # too high\n\n# names\n"
 
 
 def write_yolo(root: Path, names: str = "names:\n  0: cat\n  1: 'dog'\n", label: str = "1 0.5 0.5 0.25 0.5\n") -> Path:
@@ -29,8 +29,8 @@ def write_yolo(root: Path, names: str = "names:\n  0: cat\n  1: 'dog'\n", label:
 @pytest.mark.parametrize(
     "names",
     [
-        "names:\n  0: cat\n  1: 'dog'\n",
-        'names: [cat, "dog"]\n',
+        "nc: 2\nnames:\n  0: cat\n  1: 'dog'\n",
+        'names: [cat, "dog"]\nnc: 2\n',
         "names: [cat,\n  dog]  # pets\n",
         "names:\n- cat\n- dog\n",
         "names: {0: cat, 1: dog}\n",
@@ -124,6 +124,7 @@ def test_names_are_what_stands_there_and_more_than_ten_are_in_the_order_of_their
         ("names: |\n  cat\n  dog\n", r"different names of classes in {}, got 'cat\ndog\n'"),
         ("names: [cat]\ntest: ['']\n", "a folder, or a list, as test in {}, got ['']"),
         ("names: [cat]\ntest: {a: b}\n", "a folder, or a list, as test in {}, got {'a': 'b'}"),
+        ("nc: 3\nnames: [cat, dog]\n", "3 names in {}, as nc says, got 2"),
         ("names: [\x01]\n", "YAML in {}, got: special characters are not allowed"),
     ],
 )

@@ -1,6 +1,7 @@
 """What is in a file decides how it is read, not how it is called; what is left out is told."""
 
 import shutil
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -53,6 +54,30 @@ def test_a_film_called_a_picture_is_a_film_and_a_picture_called_a_film_a_picture
     assert [number_on(item.image) for item in read(tmp_path / "film.png")[0]] == list(range(5))
     Image.fromarray(picture(9)).save(tmp_path / "photo.mp4", "PNG")
     assert [number_on(item.image) for item in read(tmp_path / "photo.mp4")[0]] == [9]
+
+
+@pytest.mark.parametrize("name", ["a.mjpeg", "a.mjpg", "a.jpg", "a.png", "a.mp4", "noext"])
+def test_jpegs_one_after_another_are_a_film_whatever_it_is_called(tmp_path, name):
+    with (tmp_path / name).open("wb") as file:
+        for number in range(4):
+            Image.fromarray(picture(number)).save(file, "JPEG", quality=95)
+    items, source = read(tmp_path / name)
+    assert [number_on(item.image) for item in items] == [0, 1, 2, 3]
+    assert [item.time_s for item in items] == pytest.approx([0, 0.04, 0.08, 0.12])
+    assert source.stats.note == ""
+
+
+def test_a_photograph_with_a_preview_or_a_second_view_is_one_picture(tmp_path):
+    first, second = (Image.fromarray(picture(number)) for number in (5, 6))
+    preview = BytesIO()
+    second.save(preview, "JPEG")
+    exif = b"\xff\xe1" + (len(preview.getvalue()) + 8).to_bytes(2) + b"Exif\0\0" + preview.getvalue()
+    plain = BytesIO()
+    first.save(plain, "JPEG", quality=95)
+    (tmp_path / "preview.jpg").write_bytes(plain.getvalue()[:2] + exif + plain.getvalue()[2:])
+    first.save(tmp_path / "stereo.jpg", "MPO", save_all=True, append_images=[second], quality=95)
+    for name in ("preview.jpg", "stereo.jpg"):
+        assert [number_on(item.image) for item in read(tmp_path / name)[0]] == [5]
 
 
 def test_what_is_neither_says_what_it_was_taken_for(tmp_path):

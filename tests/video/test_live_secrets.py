@@ -55,6 +55,13 @@ def test_addresses_are_shown_without_their_secrets(shown, address):
     assert redacted(f"cannot open '{address}': refused") == f"cannot open '{shown}': refused"
 
 
+def test_a_folder_that_says_what_is_in_it_does_not_spoil_the_words_of_an_error():
+    redact = Redactor("http://user:hunter2@camera/auth/key/a.mp4")
+    assert (
+        redact("401 Unauthorized (keyframe, authorization) hunter2") == "401 Unauthorized (keyframe, authorization) ***"
+    )
+
+
 def test_secrets_are_found_where_they_stand_alone():
     hide = Redactor("rtsp://admin:p%40ss%20word@cam/a?token=hunter2-x", ("Bearer-12345",))
     hidden = Redactor("rtsp://cam/user=admin_password=hunter2_channel=1")

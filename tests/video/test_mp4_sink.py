@@ -147,6 +147,25 @@ def test_an_older_file_stays_until_the_new_one_is_whole(tmp_path):
     assert number_on(decoded(path)[0][1]) == 2
 
 
+def test_a_file_that_was_put_there_meanwhile_stays_and_the_film_stands_beside_it(tmp_path):
+    for n in range(2):
+        with VideoSink(tmp_path / "out.mp4") as sink:
+            sink.write(frame(n))
+            (tmp_path / "out.mp4").write_text(f"the user's {n}")
+        assert (tmp_path / "out.mp4").read_text() == f"the user's {n}"
+        assert sink.latest == tmp_path / f"out-{n + 2}.mp4"
+        assert number_on(decoded(sink.latest)[0][1]) == n
+    assert sorted(os.listdir(tmp_path)) == ["out-2.mp4", "out-3.mp4", "out.mp4"]
+
+
+def test_a_file_that_was_taken_away_meanwhile_is_made_again(tmp_path):
+    path = write(tmp_path / "out.mp4", [frame(1)])
+    with VideoSink(path) as sink:
+        sink.write(frame(2))
+        path.unlink()
+    assert os.listdir(tmp_path) == ["out.mp4"]
+
+
 def test_closing_twice_is_closing_once(tmp_path):
     sink = VideoSink(tmp_path / "out.mp4")
     sink.write(frame(0))

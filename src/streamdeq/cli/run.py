@@ -62,12 +62,14 @@ def report(model: Any, source: Any, chosen: Any, *, quiet: bool, monitor: Any = 
                 for result in results:
                     advance(residual=result.status.residual)
         finally:
-            if work.summary.processed:
+            if work.summary.answer_s.count:
                 _summarise(work.summary)
     for path in reversed([path for path in work.paths.values() if path.exists()]):
         say(path)
     if caught:
         raise typer.Exit(128 + caught[0])
+    if any(sink.lost for sink in work.summary.sinks):
+        raise typer.Exit(1)
     if failed := work.summary.nonfinite:
         say(f"streamdeq: {failed} of {work.summary.processed} frames met numbers that are not finite", err=True)
         raise typer.Exit(1)
@@ -80,6 +82,9 @@ def _summarise(summary: Any) -> None:
     )
     if summary.note:
         say(f"note: {summary.note}")
+    for sink in summary.sinks:
+        lost = f", {sink.lost} lost" if sink.lost else ""
+        say(f"{sink.label}: {sink.written} records written{lost}{f' ({sink.error})' if sink.error else ''}")
     latency = ", ".join(f"{name} {ms:.1f}" for name, ms in summary.latency_ms().items())
     say(f"frame to answer (ms): {latency}; {summary.nfe.mean:.1f} applications of f per frame")
     stages = ", ".join(f"{name} {ms:.1f}" for name, ms in summary.stage_ms().items())

@@ -1,8 +1,9 @@
 """The names of classes: those in a user's own list, and those of ImageNet-VID, which files of several formats have.
 
-`classes.txt` has one class per line, the first is index 0: `name`, or `name R G B` (0..255). `classes.json` is a list
-of names or of `{"name": "road", "color": [128, 64, 128]}`. Classes without a colour get one. There, `"value": 255` says
-which value of label pictures means the class, where it is not the class's index.
+`classes.txt` has one class per line, the first is index 0: `name`, or `name R G B` (0..255). What tools write around
+that is taken off: a first line `name,r,g,b`, or `__ignore__` (labelme's, for 255), and numbers that count all lines
+from 0. `classes.json` is a list of names or of `{"name": "road", "color": [128, 64, 128]}`. Classes without a colour
+get one. There, `"value": 255` says which value of label pictures means the class, where it is not the class's index.
 """
 
 import re
@@ -30,6 +31,7 @@ IMAGENET_VID = {
 }  # fmt: skip
 FILES = ("classes.txt", "classes.json")
 
+_HEADING = re.compile(r"name[\s,;]+r[\s,;]+g[\s,;]+b|__ignore__", re.IGNORECASE)
 _LINE = re.compile(r"(?P<name>\S.*?)(?P<colour>(?:[\s,]+\d+){3})?")
 
 Colour = tuple[int, int, int]
@@ -83,8 +85,13 @@ def _from_json(path: Path) -> list[_Entry]:
 
 
 def _from_text(path: Path) -> list[_Entry]:
-    entries = []
-    for number, line in enumerate(read_text(path).rstrip().splitlines(), start=1):
+    entries, lines = [], read_text(path).rstrip().splitlines()
+    first = 1 + bool(_HEADING.fullmatch(lines[0].strip()) if lines else None)
+    lines = lines[first - 1 :]
+    counted = [re.fullmatch(rf"{k}[\s,:]+([^\d\s].*)", line.strip()) for k, line in enumerate(lines)]
+    if all(counted):
+        lines = [match[1] for match in counted if match]
+    for number, line in enumerate(lines, start=first):
         match = _LINE.fullmatch(line.strip())
         if match is None:  # a skipped line would shift the index of all classes after it
             raise StreamdeqError(f"expected a class in line {number} of {path}, got an empty line; remove it")

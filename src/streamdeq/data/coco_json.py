@@ -5,7 +5,8 @@ Pictures lie where `file_name` says, below the folder, its `images/`, or the spl
 Which file is a split's: by its name, else by its content: a file of JSON in the folder, its `annotations/` or the
 split's folder that has images, annotations and categories, and whose name or folder says the split
 (`instances_Train.json`, `valid/_annotations.coco.json`); where none says one, it is all there is, and `train`
-(`instances_default.json`, `labels.json`, `result.json`).
+(`instances_default.json`, `labels.json`, `result.json`). A file may be given itself, in the place of its folder, or
+of the one above its `annotations/`: it is the only split then.
 
 Ids are whole numbers or text. Pictures whose `file_name` is of another machine are looked for by its last part.
 
@@ -217,6 +218,7 @@ class CocoFile:
     def root_in(self, folder: Path, split: str, outside: bool) -> Path:
         """Where `file_name`s begin."""
         first = next(iter(self.pictures.values())).file_name
+        folder = _home(folder)
         for root in (folder / root.format(name) for name in SPLITS[split] for root in _ROOTS):
             if os.path.exists(root / first):
                 for one in self.pictures.values():
@@ -248,6 +250,10 @@ class CocoFile:
 def find(folder: Path, split: str, files: tuple[str, ...], points: bool) -> Path | None:
     """The first of `files` that there is, `{0}` in them is the split; else what is COCO's JSON with, or without, key
     points by its content."""
+    if folder.is_file():
+        inside = {name for name, words in SPLITS.items() if folder.parent.name in words}
+        of = _said(folder) or inside or {"train"}
+        return folder if of == {split} and _holds(folder, points) else None
     spelled = [folder / file.format(name) for name in SPLITS.get(split, ()) for file in files]
     found = next((path for path in spelled if path.is_file()), None)
     if found is not None or split not in SPLITS:
@@ -258,11 +264,22 @@ def find(folder: Path, split: str, files: tuple[str, ...], points: bool) -> Path
 def _of_split(folder: Path, split: str) -> list[Path]:
     """The files of JSON whose names, or folders, say the split; of `train` all, if none says any."""
     every = [path for place in (folder, folder / "annotations") for path in sorted(place.glob("*.json"))]
-    said = {path: {name for name, words in SPLITS.items() if set(words) & _words(path.stem)} for path in every}
+    said = {path: _said(path) for path in every}
     inside = [path for name in SPLITS[split] for path in sorted((folder / name).glob("*.json"))]
     own = [path for path, names in said.items() if names == {split}] + inside
     alone = split == "train" and not any(said.values()) and not own
     return own or [path for path in every if alone]
+
+
+def _said(path: Path) -> set[str]:
+    """The splits that a file's name says."""
+    return {name for name, words in SPLITS.items() if set(words) & _words(path.stem)}
+
+
+def _home(folder: Path) -> Path:
+    """Where a data set begins: its folder, or that of the file given in its place."""
+    above = folder.parent
+    return folder if folder.is_dir() else above.parent if above.name == "annotations" else above
 
 
 def _words(stem: str) -> set[str]:

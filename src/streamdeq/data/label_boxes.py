@@ -26,15 +26,16 @@ TASKS = ("pose", "detection")
 LEVELS = 6
 
 
-def label_boxes(source: Any) -> dict[int, Located]:
-    """Boxes by frame number for a film, a folder of pictures, a pattern or a picture.
+def label_boxes(source: Any, allow_outside: bool = False) -> dict[int, Located]:
+    """Boxes by frame number for a film, a folder of pictures, a pattern or a picture; `allow_outside` as for
+    `open_dataset`.
 
     Raises:
         StreamdeqError: it is none of these, lies in no data set, or nothing of it is labelled there.
     """
     files = _files(source)
     order = {file: n for n, file in enumerate(files)}
-    folder, datasets = _datasets(files[0])
+    folder, datasets = _datasets(files[0], allow_outside)
     table: dict[int, Located] = {}
     for clip in (clip for dataset in datasets for clip in dataset.clips):
         if shown := dict(_shown(clip, order)):  # only then are its labels read: a data set may have a million
@@ -56,11 +57,13 @@ def _files(source: Any) -> tuple[Path, ...]:
     raise StreamdeqError(f"boxes: only files of a data set have labels, got {source!r} as the source")
 
 
-def _datasets(file: Path) -> tuple[Path, list[Dataset]]:
+def _datasets(file: Path, allow_outside: bool) -> tuple[Path, list[Dataset]]:
     """The nearest folder above a file that is a data set with boxes, and its splits; key points before objects."""
     for folder in file.parents[:LEVELS]:
         able = (reader for reader in all_readers() if reader.task in ("", *TASKS))
         readers = [reader for reader in able if reader.recognises(folder)]
+        for reader in readers:
+            reader.allow_outside = allow_outside
         found = [reader.open(folder, split) for reader in readers for split in reader.splits(folder)]
         for task in TASKS:
             if located := [dataset for dataset in found if dataset.task == task]:

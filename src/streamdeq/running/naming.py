@@ -17,8 +17,17 @@ def output_name(name: str, kind: str, spec: Any = None) -> str:
     """A name without suffix for a source of that name and kind, opened as `spec`.
 
     A film or picture gives its own, a folder its own with all dots, a pattern that of the folder it begins with. A live
-    source gives its address, as far as file names can hold it.
+    source gives its address, as far as file names can hold it. Letters that names of files cannot have here become "_".
     """
+    chosen = _chosen(name, kind, spec)
+    try:
+        os.fsencode(chosen)
+    except UnicodeEncodeError:  # in an environment whose text is ASCII
+        return re.sub(r"[^ -~]", "_", chosen)
+    return chosen
+
+
+def _chosen(name: str, kind: str, spec: Any) -> str:
     if "://" in name or kind == "camera":
         return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "live"
     if isinstance(spec, str | os.PathLike) and Path(spec).expanduser().is_dir():

@@ -20,6 +20,7 @@ class RunOptions:
         stream: how every frame is solved.
         save: folder for what is written; None writes nothing. Files of the run's name in it are an error.
         numbered: where `save` is not empty or another run writes to it, `save-2` gets what is written, or `save-3`, …
+        to: sinks for the records, as `results.sinks.read_sink` takes them, whether or not something is saved.
         live: which frames of a live source are taken, and how long it is waited for.
         choice: what of a detector's answers is shown and written, or looked at where a detector gives the boxes.
         boxes: where the instances are, for a task that looks at each of them: as for `Model.locator`.
@@ -33,6 +34,13 @@ class RunOptions:
         "video",
         "jsonl",
     )
+    to: Annotated[
+        tuple[str, ...],
+        Option(
+            "Where the records of frames go besides: sqlite:FILE, parquet:DIR, jsonl:FILE, mqtt://HOST/TOPIC, http://HOST/….",
+            metavar="KIND:PLACE|URL,…",
+        ),
+    ] = ()
     start_from: StartSource = None
     max_frames: Annotated[int | None, Option("Stop after this many frames.", least=1)] = None
     max_pixels: Annotated[
@@ -49,6 +57,9 @@ class RunOptions:
             metavar="FILE|MODEL|labels|frame",
         ),
     ] = None
+    allow_outside: Annotated[
+        bool, Option("The files of a data set given as --boxes labels or --start-from may name others outside it.")
+    ] = False
 
     def __post_init__(self) -> None:
         for name, value in (("max_frames", self.max_frames), ("max_pixels", self.max_pixels)):

@@ -1,11 +1,13 @@
 """Write what a run yields: annotated video, JSON lines, label pictures, MOT text."""
 
 from contextlib import ExitStack
-from math import isnan
-from time import perf_counter
+from time import monotonic, perf_counter, time
 from typing import Any
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.results.buffered import Sinks
+from streamdeq.results.record import Record, absence_record, answer_record
+from streamdeq.results.sinks import read_sink
 from streamdeq.running.drawing import ProcessedItem
 from streamdeq.running.options import RunOptions
 from streamdeq.running.outputs import outputs
@@ -38,10 +40,12 @@ class Recorder(Sink[ProcessedItem]):
             if kind not in task.writes:
                 what = task.spec.task
                 raise StreamdeqError(f"{what} has no {kind} to write; it has: {', '.join(task.writes)}")
-        self._task = task
+        self._task, self._name = task, name
         self._summary = summary
         self._video = self._lines = self._labels = self._mot = None
         with ExitStack() as files:
+            # What is not live waits for its records to be taken.
+            self._sinks = files.enter_context(Sinks([read_sink(one) for one in options.to], patient=not source.live))
             self.paths = files.enter_context(outputs(options, name, spec, live=source.live))
             if path := self.paths.get("video"):
                 # What has no known end must not be lost whole to a power cut, nor fill one file for ever.
@@ -61,11 +65,8 @@ class Recorder(Sink[ProcessedItem]):
 
     def write(self, item: ProcessedItem) -> None:
         frame = item.taken
-        if isinstance(frame, Failure):
-            self._write_line({"index": frame.index, "failed": True, "reason": frame.reason})
-            return
-        if isinstance(frame, Gap):
-            self._write_line({"gap_s": frame.seconds, "reason": frame.reason})
+        if isinstance(frame, Failure | Gap):
+            self._write_record(absence_record(frame, camera=self._name, at=time()))
             return
         began = perf_counter()
         if self._video:
@@ -74,39 +75,29 @@ class Recorder(Sink[ProcessedItem]):
             self._labels.write(LabelMap(frame.index, item.result.labels))
         if self._mot:
             self._mot.write(item.result.to_mot())
-        self._write_line(self._record(frame, item, perf_counter() - began))
+        self._write_record(self._record(frame, item, perf_counter() - began))
 
     def close(self) -> None:
         self._files.close()
-        if isinstance(self._video, SegmentedVideoSink) and self._video.latest:
+        self._summary.sinks = self._sinks.reports()
+        if self._video and self._video.latest:
             self.paths["video"] = self._video.latest
 
-    def _write_line(self, record: dict[str, Any]) -> None:
+    def _write_record(self, record: Record) -> None:
+        self._sinks.write(record)
         if self._lines:
             self._lines.write(record)
 
-    def _record(self, frame: Frame, item: ProcessedItem, encode_s: float) -> dict[str, Any]:
+    def _record(self, frame: Frame, item: ProcessedItem, encode_s: float) -> Record:
         self._summary.stages_s["draw"].add(item.draw_s)
         self._summary.stages_s["encode"].add(encode_s)
         result: Result = item.result
-        status = result.status
-        age_s = None if frame.captured_s is None else item.answered_s - frame.captured_s
-        stages = {**stages_of(frame.decode_s, status), "draw": item.draw_s, "encode": encode_s}
-        return {
-            "index": status.frame_index,
-            "time_s": status.time_s,
-            "iterations": status.iterations,
-            "nfe": status.nfe,
-            "residual": status.residual,
-            "change": None if isnan(status.change) else status.change,
-            "start": str(status.start),
-            "stopped": status.stopped and str(status.stopped),
-            "solve_failed": status.failed,
-            "cut": status.cut,
-            "gap_s": status.gap_s,
-            "dropped_before": frame.dropped_before,
-            "answer_ms": round(status.answer_s * 1e3, 3),
-            "age_ms": None if age_s is None else round(age_s * 1e3, 3),
-            "latency_ms": {stage: round(seconds * 1e3, 3) for stage, seconds in stages.items()},
-            **self._task.record(result),
-        }
+        return answer_record(
+            self._task,
+            result,
+            camera=self._name,
+            at=time() - (monotonic() - item.answered_s),
+            stages_s={**stages_of(frame.decode_s, result.status), "draw": item.draw_s, "encode": encode_s},
+            dropped_before=frame.dropped_before,
+            age_s=None if frame.captured_s is None else item.answered_s - frame.captured_s,
+        )

@@ -78,7 +78,9 @@ class Run:
         """
         chosen = self._options
         from_zeros = replace(chosen.stream, start=StartFrom.ZEROS)
-        other = None if chosen.start_from is None else picture_from(chosen.start_from)
+        other = (
+            None if chosen.start_from is None else picture_from(chosen.start_from, allow_outside=chosen.allow_outside)
+        )
         began = perf_counter()
         try:
             with self.source:
@@ -101,7 +103,7 @@ class Run:
     def _boxes(self) -> Locator | None:
         """What says where to look, once per frame for both streams."""
         choice = self._options.choice if self._model.task.joins else None
-        self._locator = self._model.locator(self._options.boxes, choice, self._spec)
+        self._locator = self._model.locator(self._options.boxes, choice, self._spec, self._options.allow_outside)
         return None if self._locator is None else Shared(self._locator)
 
     def _unseen(self) -> str:

@@ -11,7 +11,7 @@ from streamdeq.values.frame import Frame
 from streamdeq.video import open_source
 
 
-def picture_from(spec: str, seed: int = 0) -> np.ndarray:
+def picture_from(spec: str, seed: int = 0, allow_outside: bool = False) -> np.ndarray:
     """(H, W, 3) uint8: of a data set's `val` split, of a video, or of a folder of pictures; the same for the same seed.
 
     Raises:
@@ -24,7 +24,7 @@ def picture_from(spec: str, seed: int = 0) -> np.ndarray:
         return random_frame(open_dataset(spec, "val"), rng)
     try:
         if Path(spec).is_dir():
-            return random_frame(open_dataset(spec, "val"), rng)
+            return random_frame(open_dataset(spec, "val", allow_outside=allow_outside), rng)
     except StreamdeqError:
         pass  # pictures without labels
     chosen = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.ma
 
+from streamdeq.results.buffered import SinkReport
 from streamdeq.streaming.stream import Stats
 from streamdeq.values.status import Status
 
@@ -44,6 +45,7 @@ class Summary(Stats):
     Attributes:
         seconds: wall time of the whole run.
         note: what the source had to say at its end, such as that a file was cut short.
+        sinks: what became of the records in each place they went to.
         stages_s: seconds per frame of every stage.
         answer_s: seconds from having a frame to having its answer: locate, inject, solve and head.
         nonfinite: processed frames whose solve met NaN or infinity.
@@ -52,6 +54,7 @@ class Summary(Stats):
     reconnects: int = 0
     seconds: float = 0.0
     note: str = ""
+    sinks: list[SinkReport] = field(default_factory=list)
     stages_s: dict[str, Series] = field(default_factory=lambda: {stage: Series() for stage in STAGES})
     answer_s: Series = field(default_factory=Series)
     nfe: Series = field(default_factory=Series)

@@ -52,7 +52,9 @@ def open_container(path: Path, pipe: ReadOnce | None, max_pixels: int) -> InputC
         # "file:" keeps a name with a colon from being taken for a network address, the white list keeps a
         # file that refers to others from reaching out to the network.
         whitelist = {"protocol_whitelist": "file"}
-        container = opened(pipe or f"file:{path}", max_pixels, container_options=whitelist)
+        # A row of JPEG pictures is one by its first bytes, whatever its name makes FFmpeg think.
+        form = "mjpeg" if head.startswith(b"\xff\xd8\xff") else None
+        container = opened(pipe or f"file:{path}", max_pixels, format=form, container_options=whitelist)
     except FFmpegError as error:
         raise StreamdeqError(unreadable(path, head, error)) from error
     for stream in films(container):

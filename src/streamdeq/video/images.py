@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -163,12 +164,20 @@ def image_file(path: Path, fps: float | None, max_pixels: int) -> StoredSource |
     try:
         with Image.open(path, formats=FORMATS) as picture:
             check_pixels(str(path), *picture.size, max_pixels)
+            if picture.format == "JPEG" and "mp" not in picture.info and _is_motion_jpeg(path):
+                return None
             many = len(pages(picture)) > 1
     except Image.DecompressionBombError as error:
         raise StreamdeqError(f"{path} has pictures of more pixels than can be read: make them smaller") from error
     except BAD_PICTURE:
         return None
     return SequenceSource(path, fps, max_pixels) if many else ImageSource([path], path.name, fps, max_pixels)
+
+
+def _is_motion_jpeg(path: Path) -> bool:
+    """Whether a JPEG is followed by another, as cameras and FFmpeg write a film of them."""
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        return content.find(b"\xff\xd9\xff\xd8\xff") >= 0
 
 
 def read_rgb(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:

@@ -34,6 +34,7 @@ _FILES = (
 
 
 class _Box(Annotation, kw_only=True):
+    expected = "the id of an image and a bbox"
     bbox: Annotated[tuple[float, float, float, float], Meta(description="bbox with left, top, width, height")]
 
 
@@ -52,6 +53,7 @@ class CocoBoxes(Reader):
         "with fps"
     )
     task = "detection"
+    suffixes = (".json",)
 
     def splits(self, folder: Path) -> tuple[str, ...]:
         return tuple(split for split in SPLITS if find(folder, split, _FILES, points=False))

@@ -60,6 +60,7 @@ class CocoPose(Reader):
         "annotations/keypoints_val.json"
     )
     task = "pose"
+    suffixes = (".json",)
 
     def splits(self, folder: Path) -> tuple[str, ...]:
         return tuple(split for split in SPLITS if find(folder, split, _FILES, points=True))

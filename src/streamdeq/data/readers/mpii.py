@@ -23,11 +23,13 @@ crops all of them. The frames after it are not used.
 """
 
 import os
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from msgspec import Meta
@@ -39,6 +41,7 @@ from streamdeq.data.pictures import first_line, read_rgb, size_of
 from streamdeq.data.poses import PoseDataset, labelled_poses
 from streamdeq.data.reader import READERS, Reader, below
 from streamdeq.errors import StreamdeqError
+from streamdeq.reading import read_bytes
 from streamdeq.values.keypoints import Keypoints, boxes_around, head_length
 from streamdeq.values.palette import distinct_colours
 
@@ -65,6 +68,9 @@ TRUTHS = ("annot/gt_valid.mat", "annot/mpii_gt_val.mat", "annotations/mpii_gt_va
 KEYFRAMES = "sequences/mpii_human_pose_v1_sequences_keyframes.mat"
 #: Of the films; the files state none.
 FPS = 25.0
+#: Bytes of a file in MATLAB's format, and of what is packed in it: several times those of the published ones.
+MOST_MATLAB, MOST_UNPACKED = 64_000_000, 256_000_000
+MATLAB_COMPRESSED = 15
 #: A person is this many pixels high at scale 1.
 UNIT_PX = 200.0
 
@@ -191,10 +197,33 @@ def _matlab(path: Path) -> Mapping[str, Any]:
         raise StreamdeqError(
             f"{path} is read with scipy, which is not installed: pip install 'streamdeq[pose]'"
         ) from error
+    content = read_bytes(path, MOST_MATLAB)
     try:
-        return loadmat(path)
+        check_unpacked(content, MOST_UNPACKED)
+        return loadmat(BytesIO(content))
     except Exception as error:  # whatever a broken file makes of the reader
         raise StreamdeqError(f"expected MATLAB's format in {path}, got: {first_line(error)}; fetch it again") from error
+
+
+def check_unpacked(content: bytes, most: int) -> None:
+    """Raise ValueError where the compressed elements of a MATLAB 5 file hold more than `most` bytes together.
+
+    After 128 bytes, which end in the byte order, an element is its type (15: compressed), its length, its bytes:
+    MAT-File Format, "Level 5 MAT-File Format", MathWorks.
+    """
+    order: Literal["little", "big"] = "little" if content[126:128] == b"IM" else "big"
+    place, left = 128, most
+    while place + 8 <= len(content):
+        kind, length = (int.from_bytes(content[at : at + 4], order) for at in (place, place + 4))
+        place += 8
+        if kind == MATLAB_COMPRESSED:
+            packed, unpacker = content[place : place + length], zlib.decompressobj()
+            while packed and not unpacker.eof:
+                left -= len(unpacker.decompress(packed, 1 << 20))
+                packed = unpacker.unconsumed_tail
+                if left < 0:
+                    raise ValueError(f"more than {most:,} bytes when unpacked")
+        place += length
 
 
 # -- clips -------------------------------------------------------------------------------------------------

@@ -170,6 +170,10 @@ def _has_keys(path: Path) -> bool:
 def _read(path: Path, outside: bool) -> _Yaml:
     values = read_yaml(path)
     names = _names(values.get("names"), path)
+    if str(values.get("nc") or len(names)) != str(len(names)):
+        raise StreamdeqError(
+            f"expected {values['nc']} names in {path}, as nc says, got {len(names)}; correct one of them"
+        )
     folder = root = path.parent.absolute()
     if isinstance(values.get("path"), str) and os.path.isdir(root / values["path"]):
         root = below(folder, values["path"], str(path), outside)  # exports often carry the path of another machine

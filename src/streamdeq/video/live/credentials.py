@@ -32,6 +32,11 @@ def filled_in(address: str, label: str) -> tuple[str, tuple[str, ...]]:
     return text, tuple(form for value in values.values() for form in (value, quote(value, safe="")))
 
 
+def named_values(text: str, label: str) -> str:
+    """`text`, which is no address, with the values of what it names in it, as they are; otherwise as `filled_in`."""
+    return NAMED.sub(lambda match: value_of(match[1], label), text)
+
+
 def value_of(named: str, label: str) -> str:
     if named.startswith("file:"):
         value = content(named.removeprefix("file:"), label)

@@ -91,7 +91,8 @@ def secrets_of(address: str) -> list[str]:
         return []
     login, _, rest = match[2].rpartition("@")
     where, _, query = split_query(rest)
-    hidden = [part for part in where.split("/")[1:] if not may_be_shown(part)]
+    # A folder called "auth" is none itself, and stands in "Unauthorized".
+    hidden = [part for part in where.split("/")[1:] if not (may_be_shown(part) or SECRET_NAME.fullmatch(part.lower()))]
     pairs = re.split("[?&;#]", query) if query not in HARMLESS else []
     values = [pair.partition("=")[2] or pair for pair in pairs]
     # "user=admin_password=hunter2": what stands between the signs, too.

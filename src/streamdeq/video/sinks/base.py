@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from contextlib import ExitStack, suppress
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -52,14 +53,16 @@ class PendingFile:
 
     Attributes:
         path: where to write; exists, empty, from the start, which proves that it can be written.
-        final: its name once `keep` is called.
+        final: its name once `keep` is called: `NAME-2`, or `NAME-3`, …, where another file was put there meanwhile.
+        kept: whether it has it.
     """
 
     def __init__(self, final: str | os.PathLike[str], *, visible: bool = False) -> None:
         self.final = Path(final)
         if os.path.isdir(self.final):
             raise StreamdeqError(f"cannot write {self.final}: it is a folder; choose a file name")
-        self._stack = ExitStack()
+        self._found = _identity(self.final)
+        self._stack, self.kept = ExitStack(), False
         try:
             self.path = self._stack.enter_context(atomic_path(self.final, visible=visible))
         except OSError as error:
@@ -67,15 +70,43 @@ class PendingFile:
 
     def keep(self) -> None:
         """Give it its name; a second time does nothing. Who writes to it may go on."""
+        if self.kept:
+            return
         try:
-            self._stack.close()
+            if _identity(self.final) in (None, self._found):
+                self._stack.close()
+            else:
+                self.final = _free_name(self.final)
+                os.replace(self.path, self.final)
+                self.discard()
         except OSError as error:
             raise StreamdeqError(unwritable(self.final, error.strerror)) from error
+        self.kept = True
 
     def discard(self) -> None:
         # What removes the temporary file is leaving its context with an error.
         with suppress(OSError):
             self._stack.__exit__(InterruptedError, InterruptedError(), None)
+
+
+def _free_name(final: Path) -> Path:
+    """A new empty file, `NAME-2` or the first after it that there is none of: nobody else has that name."""
+    return next(free for number in count(2) if _made(free := final.with_stem(f"{final.stem}-{number}")))
+
+
+def _made(path: Path) -> bool:
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        return True
+    return False
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """What tells the file at `path` from another, or from itself when it was written to; None where there is none."""
+    with suppress(OSError):
+        told = os.lstat(path)
+        return told.st_dev, told.st_ino, told.st_size, told.st_mtime_ns
+    return None
 
 
 def unwritable(final: Path, reason: str | None) -> str:

@@ -53,6 +53,9 @@ class VideoSink(Sink[Frame]):
             half the size). None: "superfast", and above full HD
             "ultrafast", which needs a third less time and, for 4K, 50 MB less memory.
         crf: x264's quality, 0 (lossless) to 51.
+
+    Attributes:
+        latest: the file once it is whole: `path`, or `NAME-2.mp4`, …, where somebody put another there meanwhile.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class VideoSink(Sink[Frame]):
         self._options = {**preset_option(preset), "crf": str(crf), "bf": "0", "g": "60"}
         self._encoder: Encoder | None = None
         self._closed = False
+        self.latest: Path | None = None
 
     def write(self, item: Frame) -> None:
         try:
@@ -97,6 +101,7 @@ class VideoSink(Sink[Frame]):
             raise StreamdeqError(unwritable(self._file.final, error.strerror)) from error
         put_index_in_front(self._file.path)
         self._file.keep()
+        self.latest = self._file.final
 
 
 def put_index_in_front(path: Path) -> None:

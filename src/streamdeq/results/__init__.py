@@ -1,0 +1,1 @@
+"""What an answer becomes outside the program: a record, and the places records go to."""
