@@ -36,6 +36,7 @@ def serve(
     require_extra("serve", "fastapi", "uvicorn", "websockets", "prometheus_client")
     from streamdeq.serving.api.http import HttpServer
     from streamdeq.serving.server import Server, read_config
+    from streamdeq.serving.server.outputs import Outputs, stored_in
     from streamdeq.serving.server.reload import Follower
     from streamdeq.serving.web.access import fixed_token
     from streamdeq.serving.web.logs import log_to
@@ -46,15 +47,16 @@ def serve(
     given = {name: value for name, value in (("host", host), ("port", port), ("prefix", prefix)) if value is not None}
     where, token = replace(config.listen, **given), fixed_token(token_file)
     log_to(sys.stderr, "WARNING" if quiet else "INFO")
-    with stop_signals() as caught, Server(config) as server:
-        with HttpServer(server, where, config.allow, token, config.store) as served:
-            say(f"page: {served.url if token is None else served.url.partition('?')[0]}")
-            sys.stdout.flush()
-            follower = Follower(server, cameras, config)
-            hung_up: list[int] = []
-            if HANG_UP is not None:
-                signal.signal(HANG_UP, lambda number, _: hung_up.append(number))
-            while not caught:
-                time.sleep(LOOK_S)
-                follower.look(again=bool(hung_up))
-                hung_up.clear()
+    server = Server(config)
+    served = HttpServer(server, where, config.allow, token, stored_in(config.results))
+    with stop_signals() as caught, Outputs(server, config.results), server, served:
+        say(f"page: {served.url if token is None else served.url.partition('?')[0]}")
+        sys.stdout.flush()
+        follower = Follower(server, cameras, config)
+        hung_up: list[int] = []
+        if HANG_UP is not None:
+            signal.signal(HANG_UP, lambda number, _: hung_up.append(number))
+        while not caught:
+            time.sleep(LOOK_S)
+            follower.look(again=bool(hung_up))
+            hung_up.clear()

@@ -31,7 +31,8 @@ def routes(context: Context) -> APIRouter:
     @router.get("/cameras")
     async def cameras() -> JSONResponse:
         """Every camera with its settings, counters and figures, and the load of the machine."""
-        told = [described(name, report) for name, report in server.reports().items()]
+        settings = server.cameras()
+        told = [described(name, settings[name], report) for name, report in server.reports().items()]
         return JSONResponse({"cameras": told, "load": machine_load(context)}, headers=HEADERS)
 
     @router.post("/cameras", status_code=201, openapi_extra=body_of(named))
@@ -50,7 +51,7 @@ def routes(context: Context) -> APIRouter:
     async def change(name: str, request: Request) -> JSONResponse:
         """Change some settings of a camera while it runs."""
         context.check_camera(name)
-        config = server.reports()[name].config
+        config = server.cameras()[name]
         changed = read_change(await json_body(request, MOST_BYTES), config, context.allow)
         await asked(server.change, name, **changed)
         return one(name)
@@ -83,7 +84,8 @@ def routes(context: Context) -> APIRouter:
 
     def one(name: str, status: int = 200, more: dict[str, str] | None = None) -> JSONResponse:
         context.check_camera(name)
-        return JSONResponse(described(name, server.reports()[name]), status, {**HEADERS, **(more or {})})
+        told = described(name, server.cameras()[name], server.reports()[name])
+        return JSONResponse(told, status, {**HEADERS, **(more or {})})
 
     return router
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from streamdeq.serving.api.hub import Hub
 from streamdeq.serving.api.pictures import Picture, Pictures
-from streamdeq.serving.server import Allow, Server
+from streamdeq.serving.server import AllowConfig, Server
 from streamdeq.serving.web.headers import secure_headers
 from streamdeq.serving.web.problems import RefusedError
 
@@ -21,7 +21,7 @@ class Context:
 
     server: Server
     hub: Hub
-    allow: Allow
+    allow: AllowConfig
     store: Path | None = None
     pictures: Pictures = field(init=False)
 
@@ -29,7 +29,7 @@ class Context:
         object.__setattr__(self, "pictures", Pictures(self.server))
 
     def check_camera(self, name: str) -> None:
-        if name not in self.server.reports():
+        if name not in self.server.cameras():
             raise RefusedError(404, f"no camera '{name[:60]}' here; GET /cameras lists them")
 
     def picture(self, name: str) -> Picture:

@@ -6,39 +6,25 @@ from typing import Any
 from streamdeq.codec import to_plain
 from streamdeq.serving.api.context import Context
 from streamdeq.serving.server import CameraConfig, CameraReport
-from streamdeq.video.live.redact import redacted
 
 #: What the page has sliders and a switch for.
 SETTINGS = ("min_steps", "max_steps", "priority", "start")
+DIGITS = 5
 
 
-def described(name: str, report: CameraReport) -> dict[str, Any]:
-    """A camera as `GET /cameras` has it."""
-    return {"name": name, **figures(report), "settings": settings(report.config)}
-
-
-def settings(config: CameraConfig) -> dict[str, Any]:
-    """A camera's settings, its source without secrets."""
-    return {**to_plain(config), "source": redacted(str(config.source))}
+def described(name: str, config: CameraConfig, report: CameraReport) -> dict[str, Any]:
+    """A camera as `GET /cameras` has it: its settings, with the source without secrets, and its figures."""
+    return {"name": name, **figures(report), "settings": {**to_plain(config), "source": config.label}}
 
 
 def figures(report: CameraReport) -> dict[str, Any]:
-    return {
-        "state": report.state,
-        "note": redacted(report.note),
+    hit_rate = report.in_time / report.processed if report.processed else None
+    more = {
         "decoded": report.decoded,
-        "processed": report.processed,
-        "dropped": report.dropped,
-        "failed": report.failed,
-        "reconnects": report.reconnects,
-        "fps": round(report.fps, 2),
-        "steps_per_frame": rounded(report.steps_per_frame, 2),
-        "deadline_hit_rate": report.in_time / report.processed if report.processed else None,
-        "queue": report.queue,
-        "age_s": rounded(report.age_s, 4),
-        "residual": report.residual if report.residual is not None and isfinite(report.residual) else None,
-        "stages_s": {stage: round(seconds, 4) for stage, seconds in report.stages_s.items()},
+        "steps_per_frame": report.steps_per_frame,
+        "deadline_hit_rate": hit_rate,
     }
+    return {key: finite(value) for key, value in {**to_plain(report), **more}.items()}
 
 
 def overview(context: Context, seen: dict[str, int]) -> dict[str, Any]:
@@ -47,12 +33,14 @@ def overview(context: Context, seen: dict[str, int]) -> dict[str, Any]:
     Args:
         seen: the newest frame of each camera that the page knows the steps of; brought up to date.
     """
-    cameras = []
+    cameras, settings = [], context.server.cameras()
     for name, report in context.server.reports().items():
+        if name not in settings:
+            continue  # gone meanwhile
         points = context.hub.points(name, seen.get(name, -1))
         if points:
             seen[name] = points[-1][0]
-        few = {key: value for key, value in to_plain(report.config).items() if key in SETTINGS}
+        few = {key: getattr(settings[name], key) for key in SETTINGS}
         cameras.append({"name": name, **figures(report), "settings": few, "points": points})
     return {"cameras": cameras, "load": machine_load(context)}
 
@@ -60,8 +48,11 @@ def overview(context: Context, seen: dict[str, int]) -> dict[str, Any]:
 def machine_load(context: Context) -> dict[str, float | None]:
     """Arrivals over measured capacity, at each camera's most steps and at its fewest."""
     load = context.server.load()
-    return {"full": rounded(load.full, 3), "least": rounded(load.least, 3)}
+    return {"full": finite(load.full), "least": finite(load.least)}
 
 
-def rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None or not isfinite(value) else round(value, digits)
+def finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: null."""
+    if not isinstance(value, float):
+        return value
+    return round(value, DIGITS) if isfinite(value) else None

@@ -9,10 +9,9 @@ from streamdeq.serving.api.app import build_app
 from streamdeq.serving.api.context import Context
 from streamdeq.serving.api.hub import Hub
 from streamdeq.serving.api.pages import UNGUARDED
-from streamdeq.serving.server import Allow, Server
+from streamdeq.serving.server import AllowConfig, ListenConfig, Server
 from streamdeq.serving.web.access import Access
 from streamdeq.serving.web.limits import Rate, limited
-from streamdeq.serving.web.listening import Listen
 from streamdeq.serving.web.logs import logged
 from streamdeq.serving.web.proxy import behind_proxy
 from streamdeq.serving.web.service import HOSTS, Service, listen
@@ -27,6 +26,7 @@ class HttpServer:
         store: the SQLite file that results go to, if any.
 
     Attributes:
+        port: that it listens at.
         url: the page's address on this machine, with the token.
 
     Raises:
@@ -34,7 +34,12 @@ class HttpServer:
     """
 
     def __init__(
-        self, server: Server, where: Listen, allow: Allow, token: str | None = None, store: Path | None = None
+        self,
+        server: Server,
+        where: ListenConfig,
+        allow: AllowConfig,
+        token: str | None = None,
+        store: Path | None = None,
     ) -> None:
         listening = listen(where.host, where.port, "--port")
         port = listening.getsockname()[1]
@@ -46,6 +51,7 @@ class HttpServer:
         guarded = limited(access.guard(app, names, addresses=not local), Rate(where.rate))
         self._service = Service(behind_proxy(logged(guarded), where.proxies, where.prefix), listening, websockets=True)
         shown = where.host if local else socket.gethostname()
+        self.port = port
         self.url = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}{where.prefix}/?token={access.token}"
 
     def __enter__(self) -> Self:

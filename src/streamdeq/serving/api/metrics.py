@@ -1,6 +1,7 @@
 """The server's counters and figures as Prometheus takes them; what each means stands in docs/cameras.md."""
 
 from collections.abc import Callable, Iterator
+from math import isfinite
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -11,25 +12,31 @@ from streamdeq.serving.api.hub import Hub
 from streamdeq.serving.server import CameraReport, Server
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
-Read = Callable[[CameraReport], float | None]
+Read = Callable[[CameraReport], float]
 #: Counters of each camera: name, help, what of its report. decoded = processed + dropped + failed.
 COUNTERS: tuple[tuple[str, str, Read], ...] = (
     ("frames_decoded", "Frames accounted for: processed, dropped and failed.", lambda one: one.decoded),
     ("frames_processed", "Frames answered and published.", lambda one: one.processed),
-    ("frames_dropped", "Frames replaced by a fresher one before they were begun.", lambda one: one.dropped),
+    ("frames_dropped", "Frames that a fresher one replaced before they were begun.", lambda one: one.dropped),
+    ("frames_thinned", "Of the dropped: beyond the camera's own fps.", lambda one: one.thinned),
     ("frames_failed", "Frames that could not be decoded or solved.", lambda one: one.failed),
     ("deadline_hits", "Processed frames that were answered by their deadline.", lambda one: one.in_time),
+    ("nonfinite", "Processed frames whose solve met numbers that are not finite.", lambda one: one.nonfinite),
     ("steps", "Applications of f for processed frames.", lambda one: one.steps),
     ("reconnects", "Times that the source was away and came back.", lambda one: one.reconnects),
 )
-#: Figures of each camera over its last seconds; one that is not known is left out.
+#: Figures of each camera; one that is not known is left out.
 GAUGES: tuple[tuple[str, str, Read], ...] = (
-    ("up", "1 while frames come from the camera.", lambda one: float(one.state == "running")),
-    ("frames_per_second", "Frames answered a second.", lambda one: one.fps),
-    ("steps_per_frame", "Applications of f per frame.", lambda one: one.steps_per_frame),
+    ("up", "1 while frames come from the camera.", lambda one: float(one.state == "live")),
+    ("frames_per_second", "Frames that come a second.", lambda one: one.fps),
+    ("steps_per_frame", "Applications of f per processed frame.", lambda one: one.steps_per_frame),
     ("residual", "Relative residual of the last answer.", lambda one: one.residual),
-    ("queue_frames", "Frames that have come and are not answered yet.", lambda one: one.queue),
+    ("queue_frames", "Frames that have come and are not accounted for yet.", lambda one: one.at_hand),
     ("answer_age_seconds", "From the last answered frame's arrival to its answer.", lambda one: one.age_s),
+    ("answer_age_p50_seconds", "Median of that over the last hundreds of answers.", lambda one: one.age_p50_s),
+    ("answer_age_p99_seconds", "99th percentile of that over the last hundreds.", lambda one: one.age_p99_s),
+    ("share_of_machine_least", "Part of the machine asked for at the fewest steps.", lambda one: one.least),
+    ("share_of_machine_full", "Part of the machine asked for at the most steps.", lambda one: one.full),
 )
 
 
@@ -55,7 +62,7 @@ class Collector:
         load = GaugeMetricFamily("streamdeq_load", "Arrivals over the machine's measured capacity.", labels=["steps"])
         now = self._server.load()
         load.add_metric(["full"], now.full)
-        load.add_metric(["least"], now.least)
+        load.add_metric(["least"], now.least)  # above 1, frames are dropped
         yield load
         yield CounterMetricFamily(
             "streamdeq_listener_results_lost",
@@ -66,7 +73,7 @@ class Collector:
 
 def _family(family: Any, reports: dict[str, CameraReport], read: Read) -> Any:
     for camera, report in reports.items():
-        if (value := read(report)) is not None:
+        if isfinite(value := read(report)):
             family.add_metric([camera], value)
     return family
 

@@ -26,7 +26,7 @@ class Picture:
     @property
     def finished(self) -> bool:
         """Whether the camera is gone."""
-        return self._name not in self._server.reports()
+        return self._name not in self._server.cameras()
 
     def picture(self, longest: int = LONGEST) -> tuple[int, bytes]:
         """Its number, and a JPEG of about `longest` pixels; (0, b"") before the first."""
@@ -52,6 +52,6 @@ class Pictures:
 
     def of(self, name: str) -> Picture:
         """The same for all who ask; those of cameras that are gone are forgotten."""
-        there = self._server.reports().keys()
+        there = self._server.cameras().keys()
         self._pictures = {known: one for known, one in self._pictures.items() if known in there}
         return self._pictures.setdefault(name, Picture(self._server, name))

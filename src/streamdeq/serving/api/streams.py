@@ -112,8 +112,7 @@ async def until_gone(socket: WebSocket, sending: Any) -> None:
 
 async def send_pictures(context: Context, socket: WebSocket, wanted: dict[str, int], sent: dict[str, int]) -> None:
     """Those that are newer than what was sent: a byte that says how long the camera's name is, the name, a JPEG."""
-    there = context.server.reports()
-    for name in wanted.keys() & there.keys():
+    for name in wanted.keys() & context.server.cameras().keys():
         picture = context.pictures.of(name)
         if picture.newest != sent.get(name, 0):
             sent[name], data = await asyncio.to_thread(picture.picture, wanted[name])

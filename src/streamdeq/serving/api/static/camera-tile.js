@@ -49,7 +49,6 @@ class CameraTile extends HTMLElement {
     state.dataset.state = camera.state;
     state.title = camera.note || "";
     this.one(".fps").textContent = camera.fps.toFixed(1);
-    this.one(".steps").textContent = camera.steps_per_frame === null ? "–" : camera.steps_per_frame.toFixed(1);
     this.one(".hits").textContent = hits === null ? "–" : `${(hits * 100).toFixed(hits > 0.9995 ? 0 : 1)}%`;
     this.one(".residual").textContent = camera.residual === null ? "–" : number(camera.residual);
     this.one(".counts").textContent = `${camera.decoded} decoded = ${camera.processed} processed + ` +
@@ -59,6 +58,8 @@ class CameraTile extends HTMLElement {
     if (!camera.points.length) return;
     this.most = camera.settings.max_steps;
     this.points = this.points.concat(camera.points).slice(-KEEP);
+    const steps = this.points.reduce((sum, point) => sum + point[1], 0) / this.points.length;
+    this.one(".steps").textContent = steps.toFixed(1); // of the bars below
     this.drawBars();
   }
 
