@@ -12,7 +12,7 @@ from PIL import Image
 import streamdeq
 from streamdeq.data.open import open_dataset
 from streamdeq.files import atomic_path
-from streamdeq.running.drawing import captioned
+from streamdeq.tasks.drawing import captioned
 
 CLIP = "synthetic:clips=3,frames=24,size=288x480"
 

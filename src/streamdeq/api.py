@@ -163,13 +163,18 @@ class Model:
         return FromFunction(lambda image: choose(stream(image)))
 
     def begin(
-        self, options: StreamOptions, locate: Locator | None = None, start_from: np.ndarray | None = None
+        self,
+        options: StreamOptions,
+        locate: Locator | None = None,
+        start_from: np.ndarray | None = None,
+        engine: Engine | None = None,
     ) -> StreamState:
         """The state of a video that has not begun, for `step` or a `Stream`.
 
         Args:
             locate: says where to look in it.
             start_from: as in `stream`.
+            engine: that its rows are to share with others; one of its own if None.
         """
         if locate is None and options.patience:
             raise StreamdeqError("--patience is for instances that may lose their box; give --boxes")
@@ -183,7 +188,7 @@ class Model:
         number, name = self.iterations(options), options.solver or self.spec.solver
         solver = make_solver(name, number)
         budget = options.budget(solver.evaluations(number))
-        engine = self.engine(solver, options.size, options.runtime)
+        engine = engine or self.engine(solver, options.size, options.runtime)
         cuts = make_cut_policy(options.cuts, options.on_cut, options.cut_iterations)
         return StreamState(
             engine,
@@ -210,18 +215,19 @@ class Model:
         check_image(frame.image)
         return advance(frame, state, on_update)
 
-    def restore(self, saved: str | os.PathLike[str], boxes: Boxes = None) -> StreamState:
+    def restore(self, saved: str | os.PathLike[str], boxes: Boxes = None, engine: Engine | None = None) -> StreamState:
         """A state written by `state.save`, on this model's device, to go on with as if nothing had happened.
 
         Args:
             boxes: see `locator`; for a stream that followed some. What a detector remembers is not in the file.
+            engine: as in `begin`.
         """
         read = read_state(saved, self.spec.architecture, self.functions.device)
         # Only its first frame has a start of its own, and that has been.
         begun = replace(
             read.options, start=StartFrom.PREVIOUS if read.options.start == StartFrom.OTHER else read.options.start
         )
-        state = self.begin(begun, self.locator(boxes))
+        state = self.begin(begun, self.locator(boxes), engine=engine)
         if (state.regions is None) != (read.followed is None):
             what = "whole frames; give no boxes" if read.followed is None else "boxes; say which with boxes="
             raise StreamdeqError(f"{saved} is the state of a stream that looks at {what}")

@@ -174,6 +174,20 @@ def test_255_is_a_class_where_the_classes_say_so(tmp_path: Path):
         dataset.clips[0].target(0)
 
 
+def test_label_maps_of_ignored_pixels_alone_are_no_labels_and_one_pixel_is_one(tmp_path: Path):
+    root = write_masks(tmp_path, '["background", "thing"]')
+    for key in "ab":
+        write(root / f"labels/{key}.png", np.full(SIZE_HW, 255, np.uint8))
+    nothing = "expected labelled frames in split 'train' of"
+    assert nothing in said(root, "train")
+    assert nothing in check(root).problems[0]
+    one = np.full(SIZE_HW, 255, np.uint8)
+    one[-1, -1] = 1
+    write(root / "labels/b.png", one)
+    open_labelled(str(root), "train")
+    assert not check(root).problems
+
+
 def test_two_classes_of_one_value_are_refused(tmp_path: Path):
     root = write_masks(tmp_path, '["background", {"name": "thing", "value": 0}]')
     assert "expected a value of its own for each class" in said(root)

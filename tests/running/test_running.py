@@ -14,12 +14,12 @@ from support.publishing import free_port
 from support.small_models import frames, tiny_model
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.running.drawing import captioned
 from streamdeq.running.naming import check_not_source, output_name
 from streamdeq.running.options import RunOptions
 from streamdeq.running.run import Run
 from streamdeq.running.summary import STAGES, WINDOW, Series, Summary
 from streamdeq.streaming.options import StreamOptions
+from streamdeq.tasks.drawing import captioned
 from streamdeq.values.status import Start, Status
 
 

@@ -1,7 +1,6 @@
 """`streamdeq compare`: several models on the same frames, as one table."""
 
 import time
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -11,7 +10,6 @@ from streamdeq.cli.generated import option
 from streamdeq.cli.progress import track
 from streamdeq.cli.terminal import say, teller
 from streamdeq.codec import Option
-from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol.settings import Settings
 from streamdeq.streaming.options import StartFrom
 
@@ -26,10 +24,7 @@ def compare(
     start: Annotated[StartFrom, option(Settings, "start")] = Settings.start,
     start_from: Annotated[str | None, option(Settings, "start_from")] = None,
     population: Annotated[Literal["all", "common"] | None, option(Settings, "population")] = None,
-    peer: Annotated[
-        list[str] | None,
-        typer.Option("--peer", metavar="NAME=FILE", help="A torchvision network to judge frame by frame; repeatable."),
-    ] = None,
+    peer: options.Peers = None,
     precision: options.Precision = "auto",
     device: options.Device = "auto",
     resamples: options.Resamples = 1000,
@@ -51,7 +46,7 @@ def compare(
     loaded = [load(model, device, precision) for model in models]
     first = loaded[0]
     dataset = open_labelled(data, split, first.spec.task, teller("compare"), allow_outside)
-    files = map(_named_file, peer or [])
+    files = map(options.named_file, peer or [])
     peers = [load_peer(name, path, first.spec, first.functions.device, precision) for name, path in files]
 
     settings = Settings(iterations, offsets=(offset,), start=start, start_from=start_from, population=population)
@@ -73,13 +68,6 @@ def compare(
         write_json(to_plain(comparison, header), out)
     place = "{machine}, {threads} threads, {precision}".format_map(about)
     say(*render(comparison, place, Markdown() if markdown else Text()).split("\n"))
-
-
-def _named_file(text: str) -> tuple[str, Path]:
-    name, equals, path = text.partition("=")
-    if not (name and equals and path):
-        raise StreamdeqError(f"--peer: expected NAME=FILE, got '{text}'")
-    return name, Path(path)
 
 
 def _hashes(models: list[str]) -> dict[str, str]:

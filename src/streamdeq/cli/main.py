@@ -24,8 +24,9 @@ COMMANDS = {
     "demo": "Segment a real street video; the last line is the annotated film's path.",
     "eval": "Score a model while it streams: streamdeq eval camvid-s --data DIR.",
     "compare": "Compare models as they stream: streamdeq compare camvid-s camvid-s-sur --data DIR.",
-    "reproduce": "Measure and draw a figure of the paper: "
+    "reproduce": "Measure and draw the paper's table and figures: "
     "streamdeq reproduce fig3 --model camvid-s-il --data DIR --out figures.",
+    "report": "Put what was reproduced on one page: streamdeq report figures.",
     "bench": "Measure how fast a model is here, part by part, and beside what else there is: streamdeq bench camvid-s.",
     "serve": "Many cameras on one machine, with a page and an interface: streamdeq serve cameras.yaml.",
     "models": "List the packaged models: size, data, licence and metrics of each.",

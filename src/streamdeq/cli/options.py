@@ -6,7 +6,10 @@ Names that only a registry can know (models, solvers) stay text and are checked 
 from pathlib import Path
 from typing import Annotated, Literal
 
+import typer
+
 from streamdeq.codec import Option
+from streamdeq.errors import StreamdeqError
 
 DEFAULT_MODEL = "camvid-s"
 
@@ -25,3 +28,19 @@ Resamples = Annotated[int, Option("Resamples the intervals are drawn from; 0 for
 Markdown = Annotated[bool, Option("Print the table as Markdown.")]
 Out = Annotated[Path | None, Option("Write JSON as well.", metavar="FILE")]
 Quiet = Annotated[bool, Option("No progress; errors and results only.", short="-q")]
+Peers = Annotated[
+    list[str] | None,
+    typer.Option("--peer", metavar="NAME=FILE", help="A torchvision network to judge frame by frame; repeatable."),
+]
+
+
+def named_file(text: str) -> tuple[str, Path]:
+    """What `--peer` takes.
+
+    Raises:
+        StreamdeqError: it is not of that form.
+    """
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise StreamdeqError(f"--peer: expected NAME=FILE, got '{text}'")
+    return name, Path(path)

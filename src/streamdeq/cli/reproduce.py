@@ -1,6 +1,5 @@
-"""`streamdeq reproduce`: a figure of the paper, measured into a JSON file and drawn from that."""
+"""`streamdeq reproduce`: a table or figure of the paper, measured into a JSON file and drawn from that."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,78 +9,73 @@ from streamdeq.cli import options
 from streamdeq.cli.terminal import say
 from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.reproduce.items import FigureSettings
+from streamdeq.evaluation.reproduce.item import ItemSettings
 
 
 def reproduce(
-    item: Annotated[str, typer.Argument(metavar="fig3|fig4|fig5|fig8|fig15", help="Which figure.")],
-    settings: FigureSettings,
-    out: Annotated[Path, Option("Folder for ITEM.json, ITEM.png and ITEM.svg.", metavar="DIR")] = Path("figures"),
-    model: options.Model = options.DEFAULT_MODEL,
+    item: Annotated[str, typer.Argument(metavar="ITEM|all", help="Which: table1, fig3, …, zero, latency; or all.")],
+    settings: ItemSettings,
+    out: Annotated[Path, Option("Folder for ITEM.json and its pictures.", metavar="DIR")] = Path("figures"),
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", "-m", metavar="NAME|FILE", help="A packaged model, or a weights file; repeatable."),
+    ] = None,
     data: Annotated[str | None, Option("The data set.", metavar="DIR|synthetic")] = None,
     split: options.Split = "val",
     allow_outside: options.AllowOutside = False,
+    peer: options.Peers = None,
+    quick: Annotated[bool, Option("On rendered data and models of it that are packaged; small.")] = False,
     draw: Annotated[bool, Option("Draw anew from the JSON in --out; nothing is computed.")] = False,
     precision: options.Precision = "fp32",
     device: options.Device = "auto",
     quiet: options.Quiet = False,
 ) -> None:
-    from streamdeq.evaluation.reporting.chart import check_installed, save
-    from streamdeq.evaluation.reporting.table import check_writable, write_json
-    from streamdeq.evaluation.reproduce.items import chart_of, find_item, read_figure, to_plain
+    from streamdeq.evaluation.reporting.chart import check_installed
+    from streamdeq.evaluation.reproduce.items import ITEMS, find_item
+    from streamdeq.evaluation.reproduce.run import Reproduction, Subjects, measured_files
+    from streamdeq.evaluation.reproduce.run import quick as on_rendered
 
-    found, file = find_item(item), out / f"{item}.json"
+    names = list(ITEMS) if item == "all" else [item]
+    find_item(names[0])
     check_installed()
-    if not draw:
-        if data is None:
-            raise StreamdeqError("reproduce: expected --data, the data set to measure on; or --draw")
-        check_writable(file)
-        measured = _measured(model, data, split, allow_outside, device, precision, settings)
-        lines = _with_progress(item, found, measured, settings, quiet)
-        write_json(to_plain(item, _header(measured, model, data, split, settings), lines), file)
-    chart = chart_of(read_figure(file))
-    for path in (out / f"{item}.svg", out / f"{item}.png"):
-        save(chart, path)
-        say(path)
+    if quick and (data or model or peer):
+        raise StreamdeqError("--quick has data and models of its own; leave --data, --model and --peer out")
+    if draw:
+        for file in measured_files(out, names):
+            _draw(file)
+        return
+    if quick:
+        pairs = on_rendered(out, names, settings, device)
+    elif data is None:
+        raise StreamdeqError("reproduce: expected --data, the data set to measure on; or --quick, or --draw")
+    else:
+        peers = tuple(map(options.named_file, peer or ()))
+        models = tuple(model or (options.DEFAULT_MODEL,))
+        subjects = Subjects(models, data, split, peers, allow_outside, device, precision)
+        made = Reproduction(subjects, settings, out)
+        pairs = ((made, name) for name in names)
+    for made, name in pairs:
+        _measure(made, name, quiet=quiet, alone=len(names) == 1)
 
 
-def _measured(
-    model: str, data: str, split: str, outside: bool, device: Any, precision: Any, settings: FigureSettings
-) -> Any:
-    from streamdeq.api import load
-    from streamdeq.data.open import open_dataset
-    from streamdeq.evaluation.protocol.plan import Draw
-    from streamdeq.evaluation.reproduce.latents import Measured
-
-    loaded = load(model, device, precision)
-    dataset = open_dataset(data, split, loaded.spec.task, outside)
-    draw = Draw(settings.clips, settings.frames_per_clip, settings.seed)
-    return Measured(loaded, dataset, draw, settings.size, settings.batch)
-
-
-def _with_progress(name: str, item: Any, measured: Any, settings: FigureSettings, quiet: bool) -> dict[str, Any]:
+def _measure(made: Any, name: str, *, quiet: bool, alone: bool) -> None:
+    """One of several items that cannot be measured does not keep the others from it."""
     from streamdeq.cli.progress import track
 
-    with track(name, None, unit="pictures", quiet=quiet) as advance:
-        return item.measure(measured, settings, advance)
+    try:
+        if not alone and (reason := made.fits(name)):
+            raise StreamdeqError(reason)
+        with track(name, None, unit="parts", quiet=quiet) as advance:
+            file = made.measure(name, advance)
+        _draw(file)
+    except StreamdeqError as error:
+        if alone:
+            raise
+        say(f"{name}: not run: {error}", err=True)
 
 
-def _header(measured: Any, model: str, data: str, split: str, settings: FigureSettings) -> dict[str, Any]:
-    from streamdeq.codec import to_plain
-    from streamdeq.models import zoo
-    from streamdeq.models.checkpoint import digest, read_weights
-    from streamdeq.runtime.precision import precision_of
-    from streamdeq.training.log import surroundings
+def _draw(file: Path) -> None:
+    from streamdeq.evaluation.reproduce.run import draw
 
-    functions = measured.model.functions
-    return {
-        "model": measured.model.spec.name,
-        "hash": digest(read_weights(zoo.find(model))[1]),
-        "reference": to_plain(measured.model.spec.reference_solve),
-        "data": data,
-        "split": split,
-        "settings": to_plain(settings),
-        "precision": str(precision_of(functions.dtype)),
-        "command": " ".join(["streamdeq", *sys.argv[1:]]),
-        **surroundings(functions.device),
-    }
+    for path in draw(file):
+        say(path)

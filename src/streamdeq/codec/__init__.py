@@ -9,7 +9,7 @@ values, with `none` for None, tuples separated by commas, and no NaN; a dataclas
 from streamdeq.codec.annotations import PlainError, Written, choices_of, expected
 from streamdeq.codec.option import Option
 from streamdeq.codec.plain import differences, from_plain, to_plain
-from streamdeq.codec.text import flatten, override, parse
+from streamdeq.codec.text import flatten, override, parse, typed
 
 __all__ = [
     "Option",
@@ -23,4 +23,5 @@ __all__ = [
     "override",
     "parse",
     "to_plain",
+    "typed",
 ]

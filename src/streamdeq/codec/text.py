@@ -16,6 +16,15 @@ def parse(text: str, kind: Any) -> Any:
     return CONVERTER.structure(Text(text), kind)
 
 
+def typed(plain: Any) -> Any:
+    """JSON values whose texts are what a user typed: "3" is a number where one is wanted."""
+    if isinstance(plain, dict):
+        return {key: typed(one) for key, one in plain.items()}
+    if isinstance(plain, list):
+        return [typed(one) for one in plain]
+    return Text(plain) if isinstance(plain, str) else plain
+
+
 def flatten(value: Any) -> dict[str, Any]:
     """Every setting under its dotted key, in the order of the fields."""
     flat: dict[str, Any] = {}

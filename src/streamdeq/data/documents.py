@@ -21,6 +21,7 @@ from xml.etree import ElementTree
 import msgspec
 import yaml
 
+from streamdeq.codec import from_plain, typed
 from streamdeq.data.problems import Problems
 from streamdeq.errors import StreamdeqError
 from streamdeq.reading import MOST_DEPTH, check_depth, decoded, loads, read_bytes, read_text
@@ -284,3 +285,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
         first = (text.strip() or "nothing").splitlines()[0][:60]
         raise StreamdeqError(f"expected 'key: value' in {path}, got '{first}'; correct it")
     return found
+
+
+def read_settings(kind: type[T], path: Path) -> T:
+    """A dataclass of settings from a YAML file; what is left out has its default.
+
+    Raises:
+        StreamdeqError: as `read_yaml`, or as `from_plain`, with the file.
+    """
+    plain = typed(read_yaml(path))
+    try:
+        return from_plain(kind, plain, "key")
+    except StreamdeqError as error:
+        raise StreamdeqError(f"{path}: {error}") from error

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from streamdeq.data.base import IGNORE_INDEX, Clip, Dataset
 from streamdeq.data.open import open_dataset
 from streamdeq.data.problems import Problems
 from streamdeq.data.targets import InText, LabelMaps
+from streamdeq.errors import StreamdeqError
 from streamdeq.values.boxes import Boxes
 from streamdeq.values.keypoints import Keypoints
 
@@ -38,7 +40,8 @@ def open_labelled(
 
 
 def read_labels(dataset: Dataset, place: str) -> tuple[Problems, int]:
-    """What is wrong with the labels in text, and how many of the labelled frames show something (all, if in pixels).
+    """What is wrong with the labels in text, and how many of the labelled frames show something (of those in pixels
+    all or none).
 
     Args:
         place: where the data lie, in words for the error.
@@ -47,6 +50,9 @@ def read_labels(dataset: Dataset, place: str) -> tuple[Problems, int]:
     for clip, t in dataset.samples:
         with problems.collect():
             shown += not isinstance(clip.targets, InText) or _shows(clip.target(t))
+    maps = tuple((clip, t) for clip, t in dataset.samples if isinstance(clip.targets, LabelMaps))
+    if maps and not any(_has_labels(clip, t) for clip, t in (*spaced(maps, SAMPLE), *maps)):
+        shown = 0
     if not shown and not problems.found:
         frames = sum(map(len, dataset.clips))
         problems.found.append(
@@ -59,6 +65,13 @@ def read_labels(dataset: Dataset, place: str) -> tuple[Problems, int]:
 def _shows(target: Boxes | Keypoints) -> bool:
     """Whether anything is to be found: a box with an area that is not to be ignored, a labelled point."""
     return bool((target.visible & ~target.ignore if isinstance(target, Boxes) else target.visible).any())
+
+
+def _has_labels(clip: Clip, t: int) -> bool:
+    """Whether any pixel is not ignored; one that cannot be read is told elsewhere."""
+    with suppress(StreamdeqError):
+        return bool((clip.target(t) != IGNORE_INDEX).any())
+    return True
 
 
 def spaced(samples: tuple[tuple[Clip, int], ...], count: int) -> list[tuple[Clip, int]]:

@@ -40,7 +40,7 @@ def find_reader(folder: Path, task: str = "", allow_outside: bool = False) -> Re
         StreamdeqError: no such folder, or one that nobody recognises.
     """
     asked = [reader for reader in all_readers() if folder.suffix in reader.suffixes or not folder.is_file()]
-    known = "; ".join(f"{reader.title}: {reader.expected}" for reader in asked)
+    known = "; ".join(f"{reader.title}: {reader.expected}" for reader in asked or all_readers())
     if not (folder.is_dir() or (asked and folder.is_file())):
         raise StreamdeqError(
             f"expected 'synthetic' or a folder with a data set ({known}), got {folder}, which is no folder"

@@ -1,14 +1,17 @@
 """The stage between solving and recording: answers are drawn on their frames, on a thread of its own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
+from streamdeq.results.record import Record
+from streamdeq.rules.marks import Marks, draw_marks
 from streamdeq.running.observer import AnnotatedFrame, Observer
 from streamdeq.tasks import Task
+from streamdeq.tasks.drawing import captioned
 from streamdeq.values.frame import Frame, Item
 from streamdeq.video import Sink
 
@@ -17,14 +20,17 @@ from streamdeq.video import Sink
 class ProcessedItem:
     """What a source handed out, on its way out; `scratch` is the from-scratch answer of a comparison.
 
-    `answered_s` is when its answer was there, on the clock of `time.monotonic`. What is drawn is drawn once: from then
-    on the frame of `taken` has the annotated picture, and `draw_s` says what that took.
+    `answered_s` is when its answer was there, on the clock of `time.monotonic`. `events` are what rules saw in it,
+    `marks` what they draw on it. What is drawn is drawn once: from then on the frame of `taken` has the annotated
+    picture, and `draw_s` says what that took.
     """
 
     taken: Item
     result: Any = None
     scratch: Any = None
     answered_s: float = 0.0
+    events: Sequence[Record] = ()
+    marks: Marks | None = None
     draw_s: float = 0.0
 
 
@@ -55,6 +61,8 @@ class Drawing(Sink[ProcessedItem]):
 
     def _picture(self, image: np.ndarray, item: ProcessedItem) -> np.ndarray:
         streaming = self._task.draw(image, item.result)
+        if item.marks is not None:
+            streaming = draw_marks(streaming, item.marks)
         if item.scratch is None:
             return streaming
         steps = item.result.status.iterations
@@ -63,15 +71,3 @@ class Drawing(Sink[ProcessedItem]):
             captioned(streaming, f"streaming, {steps} per frame"),
         )
         return np.concatenate(sides, axis=1)
-
-
-def captioned(image: np.ndarray, text: str) -> np.ndarray:
-    """A copy with a line of text at the top left, on a dark ground."""
-    picture = Image.fromarray(image)
-    font = ImageFont.load_default(size=max(10, image.shape[0] // 18))
-    draw = ImageDraw.Draw(picture)
-    left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
-    pad = (bottom - top) // 2
-    draw.rectangle((0, 0, right - left + 2 * pad, bottom - top + 2 * pad), fill=(24, 24, 24))
-    draw.text((pad - left, pad - top), text, font=font, fill=(235, 235, 235))
-    return np.asarray(picture)

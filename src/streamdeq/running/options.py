@@ -21,6 +21,7 @@ class RunOptions:
         save: folder for what is written; None writes nothing. Files of the run's name in it are an error.
         numbered: where `save` is not empty or another run writes to it, `save-2` gets what is written, or `save-3`, …
         to: sinks for the records, as `results.sinks.read_sink` takes them, whether or not something is saved.
+        rules: a file of lines and zones, whose events are records too; objects are tracked then.
         live: which frames of a live source are taken, and how long it is waited for.
         choice: what of a detector's answers is shown and written, or looked at where a detector gives the boxes.
         boxes: where the instances are, for a task that looks at each of them: as for `Model.locator`.
@@ -41,6 +42,10 @@ class RunOptions:
             metavar="KIND:PLACE|URL,…",
         ),
     ] = ()
+    rules: Annotated[
+        Path | None,
+        Option("Detections: lines and zones in a YAML file; what crosses and enters is told.", metavar="FILE"),
+    ] = None
     start_from: StartSource = None
     max_frames: Annotated[int | None, Option("Stop after this many frames.", least=1)] = None
     max_pixels: Annotated[

@@ -8,6 +8,8 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.results.buffered import Sinks
 from streamdeq.results.record import Record, absence_record, answer_record
 from streamdeq.results.sinks import read_sink
+from streamdeq.rules.clips import ClipRecorder
+from streamdeq.rules.config import Clips
 from streamdeq.running.drawing import ProcessedItem
 from streamdeq.running.options import RunOptions
 from streamdeq.running.outputs import outputs
@@ -34,7 +36,14 @@ class Recorder(Sink[ProcessedItem]):
     """
 
     def __init__(
-        self, task: Task, options: RunOptions, name: str, spec: Any, source: SourceInfo, summary: Summary
+        self,
+        task: Task,
+        options: RunOptions,
+        name: str,
+        spec: Any,
+        source: SourceInfo,
+        summary: Summary,
+        clips: Clips | None = None,
     ) -> None:
         for kind in options.write if options.save else ():
             if kind not in task.writes:
@@ -44,6 +53,7 @@ class Recorder(Sink[ProcessedItem]):
         self._summary = summary
         self._video = self._lines = self._labels = self._mot = None
         with ExitStack() as files:
+            self._clips = files.enter_context(ClipRecorder(clips, source.fps)) if clips else None
             # What is not live waits for its records to be taken.
             self._sinks = files.enter_context(Sinks([read_sink(one) for one in options.to], patient=not source.live))
             self.paths = files.enter_context(outputs(options, name, spec, live=source.live))
@@ -75,7 +85,10 @@ class Recorder(Sink[ProcessedItem]):
             self._labels.write(LabelMap(frame.index, item.result.labels))
         if self._mot:
             self._mot.write(item.result.to_mot())
+        events = self._clips.take(frame, item.events) if self._clips else item.events
         self._write_record(self._record(frame, item, perf_counter() - began))
+        for event in events:
+            self._write_record(event)
 
     def close(self) -> None:
         self._files.close()

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
-from time import monotonic, perf_counter
+from time import monotonic, perf_counter, time
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ import numpy as np
 from streamdeq.api import Model
 from streamdeq.errors import OutOfMemoryError, StreamdeqError
 from streamdeq.files import shown
+from streamdeq.rules.config import Rules, read_rules
+from streamdeq.rules.watch import Watch
 from streamdeq.running.drawing import Drawing, ProcessedItem
 from streamdeq.running.naming import output_name
 from streamdeq.running.observer import Observer
@@ -23,6 +25,7 @@ from streamdeq.running.summary import Summary
 from streamdeq.streaming.locate import FromTable, Locator, Shared
 from streamdeq.streaming.options import StartFrom
 from streamdeq.streaming.stream import Stream
+from streamdeq.tasks import Task
 from streamdeq.values.choice import Choice
 from streamdeq.values.frame import Failure, Frame, Item
 from streamdeq.video import Source, ThreadedSink, open_source, prefetch
@@ -44,6 +47,8 @@ class Run:
         self.paths: dict[str, Path] = {}
         source = open_source(spec, live=options.live, max_pixels=options.max_pixels)
         self.source: Source = source if source.live else prefetch(source, AHEAD)
+        self._name = output_name(self.source.name, self.source.kind, spec)
+        self._rules = None if options.rules is None else rules_for(model.task, options.rules)
         self._spec = spec
         self._model = model
         self._options = options
@@ -118,6 +123,9 @@ class Run:
 
     def _process(self, stream: Stream, scratch: Stream, recorder: ThreadedSink[ProcessedItem]) -> Iterator[Any]:
         choice = Choice() if self._model.task.joins else self._options.choice  # of the boxes, there
+        watch = None
+        if self._rules is not None:
+            watch, choice = Watch(self._rules), replace(choice, track=True)
         choose, choose_scratch = (self._model.task.chooser(choice) for _ in range(2))
         failure: StreamdeqError | None = None
         for item in self._items():
@@ -137,7 +145,10 @@ class Run:
                 continue
             result = None if result is None else choose(result)
             compared = None if compared is None else choose_scratch(compared)
-            recorder.write(ProcessedItem(item, result, compared, monotonic()))
+            answered_s, events, marks = monotonic(), (), None
+            if watch is not None and result is not None:
+                events, marks = watch.update(result, camera=self._name, at=time())
+            recorder.write(ProcessedItem(item, result, compared, answered_s, events, marks))
             if result is not None and isinstance(item, Frame):
                 self.summary.count(item.decode_s, result.status)
                 self._instances += len(result) if self._locator is not None else 0
@@ -161,13 +172,28 @@ class Run:
             self._closing.join()
 
     def _recorder(self) -> ThreadedSink[ProcessedItem]:
-        name = output_name(self.source.name, self.source.kind, self._spec)
-        recorder = Recorder(self._model.task, self._options, name, self._spec, self.source.info, self.summary)
+        clips = None if self._rules is None else self._rules.clips
+        task, source = self._model.task, self.source.info
+        recorder = Recorder(task, self._options, self._name, self._spec, source, self.summary, clips)
         self.paths = recorder.paths
         half = WAITING_BYTES // 2  # of large pictures one waits for each stage
         written = ThreadedSink(recorder, AHEAD, size_of, half)
-        drawing = Drawing(self._model.task, written, films="video" in self.paths, observer=self._observer)
+        films = "video" in self.paths or clips is not None
+        drawing = Drawing(task, written, films=films, observer=self._observer)
         return ThreadedSink(drawing, AHEAD, size_of, half)
+
+
+def rules_for(task: Task, path: Path) -> Rules:
+    """The rules in a file, which a detector's answers are watched by.
+
+    Raises:
+        StreamdeqError: they cannot be read, or are not for such answers.
+    """
+    if not task.locates:
+        raise StreamdeqError(f"rules watch boxes; {task.spec.task} gives none: take a detector, such as person-s")
+    rules = read_rules(path)
+    rules.check_classes(task.spec.classes)
+    return rules
 
 
 def size_of(item: ProcessedItem) -> int:

@@ -94,6 +94,10 @@ class Engine:
         # By canvas and by the solver's identity: one that a package brings need not have a hash.
         self._pools: dict[tuple[HW, int], Pool] = {}
 
+    def fit(self, frame_hw: HW, window: Window | None = None) -> Geometry:
+        """Where frames of a size, or a window of them, lie on the canvas; those of one canvas share batches."""
+        return Geometry.fit(frame_hw, self._shorter_side, self._stride, window, self._longest)
+
     def open(self) -> Row:
         """A new row. It takes memory with its first frame."""
         return Row()
@@ -141,10 +145,7 @@ class Engine:
         """
         pairs = list(zip(rows, frames, strict=True))
         seen = windows or [None] * len(pairs)
-        fits = [
-            Geometry.fit(_hw(frame), self._shorter_side, self._stride, window, self._longest)
-            for frame, window in zip(frames, seen, strict=True)
-        ]
+        fits = [self.fit(_hw(frame), window) for frame, window in zip(frames, seen, strict=True)]
         order = sorted(range(len(pairs)), key=lambda i: (fits[i].canvas_hw, fits[i].content_hw))
         for _, members in groupby(order, key=lambda i: (fits[i].canvas_hw, fits[i].content_hw)):
             chosen = list(members)

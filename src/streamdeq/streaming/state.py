@@ -105,14 +105,17 @@ class StreamState:
     def _copy(self, row: Row) -> Row:
         return Row() if row.pool is None else self.engine.adopt(self.engine.content(row), row)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the state to a safetensors file, atomically. Solver memory is left out: a new frame empties it.
+    def snapshot(self) -> SavedState:
+        """A copy of what a file of it holds. Solver memory is left out: a new frame empties it.
 
         What says where to look is left out too: `Model.restore` is given it again.
         """
         if not self.next_index:
             raise StreamdeqError("this stream has not seen a frame yet: there is no state to save")
-        rows = tuple((row, self.engine.content(row)) for row in self.rows)
+        rows = tuple((replace(row), self.engine.content(row)) for row in self.rows)
         followed = None if self.regions is None else self.regions.followed
-        saved = SavedState(self.options, rows, followed, self.value, self.seen, self.next_index)
-        write_state(path, self.architecture, saved)
+        return SavedState(self.options, rows, followed, self.value, self.seen, self.next_index)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a `snapshot` to a safetensors file, atomically."""
+        write_state(path, self.architecture, self.snapshot())

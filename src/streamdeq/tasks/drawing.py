@@ -56,6 +56,18 @@ def painted(labels: np.ndarray, colours: np.ndarray) -> np.ndarray:
     return picture.reshape(-1, 3)[: labels.size].reshape(*labels.shape, 3)
 
 
+def captioned(image: np.ndarray, text: str) -> np.ndarray:
+    """A copy with a line of text at the top left, on a dark ground."""
+    picture = Image.fromarray(image)
+    font = ImageFont.load_default(size=max(10, image.shape[0] // 18))
+    draw = ImageDraw.Draw(picture)
+    left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
+    pad = (bottom - top) // 2
+    draw.rectangle((0, 0, right - left + 2 * pad, bottom - top + 2 * pad), fill=(24, 24, 24))
+    draw.text((pad - left, pad - top), text, font=font, fill=(235, 235, 235))
+    return np.asarray(picture)
+
+
 def put_legend(image: np.ndarray, entries: tuple[tuple[str, RGB], ...]) -> None:
     """A column of swatches with names in the lower left corner of (H, W, 3) uint8, in place, clipped to the picture."""
     patch = _legend(entries, max(10, image.shape[0] // 28))

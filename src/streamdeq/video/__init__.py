@@ -9,6 +9,7 @@ with open_source("street.mp4") as source, VideoSink("copy.mp4", source.fps) as s
 from streamdeq.video.limits import MAX_PIXELS
 from streamdeq.video.live import LivePolicy, LiveSource, Patience, redacted
 from streamdeq.video.opening import open_source
+from streamdeq.video.paced import Paced
 from streamdeq.video.prefetch import prefetch
 from streamdeq.video.sinks.base import Sink
 from streamdeq.video.sinks.jsonl import JsonLinesSink
@@ -27,6 +28,7 @@ __all__ = [
     "LinesSink",
     "LivePolicy",
     "LiveSource",
+    "Paced",
     "Patience",
     "SegmentedVideoSink",
     "Sink",

@@ -19,7 +19,8 @@ COLOURS: tuple[Colour, ...] = (
 
 @dataclass(frozen=True)
 class Line:
-    """`points` are (x, y) in the axes' units, x ascending; there is a gap where y is not finite."""
+    """`points` are (x, y) in the axes' units; there is a gap where y is not finite. One without a name is not in the
+    legend."""
 
     name: str
     points: tuple[Point, ...]
@@ -30,7 +31,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """What to draw. `marks` are x where a vertical line stands; `y_range` is found from the lines if None."""
+    """What to draw. `marks` are x where a vertical line stands; `y_range` is found from the lines if None; `square`: a
+    unit is as long across as up."""
 
     title: str
     x_name: str
@@ -39,6 +41,8 @@ class Chart:
     marks: tuple[float, ...] = ()
     y_range: tuple[float, float] | None = None
     log_y: bool = False
+    square: bool = False
+    log_x: bool = False
 
 
 def save(chart: Chart, path: str | os.PathLike[str]) -> None:
@@ -72,9 +76,14 @@ def draw(chart: Chart) -> Any:
             "markersize": 4,
         }
         xs, ys = zip(*line.points, strict=True) if line.points else ((), ())
-        axes.plot(xs, ys, label=line.name, color=[part / 255 for part in line.colour], **style)
+        axes.plot(xs, ys, label=line.name or None, color=[part / 255 for part in line.colour], **style)
     if chart.log_y:
         axes.set_yscale("log")
+    if chart.log_x:
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter("{x:g}")
+    if chart.square:
+        axes.set_aspect("equal", adjustable="datalim")
     if chart.y_range is not None:
         axes.set_ylim(*chart.y_range)
     figure.legend(loc="outside right upper", frameon=False, fontsize="small")

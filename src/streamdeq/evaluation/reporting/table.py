@@ -3,6 +3,8 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from html import escape
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,28 @@ class Markdown:
         return "\n\n".join(["\n".join(block) for block in blocks if block] + below)
 
 
-Style = Text | Markdown
+class Html:
+    """For a page. As `Text`."""
+
+    best, legend = "<b>{}</b>", ""
+
+    def table(self, cells: Sequence[Cells]) -> Lines:
+        heading, *rest = cells
+        kinds = ["" if _names(column) else ' class="number"' for column in zip(*cells, strict=True)]
+
+        def row(line: Cells, tag: str) -> str:
+            parts = (f"<{tag}{kind}>{escape(cell)}</{tag}>" for cell, kind in zip(line, kinds, strict=True))
+            return f"<tr>{''.join(parts)}</tr>"
+
+        return ["<div class=table><table>", row(heading, "th"), *(row(line, "td") for line in rest), "</table></div>"]
+
+    def page(self, title: str, blocks: Sequence[Lines], notes: Lines) -> str:
+        """`title` and `notes` are plain text, `blocks` are not escaped."""
+        above = [f"<p>{escape(title)}</p>"] if title else []
+        return "\n".join([*above, *chain.from_iterable(blocks), *(f"<p class=note>{escape(one)}</p>" for one in notes)])
+
+
+Style = Text | Markdown | Html
 
 
 def write_json(report: Mapping[str, Any], path: str | os.PathLike[str]) -> None:

@@ -1,102 +1,99 @@
-"""The figures of the paper that can be measured: what each needs, and how it is drawn from its JSON.
+"""The items of `streamdeq reproduce`: the paper's table and figures, and what goes beyond its protocol."""
 
-The JSON file: `format`, `item`, `header`, and `lines` by name: `x` and what was measured there, None where nothing was.
-"""
+from collections.abc import Callable
+from typing import Any
 
-import math
-import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any
-
-from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.protocol.settings import Settings
-from streamdeq.evaluation.reporting.chart import COLOURS, Chart, Line
-from streamdeq.reading import MOST_TEXT, loads, open_regular
+from streamdeq.evaluation.reproduce import accuracy, clocked, latents, paths, pictures, steadiness, systems
+from streamdeq.evaluation.reproduce.item import Item, Work, charted
 from streamdeq.registry import unknown
-from streamdeq.streaming.options import StartFrom, WorkingSize
+from streamdeq.streaming.options import StartFrom
 
-FORMAT = "streamdeq-figure-1"
-
-
-@dataclass(frozen=True)
-class FigureSettings:
-    """What of the data a figure is made of, and at which numbers of iterations.
-
-    Args:
-        frames_per_clip: of Figs 3 and 15 pairs of frames, of Figs 4 and 5 annotated frames.
-    """
-
-    iterations: Annotated[
-        tuple[int, ...] | None, Option("Iterations per frame; default 1,2,4,8 or the figure's.", short="-n", least=1)
-    ] = None
-    offsets: Annotated[tuple[int, ...], Option("Figs 4 and 5: frames since the start.", least=0)] = (0, 1, 2, 5, 10, 20)
-    frames: Annotated[int, Option("Fig. 8: frames of a clip.", least=1)] = 6
-    size: WorkingSize = None
-    batch: Annotated[int, Option("Rows computed together.", least=1)] = 1
-    clips: Annotated[int | None, Option("So many clips, drawn at random.", least=1)] = None
-    frames_per_clip: Annotated[int | None, Option("So many frames of a clip, drawn at random.", least=1)] = None
-    seed: Annotated[int, Option("What is drawn at random depends on it.", least=0)] = 0
-
-    def counts(self, usual: tuple[int, ...]) -> tuple[int, ...]:
-        return self.iterations or usual
+#: Frames of a clip in Fig. 8, and the iterations per frame.
+CHANGING, CHANGES_AT = 6, (1, 2, 4, 8, 12, 21)
+DISTANCE = "squared distance per entry of z"
+SINCE = "frames since the start"
 
 
-@dataclass(frozen=True)
-class Item:
-    """A figure.
-
-    Args:
-        title: what it shows.
-        measure: (measured, settings, told of progress) → lines by name, see `latents`.
-        x_name, y_name: of the axes; `y` is what of a line is drawn.
-    """
-
-    title: str
-    measure: Callable[[Any, FigureSettings, Callable[[], None]], dict[str, Any]]
-    x_name: str
-    y_name: str = "squared distance per entry of z"
-    y: str = "per_entry"
+def _fig3(work: Work) -> dict[str, Any]:
+    most = max(work.settings.counts((work.one.iterations,)))
+    return {"lines": latents.along_iterations(work.one, most, work.done)}
 
 
-def _fig3(measured: Any, settings: FigureSettings, done: Callable[[], None]) -> dict[str, Any]:
-    from streamdeq.evaluation.reproduce.latents import along_iterations
+def _fig15(work: Work) -> dict[str, Any]:
+    most = max(work.settings.counts((work.one.iterations,)))
+    return {"lines": latents.between_neighbours(work.one, most, work.done)}
 
-    return along_iterations(measured, max(settings.counts((measured.iterations,))), done)
 
-
-def _offsets(start: StartFrom) -> Callable[[Any, FigureSettings, Callable[[], None]], dict[str, Any]]:
-    def measure(measured: Any, settings: FigureSettings, done: Callable[[], None]) -> dict[str, Any]:
-        from streamdeq.evaluation.reproduce.latents import along_offsets
-
-        return along_offsets(measured, settings.counts(Settings.iterations), settings.offsets, start, done)
+def _from(start: StartFrom) -> Callable[[Work], dict[str, Any]]:
+    def measure(work: Work) -> dict[str, Any]:
+        counts, offsets = work.settings.counts(), work.settings.after(work.one.dataset)
+        return {"lines": latents.along_offsets(work.one, counts, offsets, start, work.done)}
 
     return measure
 
 
-def _fig8(measured: Any, settings: FigureSettings, done: Callable[[], None]) -> dict[str, Any]:
-    from streamdeq.evaluation.reproduce.latents import changes
-
-    return changes(measured, settings.counts((1, 2, 4, 8, 12, 21)), settings.frames, done)
-
-
-def _fig15(measured: Any, settings: FigureSettings, done: Callable[[], None]) -> dict[str, Any]:
-    from streamdeq.evaluation.reproduce.latents import between_neighbours
-
-    return between_neighbours(measured, max(settings.counts((measured.iterations,))), done)
+def _fig8(work: Work) -> dict[str, Any]:
+    counts, frames = work.settings.counts(CHANGES_AT), work.settings.frames or CHANGING
+    return {"lines": latents.changes(work.one, counts, frames, work.done)}
 
 
+def _distances(title: str, measure: Callable[[Work], dict[str, Any]], x_name: str = SINCE) -> Item:
+    return Item(title, measure, charted(title, x_name, DISTANCE, "per_entry", log_y=True))
+
+
+def _accuracy(system: str, task: str, start: StartFrom = StartFrom.PREVIOUS, needs: str = "") -> Item:
+    return Item(f"{system}: accuracy over the offset", accuracy.over_offsets(start, needs), accuracy.draw_offsets, task)
+
+
+def _drawn(title: str) -> Item:
+    return Item(title, pictures.drawn_answers, pictures.draw_pictures)
+
+
+def _valued(title: str, measure: Callable[[Work], dict[str, Any]], x_name: str) -> Item:
+    return Item(title, measure, charted(title, x_name, "", "value"))
+
+
+SEGMENTATION, DETECTION, POSE = "segmentation", "detection", "pose"
 ITEMS = {
-    "fig3": Item("Distance from the reference over iterations", _fig3, "iterations"),
-    "fig4": Item(
-        "Distance from the reference, begun from a reference", _offsets(StartFrom.REFERENCE), "frames since the start"
+    "table1": Item(
+        "Table I: the systems at 1, 2, 4, 8 iterations", systems.compared, systems.write_table, several=True, peers=True
     ),
-    "fig5": Item(
-        "Distance from the reference, begun from zeros", _offsets(StartFrom.PREVIOUS), "frames since the start"
+    "fig3": _distances("Distance from the reference over iterations", _fig3, "iterations"),
+    "fig4": _distances("Distance from the reference, begun from a reference", _from(StartFrom.REFERENCE)),
+    "fig5": _distances("Distance from the reference, begun from zeros", _from(StartFrom.PREVIOUS)),
+    "fig7": Item("Paths of the solver, embedded in the plane", paths.embedded_paths, paths.draw_paths),
+    "fig8": Item(
+        "Change of z by a step, across frames",
+        _fig8,
+        charted("Change of z by a step", "steps since the start", "‖z⁺ − z‖ / ‖z‖", "change", log_y=True),
     ),
-    "fig8": Item("Change of z by a step, across frames", _fig8, "steps since the start", "‖z⁺ − z‖ / ‖z‖", "change"),
-    "fig15": Item("Distance of neighbouring frames' paths from zeros", _fig15, "iterations"),
+    "fig9": _accuracy("IL, segmentation", SEGMENTATION),
+    "fig10": _drawn("Answers as pictures, the baseline beside streaming"),
+    "fig11": _accuracy("UR, segmentation", SEGMENTATION),
+    "fig12": _accuracy("SUR, segmentation", SEGMENTATION),
+    "fig13": _accuracy("SUR, detection", DETECTION),
+    "fig14": _accuracy("SUR, pose", POSE),
+    "fig15": _distances("Distance of neighbouring frames' paths from zeros", _fig15, "iterations"),
+    "fig16": _accuracy("IL, segmentation, from a reference", SEGMENTATION, StartFrom.REFERENCE),
+    "fig17": _accuracy("IL, detection", DETECTION),
+    "fig18": _accuracy("UR, detection", DETECTION),
+    "fig19": _accuracy("IL, pose", POSE),
+    "fig20": _accuracy("UR, pose", POSE),
+    "fig21": _accuracy("IL, segmentation, after another clip", SEGMENTATION, StartFrom.OTHER),
+    "fig22": _accuracy("IL, segmentation, after another data set", SEGMENTATION, StartFrom.OTHER, "the other data set"),
+    "fig23": _drawn("Answers as pictures at several numbers of iterations"),
+    "zero": _valued("No step at all beside some", accuracy.steps_on_the_frame, "iterations on the scored frame"),
+    "budget": _valued("Accuracy while a clock decides", clocked.by_budget, "milliseconds per frame"),
+    "latency": Item(
+        "The latest answer at every frame's time",
+        clocked.held,
+        charted("The latest answer at every frame's time", "times as slow as here", "", "value", log_x=True),
+        peers=True,
+    ),
+    "flicker": _valued("Flicker", steadiness.restlessness, "iterations"),
+    "recovery": _valued("After a cut", steadiness.recovery, "frames since the cut"),
+    "solvers": Item("Other solvers on the same cell", systems.solvers, systems.draw_over_ms),
 }
 
 
@@ -105,37 +102,3 @@ def find_item(name: str) -> Item:
     if name not in ITEMS:
         raise StreamdeqError(unknown("item", name, list(ITEMS)))
     return ITEMS[name]
-
-
-def to_plain(name: str, header: Mapping[str, Any], lines: Mapping[str, Any]) -> dict[str, Any]:
-    """For JSON."""
-    return {"format": FORMAT, "item": name, "header": dict(header), "lines": dict(lines)}
-
-
-def read_figure(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What `to_plain` made, from its file.
-
-    Raises:
-        StreamdeqError: no such file, or it holds something else.
-    """
-    try:
-        with open_regular(path) as file:
-            found = loads(file.read(MOST_TEXT).decode())
-        if found["format"] != FORMAT or found["item"] not in ITEMS:
-            raise ValueError("another format")
-    except OSError as error:
-        raise StreamdeqError(f"cannot read {path}: {error.strerror}; measure it first, without --draw") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise StreamdeqError(f"{path} holds no figure that this version knows ({error}); measure it again") from error
-    return found
-
-
-def chart_of(found: Mapping[str, Any]) -> Chart:
-    """The figure of what was measured. A line from zeros is dashed, as in the paper."""
-    item, lines = ITEMS[found["item"]], []
-    for number, (name, line) in enumerate(found["lines"].items()):
-        points = tuple((x, math.nan if y is None else y) for x, y in zip(line["x"], line[item.y], strict=True))
-        colour = COLOURS[1 + number % (len(COLOURS) - 1)]
-        lines.append(Line(name, points, colour, dashed=name == "from zeros", dots=len(points) < 40))
-    title = f"{item.title}: {found['header']['model']}"
-    return Chart(title, item.x_name, item.y_name, tuple(lines), log_y=True)

@@ -17,6 +17,7 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol.frames import FrameCache
 from streamdeq.evaluation.protocol.plan import Draw, Sample
 from streamdeq.latent import Latent
+from streamdeq.models.mdeq import Network
 from streamdeq.solvers import make_solver
 from streamdeq.streaming.engine import Engine, Row
 from streamdeq.streaming.loop import run_steps
@@ -73,12 +74,20 @@ class Measured:
 
     Args:
         size: as in `Settings`. batch: rows computed together.
+        network: of the model, as trained, for solvers that are not ours.
     """
 
     def __init__(
-        self, model: Model, dataset: Dataset, draw: Draw, size: int | str | None = None, batch: int = 4
+        self,
+        model: Model,
+        dataset: Dataset,
+        draw: Draw,
+        size: int | str | None = None,
+        batch: int = 4,
+        network: Network | None = None,
     ) -> None:
         self.model, self.dataset, self.draw, self.batch = model, dataset, draw, batch
+        self.network = network
         self.frames, self.size = FrameCache(dataset.clips), size
         described = model.spec.reference_solve
         self.reference, self.iterations = Reference.of(described), described.iterations

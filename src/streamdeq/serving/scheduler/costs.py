@@ -9,7 +9,7 @@ GAIN = 0.03
 MOVE, FAR = 0.1, 4.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Spent:
     """What a tick's work on a pool took: seconds for the frames that started, the rows that stepped together and the
     answers that were read, and how many of each there were."""

@@ -57,6 +57,14 @@ class Scheduler:
         """Frames that wait or are being solved: 0 to 2, and 3 while an answer is read."""
         return self._cameras[name].at_hand
 
+    def pool(self, name: str) -> object:
+        return self._cameras[name].pool
+
+    def demand_of(self, name: str) -> Demand:
+        """What a camera asks for."""
+        one = self._cameras[name]
+        return self._demand(one.terms, one.pool, 1 / one.period_s, one.rows, self._rows()[one.pool])
+
     def fps(self, name: str) -> float:
         """As measured."""
         return 1 / self._cameras[name].period_s
@@ -70,6 +78,10 @@ class Scheduler:
             missed: frames before it that nobody was told of; they are dropped.
         """
         self._cameras[name].arrived(at_s, missed)
+
+    def dropped(self, name: str, frames: int) -> None:
+        """So many frames came that are not wanted."""
+        self._cameras[name].counts.dropped += frames
 
     def failed(self, name: str, frames: int = 1) -> None:
         """So many frames could not be decoded."""

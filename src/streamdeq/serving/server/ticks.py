@@ -1,0 +1,251 @@
+"""The ticks: one thread that has the engines, asks the scheduler what to do next, does it, and hands answers over."""
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from time import monotonic, perf_counter
+from typing import Any, TypeVar
+
+from streamdeq.errors import StreamdeqError
+from streamdeq.serving.scheduler import Scheduler, Spent
+from streamdeq.serving.server.measure import measure
+from streamdeq.serving.server.published import Hub
+from streamdeq.serving.server.served import ServedCamera
+from streamdeq.streaming.engine import Engine
+from streamdeq.values.geometry import HW
+
+T = TypeVar("T")
+log = logging.getLogger("streamdeq.serving")
+#: Longest sleep without news.
+IDLE_S = 1.0
+
+
+class Ticks:
+    """The loop. Other threads may `call` into it, and read counts under `lock`.
+
+    Attributes:
+        cameras: by name; changed by calls alone.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self.cameras: dict[str, ServedCamera] = {}
+        self.scheduler = Scheduler()
+        self.lock = threading.RLock()
+        self._hub = hub
+        self._calls: list[tuple[Callable[[], Any], Future[Any]]] = []
+        self._woken = threading.Condition()
+        self._stirred = self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="ticks", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self.wake()
+        self._thread.join()
+
+    def wake(self) -> None:
+        """Something has come."""
+        with self._woken:
+            self._stirred = True
+            self._woken.notify()
+
+    def call(self, work: Callable[[], T]) -> T:
+        """Have something done between two ticks; its result, or its error."""
+        future: Future[T] = Future()
+        with self._woken:
+            self.check_running()
+            self._calls.append((work, future))
+        self.wake()
+        return future.result()
+
+    def check_running(self) -> None:
+        if self._stopping or not self._thread.is_alive():
+            raise StreamdeqError("this server is not running; use it as a context manager")
+
+    def know(self, camera: ServedCamera, frame_hw: HW) -> tuple[object, ...]:
+        """The pool of a camera's frames of a size; what work on it costs is measured if nobody has."""
+        pool = camera.pool(frame_hw)
+        if not self.scheduler.knows(pool):
+            self.scheduler.measure(pool, measure(camera.state.engine, frame_hw))
+        return pool
+
+    # -- the thread ------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._loop()
+        except BaseException:
+            log.exception("the ticks have ended; restart the server")
+        finally:
+            with self._woken:
+                self._stopping = True
+            self._obey()
+            self._hub.end()
+
+    def _loop(self) -> None:
+        while not self._stopping:
+            self._obey()
+            with self.lock:
+                for camera in self.cameras.values():
+                    self.collect(camera)
+                tick = self.scheduler.tick(monotonic())
+            if tick:
+                _Work(self, self._hub).do(tick.read, tick.start, tick.step)
+            else:
+                with self._woken:
+                    if not self._stirred:
+                        self._woken.wait(IDLE_S)
+                    self._stirred = False
+
+    def _obey(self) -> None:
+        with self._woken:
+            calls, self._calls = self._calls, []
+        for work, future in calls:
+            try:
+                future.set_result(work())
+            except BaseException as error:  # whoever asked hears of it
+                future.set_exception(error)
+
+    def collect(self, camera: ServedCamera) -> None:
+        """What has come from a camera."""
+        arrived, name = camera.feed.take(), camera.name
+        camera.figures.thinned += arrived.thinned
+        if arrived.failed:
+            self.scheduler.failed(name, arrived.failed)
+        if arrived.frame is None:
+            self.scheduler.dropped(name, arrived.dropped)
+            return
+        hw = arrived.frame.image.shape[:2]
+        try:
+            self.scheduler.change(name, pool=self.know(camera, (hw[0], hw[1])))
+        except StreamdeqError as error:  # frames that no model can look at
+            log.warning("camera %s: %s", name, error)
+            self.scheduler.dropped(name, arrived.dropped)
+            self.scheduler.failed(name)
+            return
+        gap_s = arrived.gap_s + (camera.waiting[2] if camera.waiting else 0.0)
+        camera.waiting = (arrived.frame, arrived.at_s, gap_s)
+        self.scheduler.dropped(name, arrived.thinned)
+        self.scheduler.arrived(name, arrived.at_s, arrived.dropped - arrived.thinned)
+
+
+class _Work:
+    """One tick's work. What meets an error costs its own camera a frame, and nobody else anything."""
+
+    def __init__(self, ticks: Ticks, hub: Hub) -> None:
+        self._ticks, self._hub = ticks, hub
+        self._spent: dict[object, Spent] = defaultdict(Spent)
+
+    def do(self, read: Sequence[str], start: Sequence[str], step: Sequence[str]) -> None:
+        cameras = self._ticks.cameras
+        self._read([cameras[name] for name in read])
+        self._start([cameras[name] for name in start])
+        self._step([cameras[name] for name in step if cameras[name].solving is not None])
+        with self._ticks.lock:
+            for pool, spent in self._spent.items():
+                self._ticks.scheduler.spent(pool, spent)
+
+    def _read(self, cameras: Sequence[ServedCamera]) -> None:
+        for engine, group in _by_engine([one for one in cameras if one.state.regions is None]):
+            began = perf_counter()
+            answers = self._try(group, partial(engine.read, [one.state.row for one in group]))
+            each_s = (perf_counter() - began) / len(group)
+            for camera, answer in zip(group, answers or [], strict=False):
+                self._publish(camera, lambda answer=answer: answer, each_s)
+        for camera in cameras:
+            if camera.state.regions is not None and camera.solving is not None:
+                self._publish(camera, partial(camera.state.read, camera.solving[0]), 0.0)
+
+    def _publish(self, camera: ServedCamera, read: Callable[[], Any], read_s: float) -> None:
+        began = perf_counter()
+        published = self._try([camera], lambda: camera.publish(read()))
+        if published is None:
+            return
+        publish_s = perf_counter() - began
+        with self._ticks.lock:
+            spent = self._spent[self._ticks.scheduler.pool(camera.name)]
+            spent.reads, spent.read_s = spent.reads + 1, spent.read_s + read_s + publish_s
+            self._ticks.scheduler.published(camera.name, published.answered_s)
+            camera.figures.add(published, publish_s)
+        self._hub.publish(published)
+
+    def _start(self, cameras: Sequence[ServedCamera]) -> None:
+        scheduler = self._ticks.scheduler
+        for camera in cameras:
+            camera.begin()
+            camera.deadline_s = scheduler.deadline_s(camera.name)
+        whole = [camera for camera in cameras if camera.state.regions is None]
+        for engine, group in _by_engine(whole):
+            for keep in (True, False):
+                some = [one for one in group if (one.config.start == "previous") is keep]
+                if some:
+                    self._timed(some, partial(_observe, engine, some, keep))
+        for camera in cameras:
+            if camera.state.regions is not None:
+                self._timed([camera], partial(_locate, camera))
+                with self._ticks.lock:
+                    scheduler.rows(camera.name, max(1, len(camera.rows)))
+
+    def _timed(self, cameras: Sequence[ServedCamera], work: Callable[[], object]) -> None:
+        began = perf_counter()
+        self._try(cameras, work)
+        with self._ticks.lock:
+            spent = self._spent[self._ticks.scheduler.pool(cameras[0].name)]
+        spent.starts, spent.start_s = spent.starts + len(cameras), spent.start_s + perf_counter() - began
+
+    def _step(self, cameras: Sequence[ServedCamera]) -> None:
+        for engine, group in _by_engine(cameras):
+            rows = [row for camera in group for row in camera.rows]
+            began = perf_counter()
+            self._try(group, partial(engine.iterate, rows))
+            engine.functions.wait()
+            with self._ticks.lock:
+                spent = self._spent[self._ticks.scheduler.pool(group[0].name)]
+            spent.rows, spent.step_s = spent.rows + len(rows), spent.step_s + perf_counter() - began
+
+    def _try(self, cameras: Sequence[ServedCamera], work: Callable[[], T]) -> T | None:
+        """The result; None if there was an error, which costs these cameras the frame at hand."""
+        try:
+            return work()
+        except Exception as error:  # whatever it is, the other cameras go on
+            level = logging.WARNING if isinstance(error, StreamdeqError) else logging.ERROR
+            names = ", ".join(camera.name for camera in cameras)
+            log.log(level, "camera %s: a frame failed: %s", names, error, exc_info=level == logging.ERROR)
+            with self._ticks.lock:
+                for camera in cameras:
+                    self._ticks.scheduler.lost(camera.name)
+                    camera.solving = None
+            for row in (row for camera in cameras for row in camera.rows):
+                row.forgets = True
+            return None
+
+
+def _observe(engine: Engine, cameras: Sequence[ServedCamera], keep: bool) -> None:
+    """New frames for cameras that see all of them."""
+    solving = [camera.solving for camera in cameras if camera.solving is not None]
+    for camera, (_, _, gap_s) in zip(cameras, solving, strict=True):
+        if gap_s > camera.state.options.max_gap_s:
+            engine.reset(camera.state.row)
+    engine.observe([camera.state.row for camera in cameras], [frame for frame, _, _ in solving], keep=keep)
+
+
+def _locate(camera: ServedCamera) -> None:
+    """A new frame for a camera that looks at instances: their windows open, move and close."""
+    assert camera.solving is not None
+    frame, _, gap_s = camera.solving
+    if gap_s > camera.state.options.max_gap_s:
+        for row in camera.rows:
+            camera.state.engine.reset(row)
+    camera.state, _ = camera.state.observe(frame)
+
+
+def _by_engine(cameras: Sequence[ServedCamera]) -> list[tuple[Engine, list[ServedCamera]]]:
+    grouped: dict[int, tuple[Engine, list[ServedCamera]]] = {}
+    for camera in cameras:
+        grouped.setdefault(id(camera.state.engine), (camera.state.engine, []))[1].append(camera)
+    return list(grouped.values())
