@@ -65,7 +65,10 @@ def test_a_change_reaches_the_next_frames(served: Served):
     [
         ({"name": "x", "source": "/etc/passwd", "model": "tiny"}, "expected one of rtsp, tcp, got a path"),
         ({"name": "x", "source": "file:///etc/passwd", "model": "tiny"}, "kind of address"),
-        ({"name": "x", "source": "rtsp://${HOME}@10.0.0.1/x", "model": "tiny"}, "may stand in the server's own file only"),
+        (
+            {"name": "x", "source": "rtsp://${HOME}@10.0.0.1/x", "model": "tiny"},
+            "may stand in the server's own file only",
+        ),
         ({"name": "x", "source": "rtsp://u:hunter22@evil.example/x", "model": "tiny"}, "not among those allowed"),
         ({"name": "x", "source": "rtsp://10.0.0.1.evil.example/x", "model": "tiny"}, "not among those allowed"),
         ({"name": "x", "source": "rtsp://cams.example.evil/x", "model": "tiny"}, "not among those allowed"),

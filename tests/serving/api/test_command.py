@@ -105,7 +105,7 @@ def test_ctrl_c_ends_it_at_once_and_with_code_0(tmp_path: Path):
     ("given", "said"),
     [
         (["none.yaml"], "none.yaml"),
-        (["cameras.yaml", "--port", "70000"], "--port: expected a port, 0 to 65535, got 70000"),
+        (["cameras.yaml", "--port", "70000"], "port: expected 0 to 65535, got 70000"),
         (["cameras.yaml", "--prefix", "eyes"], "prefix"),
         (["cameras.yaml", "--token-file", "none"], "cannot read the token in none"),
     ],

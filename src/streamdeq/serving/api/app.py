@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from streamdeq.serving.api import cameras, pages, streams
+from streamdeq.serving.api import answers, cameras, pages, streams
 from streamdeq.serving.api.context import HEADERS, Context
 from streamdeq.serving.web.problems import answer_errors
 from streamdeq.version import __version__
@@ -17,6 +17,6 @@ def build_app(context: Context) -> FastAPI:
     # The page of the interface is our own: FastAPI's takes its scripts from elsewhere.
     app = FastAPI(title="streamdeq", version=__version__, description=ABOUT, docs_url=None, redoc_url=None)
     answer_errors(app, HEADERS)
-    for part in (cameras, streams, pages):
+    for part in (cameras, answers, streams, pages):
         app.include_router(part.routes(context))
     return app

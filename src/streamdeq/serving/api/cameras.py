@@ -1,13 +1,12 @@
-"""The routes of cameras: list, add, look at, change, remove; the newest answer and its picture."""
+"""The routes of cameras: list, add, look at, change, remove."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.results.record import as_text
 from streamdeq.serving.api.context import HEADERS, Context
 from streamdeq.serving.api.figures import described, machine_load
 from streamdeq.serving.api.requests import MOST_BYTES, read_camera, read_change, schema_of
@@ -62,25 +61,6 @@ def routes(context: Context) -> APIRouter:
         context.check_camera(name)
         await asked(server.remove, name)
         return Response(status_code=204, headers=HEADERS)
-
-    @router.get("/cameras/{name}/latest")
-    async def latest(name: str) -> Response:
-        """The newest answer as a record. 404 before the first."""
-        context.check_camera(name)
-        published = server.latest(name)
-        if published is None:
-            raise RefusedError(404, f"no frame of '{name}' is answered yet; ask again")
-        return Response(as_text(published.record()), headers=HEADERS, media_type=JSON)
-
-    @router.get("/cameras/{name}/picture")
-    async def picture(
-        name: str, longest: Annotated[int, Query(ge=16, le=1920, description="Its longer side at most.")] = 1920
-    ) -> Response:
-        """The newest answered frame with its answer drawn on it, a JPEG. 404 before the first."""
-        _, data = await asyncio.to_thread(context.picture(name).picture, longest)
-        if not data:
-            raise RefusedError(404, f"no frame of '{name}' is answered yet; ask again")
-        return Response(data, headers=HEADERS, media_type="image/jpeg")
 
     def one(name: str, status: int = 200, more: dict[str, str] | None = None) -> JSONResponse:
         context.check_camera(name)

@@ -1,5 +1,5 @@
-"""What goes on for as long as the client stays: answers as server-sent events and over a websocket, pictures as motion
-JPEG, and what the page shows. Every one is bounded: a client that does not read loses answers or pictures, counted."""
+"""What goes on for as long as the client stays: answers as server-sent events and over a websocket, and what the
+page shows. Every one is bounded: a client that does not read loses answers or pictures, counted."""
 
 import asyncio
 import json
@@ -14,7 +14,6 @@ from streamdeq.reading import loads
 from streamdeq.serving.api.context import HEADERS, Context
 from streamdeq.serving.api.figures import overview
 from streamdeq.serving.api.hub import Listener
-from streamdeq.serving.web.mjpeg import MEDIA_TYPE, motion_jpeg
 
 #: A comment is sent where nothing else was for so long: whoever is gone is noticed, and proxies keep the connection.
 QUIET_S = 15.0
@@ -29,11 +28,6 @@ Classes = Annotated[list[str], Query(alias="class", description="Only answers th
 
 def routes(context: Context) -> APIRouter:
     router = APIRouter(tags=["results as they come"])
-
-    @router.get("/cameras/{name}/mjpeg")
-    async def mjpeg(name: str) -> StreamingResponse:
-        """The camera's pictures with their answers drawn on them, as a motion JPEG: the newest whenever asked."""
-        return StreamingResponse(motion_jpeg(context.picture(name)), headers=HEADERS, media_type=MEDIA_TYPE)
 
     @router.get("/events")
     async def events(camera: Cameras = [], class_: Classes = []) -> StreamingResponse:  # noqa: B006 - FastAPI copies it

@@ -97,9 +97,14 @@ class CameraTile extends HTMLElement {
     return this.change({[field]: TO_FIELD[field](Number(slider.value))});
   }
 
-  async change(fields) {
-    const refused = this.one(".refused");
+  // One after the other: two on their way at the same time might arrive the other way round.
+  change(fields) {
     this.sending++;
+    this.asked = (this.asked ?? Promise.resolve()).then(() => this.ask(fields)).finally(() => { this.sending--; });
+  }
+
+  async ask(fields) {
+    const refused = this.one(".refused");
     try {
       const answer = await fetch(`cameras/${encodeURIComponent(this.name)}`, {
         method: "PATCH", headers: {"Content-Type": "application/json"}, body: JSON.stringify(fields),
@@ -109,8 +114,6 @@ class CameraTile extends HTMLElement {
     } catch {
       refused.hidden = false;
       refused.textContent = "the server did not answer; nothing was changed";
-    } finally {
-      this.sending--;
     }
   }
 
