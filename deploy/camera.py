@@ -1,7 +1,7 @@
 """A test camera: publishes a rendered street as H.264 in MPEG-TS to an address, again and again, until it is stopped.
 
-    python deploy/camera.py tcp://127.0.0.1:5000
-    python deploy/camera.py rtsp://127.0.0.1:8554/live --size 360x640 --fps 15
+python deploy/camera.py tcp://127.0.0.1:5000
+python deploy/camera.py rtsp://127.0.0.1:8554/live --size 360x640 --fps 15
 """
 
 import argparse
