@@ -101,7 +101,7 @@ def test_a_tile_is_enlarged_by_its_picture(page: WebDriver):
 
 
 def test_tiles_come_and_go_with_their_cameras(page: WebDriver, served: Served):
-    served.ask("/cameras", "POST", {"name": "hall", "source": "tcp://127.0.0.1:9", "model": "tiny"})
+    served.ask("/cameras", "POST", {"name": "hall", "source": "tcp://127.0.0.1:9", "fps": 1})
     until(lambda: page.find_elements("id", "camera-hall"), "a tile of the new camera")
     assert part(page, "hall", ".waiting").is_displayed()
     served.ask("/cameras/hall", "DELETE")
