@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -19,6 +20,8 @@ from streamdeq.video.sinks.jsonl import plain
 
 #: The column of what the schema does not name, as JSON.
 OTHER = "other"
+#: Rows of a file that are written at once; the name of the figures in its footer.
+GROUP, COUNTS = 5_000, "streamdeq"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,20 +100,70 @@ def write_table(path: Path, content: Any) -> None:
         raise StreamdeqError(unwritable(path, error.strerror or str(error))) from error
 
 
-def table(records: Sequence[Mapping[str, Any]], kind: Kind, more: Mapping[str, Any] | None = None) -> Any:
-    """Records of a kind as a `pyarrow.Table`: the same columns whatever the records have.
-
-    Args:
-        more: by name, the Arrow types of columns that records have besides.
-    """
-    pa = arrow()
-    columns = {**(more or {}), **{name: _type(pa, schema) for name, schema in schema_of(kind)["properties"].items()}}
-    rows = []
+def table(records: Sequence[Mapping[str, Any]], kind: Kind) -> Any:
+    """Records of a kind as a `pyarrow.Table`: the same columns whatever the records have."""
+    columns, rows = _columns(kind), []
     for record in records:
         row = plain(record)
-        other = {key: row.pop(key) for key in row.keys() - columns.keys()}
+        other = {key: row.pop(key) for key in row.keys() - set(columns.names)}
         rows.append({**row, OTHER: json.dumps(other, ensure_ascii=False) if other else None})
-    return pa.Table.from_pylist(rows, schema=pa.schema({**columns, OTHER: pa.string()}))
+    return arrow().Table.from_pylist(rows, schema=columns)
+
+
+class RowGroups:
+    """A Parquet file of records of a kind that is written as they come, with figures about all of them.
+
+    As a context manager: without an error it gets its name, with one nothing is left of it.
+
+    Attributes:
+        counts: figures that `counts_of` reads again.
+    """
+
+    def __init__(self, path: Path, kind: Kind) -> None:
+        arrow()
+        self._path, self._kind = path, kind
+        self._rows: list[Mapping[str, Any]] = []
+        self._files = ExitStack()
+        self.counts: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        from pyarrow import parquet
+
+        part = self._files.enter_context(atomic_path(self._path))
+        writer = parquet.ParquetWriter(part, _columns(self._kind), compression="zstd")
+        self._writer = self._files.enter_context(writer)
+        return self
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        self._rows.append(record)
+        if len(self._rows) == GROUP:
+            self._flush()
+
+    def __exit__(self, *error: Any) -> None:
+        try:
+            if error[0] is None:
+                self._flush()
+                self._writer.add_key_value_metadata({COUNTS: json.dumps(self.counts)})
+        finally:
+            self._files.__exit__(*error)
+
+    def _flush(self) -> None:
+        self._writer.write_table(table(self._rows, self._kind))
+        self._rows = []
+
+
+def counts_of(path: Path) -> dict[str, int]:
+    """The figures that a file of `RowGroups` ends with.
+
+    Raises:
+        StreamdeqError: it is no such file.
+    """
+    from pyarrow import ArrowException, parquet
+
+    try:
+        return json.loads(parquet.read_metadata(path).metadata[COUNTS.encode()])
+    except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
+        raise StreamdeqError(f"{path} is not what was written there; delete it, and it is made again") from error
 
 
 @cache
@@ -125,6 +178,13 @@ def arrow() -> Any:
     except ImportError as error:
         raise missing_package("pyarrow", "parquet", "Parquet") from error
     return pyarrow
+
+
+@cache
+def _columns(kind: Kind) -> Any:
+    pa = arrow()
+    named = {name: _type(pa, schema) for name, schema in schema_of(kind)["properties"].items()}
+    return pa.schema({**named, OTHER: pa.string()})
 
 
 def _type(pa: Any, schema: Mapping[str, Any]) -> Any:
