@@ -43,7 +43,7 @@ class CameraTile extends HTMLElement {
     return this.seen ? Math.ceil(this.one(".view").clientWidth * Math.min(devicePixelRatio, 2)) : 0;
   }
 
-  show(camera) {
+  show(camera, request) {
     const state = this.one(".state"), hits = camera.deadline_hit_rate;
     state.textContent = camera.state;
     state.dataset.state = camera.state;
@@ -54,7 +54,7 @@ class CameraTile extends HTMLElement {
     this.one(".counts").textContent = `${camera.decoded} decoded = ${camera.processed} processed + ` +
       `${camera.dropped} dropped + ${camera.failed} failed` +
       (camera.reconnects ? `, ${camera.reconnects} reconnections` : "");
-    this.settle(camera.settings);
+    if (request > (this.changed ?? 0)) this.settle(camera.settings);
     if (!camera.points.length) return;
     this.most = camera.settings.max_steps;
     this.points = this.points.concat(camera.points).slice(-KEEP);
@@ -64,7 +64,7 @@ class CameraTile extends HTMLElement {
   }
 
   settle(settings) {
-    // While a change is on its way the page knows better than an answer that was sent before it.
+    // While a change is on its way the page knows better; so it does than an answer that was asked for before that.
     if (this.sending || this.sliding) return;
     for (const slider of this.querySelectorAll("[type=range]")) {
       const field = slider.dataset.field, value = (FROM_FIELD[field] ?? (x => x))(settings[field]);
@@ -100,7 +100,10 @@ class CameraTile extends HTMLElement {
   // One after the other: two on their way at the same time might arrive the other way round.
   change(fields) {
     this.sending++;
-    this.asked = (this.asked ?? Promise.resolve()).then(() => this.ask(fields)).finally(() => { this.sending--; });
+    this.asked = (this.asked ?? Promise.resolve()).then(() => this.ask(fields)).finally(() => {
+      this.sending--;
+      this.changed = this.link.requests;
+    });
   }
 
   async ask(fields) {

@@ -7,16 +7,16 @@ history.replaceState(null, "", location.pathname); // the token goes on as a coo
 const main = document.getElementById("cameras"), summary = document.getElementById("summary");
 const tiles = new Map();
 
-function overview(figures) {
+function overview(figures, request) {
   for (const camera of figures.cameras) {
     let tile = tiles.get(camera.name);
     if (!tile) {
       tile = document.createElement("camera-tile");
-      tile.name = camera.name;
+      Object.assign(tile, {name: camera.name, link});
       tiles.set(camera.name, tile);
       main.append(tile);
     }
-    tile.show(camera);
+    tile.show(camera, request);
   }
   const there = new Set(figures.cameras.map(camera => camera.name));
   for (const [name, tile] of tiles)
@@ -30,7 +30,7 @@ function overview(figures) {
   summary.textContent = `${tiles.size} ${tiles.size === 1 ? "camera" : "cameras"}, ${fps.toFixed(1)} frames/s`;
 }
 
-new Link(
+const link = new Link(
   () => Object.fromEntries([...tiles].map(([name, tile]) => [name, tile.room]).filter(([, room]) => room)),
   overview,
   (name, picture) => tiles.get(name)?.picture(picture),

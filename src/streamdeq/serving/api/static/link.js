@@ -3,9 +3,10 @@
 const AGAIN_MS = [500, 1000, 2000, 5000];
 
 export class Link {
-  // wanted(): {camera: longer side in pixels}; overview(figures), picture(camera, blob), state(text).
+  // wanted(): {camera: longer side in pixels}; overview(figures, the number of the request that they answer),
+  // picture(camera, blob), state(text). requests: how many there were.
   constructor(wanted, overview, picture, state) {
-    Object.assign(this, {wanted, overview, picture, state, failures: 0});
+    Object.assign(this, {wanted, overview, picture, state, failures: 0, requests: 0});
     this.open();
   }
 
@@ -23,7 +24,9 @@ export class Link {
   }
 
   next() {
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({pictures: this.wanted()}));
+    if (this.socket.readyState !== WebSocket.OPEN) return;
+    this.requests++;
+    this.socket.send(JSON.stringify({pictures: this.wanted()}));
   }
 
   take(data) {
@@ -35,7 +38,7 @@ export class Link {
       return;
     }
     this.failures = 0;
-    this.overview(JSON.parse(data));
+    this.overview(JSON.parse(data), this.requests);
     requestAnimationFrame(() => this.next()); // a page in the background asks for nothing
   }
 }
