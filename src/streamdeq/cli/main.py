@@ -22,7 +22,7 @@ from streamdeq.version import __version__
 COMMANDS = {
     "run": "Process a video: one or two solver iterations per frame, each frame started from the last one's result.",
     "archive": "Answer every frame of thousands of films, into Parquet: streamdeq archive 'videos/**/*.mp4' --out DIR.",
-    "demo": "Segment a real street video; the last line is the annotated film's path.",
+    "demo": "Segment a rendered street, from scratch beside streaming, with figures; the last line is the film's path.",
     "eval": "Score a model while it streams: streamdeq eval camvid-s --data DIR.",
     "compare": "Compare models as they stream: streamdeq compare camvid-s camvid-s-sur --data DIR.",
     "reproduce": "Measure and draw the paper's table and figures: "
@@ -31,6 +31,7 @@ COMMANDS = {
     "bench": "Measure how fast a model is here, part by part, and beside what else there is: streamdeq bench camvid-s.",
     "bench_cameras": "Measure how many cameras this machine holds, and what load does to their answers, beside what is "
     "done today: streamdeq bench cameras --data DIR.",
+    "serve": "Many cameras on one machine, with a page and an interface: streamdeq serve cameras.yaml.",
     "models": "List the packaged models: size, data, licence and metrics of each.",
     "train": "Train a model: streamdeq train camvid-s --data DIR optimizer.lr=1e-3; torchrun starts several processes.",
     "data": "Say what a folder of data is, what is missing and how to get it: streamdeq data check DIR.",

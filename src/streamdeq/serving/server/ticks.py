@@ -49,6 +49,10 @@ class Ticks:
         self.wake()
         self._thread.join()
 
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive() and not self._stopping
+
     def wake(self) -> None:
         """Something has come."""
         with self._woken:
