@@ -8,20 +8,20 @@ from streamdeq.threads import wait_asleep
 from streamdeq.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from streamdeq.api import Model, load
     from streamdeq.errors import StreamdeqError
     from streamdeq.streaming.options import StreamOptions
     from streamdeq.values.choice import Choice
+    from streamdeq.verbs import Model, load
 
 wait_asleep()
 
 #: Where each public name lives. It is imported when first asked for: the command line answers --help without torch.
 _HOMES = {
     "Choice": "streamdeq.values.choice",
-    "Model": "streamdeq.api",
+    "Model": "streamdeq.verbs",
     "StreamOptions": "streamdeq.streaming.options",
     "StreamdeqError": "streamdeq.errors",
-    "load": "streamdeq.api",
+    "load": "streamdeq.verbs",
 }
 __all__ = ["Choice", "Model", "StreamOptions", "StreamdeqError", "__version__", "load", "register"]
 

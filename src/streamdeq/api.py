@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict, Union, Unpack
+from typing import Any, Self, TypedDict, Union, Unpack
 
 import numpy as np
 from torch import Tensor
@@ -36,10 +36,11 @@ from streamdeq.streaming.start import Reference
 from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.statefile import read_state
 from streamdeq.streaming.stream import Stream, check_image
-from streamdeq.tasks import build_task, load_network
+from streamdeq.tasks import Result, build_task, load_network
 from streamdeq.values.choice import Choice
 from streamdeq.values.frame import Frame
 from streamdeq.values.geometry import Geometry
+from streamdeq.values.picture import Picture
 from streamdeq.video import open_source
 
 #: What a user may say about where to look, as `Model.locator` explains.
@@ -71,7 +72,12 @@ class Model:
         network: as trained; a folded copy is made for inference.
         spec: what the weights are.
         device, precision: see `load`.
+
+    Attributes:
+        origin: the file of the weights; None where they came from none.
     """
+
+    origin: Path | None = None
 
     def __init__(self, network: Network, spec: ModelSpec, device: str = "auto", precision: str = "auto") -> None:
         where = pick_device(device)
@@ -79,6 +85,23 @@ class Model:
         self.task = build_task(spec)
         self.functions = Functions(network, spec, where, pick_dtype(precision, where))
         self._computing: dict[str, Switching] = {}
+
+    @classmethod
+    def load(cls, name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Self:
+        """A model by the name of packaged weights or by the path of a `.safetensors` file.
+
+        Args:
+            device: `auto` (CUDA where there is one), `cpu`, `cuda`, `cuda:1`.
+            precision: `auto` (bfloat16 where the processor computes in it), `fp32` or `bf16`.
+
+        Raises:
+            StreamdeqError: unknown name (the nearest is shown), unreadable or damaged file, wrong architecture.
+        """
+        path = zoo.find(name_or_path)
+        spec, tensors = read_weights(path)
+        model = cls(load_network(spec, tensors, str(Path(name_or_path))), spec, device, precision)
+        model.origin = path
+        return model
 
     def engine(self, solver: Solver, size: int | str | None = None, runtime: str = EAGER) -> Engine:
         """Rows for any number of streams of this model that are to share batches; `runtime` as in `StreamOptions`."""
@@ -106,14 +129,25 @@ class Model:
         """A video: feed it frames in order, get an answer for each. Options as in `StreamOptions`.
 
         Args:
-            boxes, choice: where the instances are, for a task that looks at each of them: see `locator`.
+            boxes, choice: where the instances are, for a task that looks at each of them: see `locator`. For another
+                one `choice` says which of its own answers there are; without, all.
             start_from: with start="other" the picture, (H, W, 3) uint8 RGB, whose reference the stream begins from.
 
         Raises:
             StreamdeqError: an option that does not exist, is out of range, or does not go with another.
         """
         chosen = StreamOptions(iterations, **options)  # type: ignore[arg-type]  # says itself which words there are
-        return Stream(self.begin(chosen, self.locator(boxes, choice), start_from), open_source)
+        own = None if choice is None or self.task.joins else choice
+        choose = None if own is None else self.task.chooser(own)
+        looks = self.locator(boxes, choice if own is None else None)
+        return Stream(self.begin(chosen, looks, start_from), open_source, finish=partial(self._finished, choose))
+
+    def _finished(self, choose: Callable[[Any], Any] | None, result: Any, frame: Frame) -> Any:
+        """An answer as a user gets it: chosen from, with its picture."""
+        chosen = choose(result) if choose else result
+        if not isinstance(chosen, Result):
+            return chosen
+        return replace(chosen, picture=Picture(frame.image, self.task.draw))
 
     def iterations(self, options: StreamOptions) -> int:
         """What a frame gets; where a budget decides, at the most."""
@@ -240,14 +274,14 @@ class Model:
 
     def solve(
         self,
-        image: np.ndarray,
+        image: Any,
         iterations: int = 20,
         solver: str | None = None,
         size: int | str | None = None,
     ) -> Any:
-        """The answer for one picture, (H, W, 3) uint8 RGB, from zeros: the single-frame baseline."""
+        """The answer for one picture, (H, W, 3) uint8 RGB or of Pillow's, from zeros: the single-frame baseline."""
         with self.stream(iterations, solver=solver, start="zeros", size=size) as stream:
-            return stream(image)
+            return stream(image).kept()
 
     def export(
         self,
@@ -298,15 +332,5 @@ class Model:
 
 
 def load(name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Model:
-    """A model by the name of packaged weights or by the path of a `.safetensors` file.
-
-    Args:
-        device: `auto` (CUDA where there is one), `cpu` or `cuda`.
-        precision: `auto` (bfloat16 where the processor computes in it), `fp32` or `bf16`.
-
-    Raises:
-        StreamdeqError: unknown name (the nearest is shown), unreadable or damaged file, wrong architecture.
-    """
-    path = zoo.find(name_or_path)
-    spec, tensors = read_weights(path)
-    return Model(load_network(spec, tensors, str(Path(name_or_path))), spec, device, precision)
+    """As `Model.load`."""
+    return Model.load(name_or_path, device, precision)

@@ -90,9 +90,9 @@ def test_streams_of_one_model_do_not_share_state():
 
 
 @pytest.mark.parametrize(
-    "image", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.float32), [[0]], np.zeros((8, 8, 4), np.uint8)]
+    "image", [np.zeros(8, np.uint8), np.full((8, 8, 3), 1.5, np.float32), [[0]], np.zeros((8, 8, 5), np.uint8)]
 )
-def test_anything_but_an_rgb_uint8_array_is_refused(image):
+def test_what_is_no_picture_is_refused(image):
     with tiny_model().stream() as stream, pytest.raises(StreamdeqError, match=r"\(H, W, 3\) uint8"):
         stream(image)
 

@@ -170,9 +170,9 @@ def test_arrays_come_as_they_are(form):
 @pytest.mark.parametrize(
     ("array", "came"),
     [
-        (np.zeros((4, 4, 3), np.float32), r"float32 \(4, 4, 3\)"),
-        (np.zeros((4, 4), np.uint8), r"uint8 \(4, 4\)"),
-        (np.zeros((4, 4, 4), np.uint8), r"uint8 \(4, 4, 4\)"),
+        (np.full((4, 4, 3), 2, np.float32), r"float32 \(4, 4, 3\)"),
+        (np.zeros(4, np.uint8), r"uint8 \(4,\)"),
+        (np.zeros((4, 4, 5), np.uint8), r"uint8 \(4, 4, 5\)"),
         (np.zeros((0, 4, 3), np.uint8), r"uint8 \(0, 4, 3\)"),
         ([[0]], "list"),
     ],

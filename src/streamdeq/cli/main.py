@@ -29,6 +29,7 @@ COMMANDS = {
     "streamdeq reproduce fig3 --model camvid-s-il --data DIR --out figures.",
     "report": "Put what was reproduced on one page: streamdeq report figures.",
     "bench": "Measure how fast a model is here, part by part, and beside what else there is: streamdeq bench camvid-s.",
+    "serve": "Many cameras on one machine, with a page and an interface: streamdeq serve cameras.yaml.",
     "models": "List the packaged models: size, data, licence and metrics of each.",
     "train": "Train a model: streamdeq train camvid-s --data DIR optimizer.lr=1e-3; torchrun starts several processes.",
     "data": "Say what a folder of data is, what is missing and how to get it: streamdeq data check DIR.",

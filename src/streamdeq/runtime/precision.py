@@ -16,17 +16,20 @@ class Precision(StrEnum):
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto` takes CUDA where there is one.
+    """`auto` takes CUDA where there is one; `cuda:1` is the second.
 
     Raises:
         StreamdeqError: a device that this machine or this build of torch does not have.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (number and (kind == "cpu" or not number.isdecimal())):
+        raise StreamdeqError(f"unknown device '{name}' (choices: auto, cpu, cuda, cuda:0, cuda:1, …)")
+    if kind == "cuda" and not torch.cuda.is_available():
         raise StreamdeqError("no CUDA device is available here; use --device cpu or auto")
-    if name not in ("cpu", "cuda"):
-        raise StreamdeqError(f"unknown device '{name}' (choices: auto, cpu, cuda)")
+    if number and int(number) >= torch.cuda.device_count():
+        raise StreamdeqError(f"no device {name} here: the last one is cuda:{torch.cuda.device_count() - 1}")
     return torch.device(name)
 
 

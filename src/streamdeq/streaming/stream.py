@@ -11,11 +11,14 @@ import numpy as np
 from torch import Tensor
 
 from streamdeq.errors import StreamdeqError, memory_errors
+from streamdeq.pictures import as_rgb
 from streamdeq.streaming.advance import Clock, FrameSolve, OnUpdate
 from streamdeq.streaming.state import StreamState
 from streamdeq.values.frame import Failure, Frame, Gap, Item
 from streamdeq.values.status import Stop
 
+#: From an answer and its frame to the answer as the user gets it.
+Finish = Callable[[Any, Frame], Any]
 #: Turns what `Stream.run` is given into a source of frames.
 OpenSource = Callable[[Any], AbstractContextManager[Iterable[Item]]]
 
@@ -40,10 +43,19 @@ class Stream:
         state: where to begin.
         open_source: for `run`.
         clock: seconds, for budgets that keep to time.
+        finish: has the last word on every answer.
     """
 
-    def __init__(self, state: StreamState, open_source: OpenSource, clock: Clock = perf_counter) -> None:
+    def __init__(
+        self,
+        state: StreamState,
+        open_source: OpenSource,
+        clock: Clock = perf_counter,
+        finish: Finish = lambda result, frame: result,
+    ) -> None:
         self.stats = Stats()
+        self._finish = finish
+        self._frame: Frame | None = None
         self._open_source = open_source
         self._clock = clock
         self._gap_s = 0.0
@@ -57,13 +69,13 @@ class Stream:
             raise StreamdeqError("this stream is closed; make a new one with model.stream()")
         return self._state
 
-    def __call__(self, image: np.ndarray, time_s: float = 0.0, on_update: OnUpdate | None = None) -> Any:
-        """The answer for the next frame, (H, W, 3) uint8 RGB.
+    def __call__(self, image: Any, time_s: float = 0.0, on_update: OnUpdate | None = None) -> Any:
+        """The answer for the next frame, (H, W, 3) uint8 RGB, or what `pictures.as_rgb` makes that of.
 
         Raises:
-            StreamdeqError: an array of another shape or type, or the stream is closed.
+            StreamdeqError: no picture, or the stream is closed.
         """
-        return self.step(Frame(image, self.stats.decoded, time_s), on_update)
+        return self.step(Frame(as_rgb(image), self.stats.decoded, time_s), on_update)
 
     @memory_errors()
     def step(self, frame: Frame, on_update: OnUpdate | None = None) -> Any:
@@ -71,7 +83,7 @@ class Stream:
         solve = self._begin(frame, on_update)
         result = solve.run()
         self._state = solve.remembered(self.state)
-        return result
+        return self._finish(result, frame)
 
     def take(self, item: Item, on_update: OnUpdate | None = None) -> Any | None:
         """Whatever a source hands out: a frame gives an answer, a failure or a gap gives None and is noted.
@@ -100,9 +112,9 @@ class Stream:
                     yield result
 
     @memory_errors()
-    def observe(self, image: np.ndarray, time_s: float = 0.0) -> None:
+    def observe(self, image: Any, time_s: float = 0.0) -> None:
         """By hand: take a new frame. Then `iterate` as often as there is time, `read` whenever an answer is wanted."""
-        self._begin(Frame(image, self.stats.decoded, time_s))
+        self._begin(Frame(as_rgb(image), self.stats.decoded, time_s))
 
     @memory_errors()
     def iterate(self) -> Stop | None:
@@ -122,7 +134,7 @@ class Stream:
             return state.engine.read([state.row])[0]
         result = self._solve.read()
         self._state = self._solve.remembered(state)
-        return result
+        return result if self._frame is None else self._finish(result, self._frame)
 
     @property
     def latent(self) -> dict[str, Tensor]:
@@ -143,7 +155,9 @@ class Stream:
 
     def _begin(self, frame: Frame, on_update: OnUpdate | None = None) -> FrameSolve:
         check_image(frame.image)
-        self._solve = solve = FrameSolve(frame, self.state, on_update, self._clock)
+        told = on_update and (lambda result: on_update(self._finish(result, frame)))
+        self._solve = solve = FrameSolve(frame, self.state, told, self._clock)
+        self._frame = frame  # held until the next one: what its answers are drawn on
         self._state = solve.state
         self.stats.processed += 1
         return solve
@@ -178,7 +192,7 @@ class Stream:
         if self._state is not None:
             for row in self._state.rows:
                 self._state.engine.close(row)
-        self._state = self._solve = None
+        self._state = self._solve = self._frame = None
 
     def __enter__(self) -> Self:
         return self

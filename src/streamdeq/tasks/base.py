@@ -1,35 +1,131 @@
 """What the rest of the program asks of a task."""
 
+import io
 import math
+import os
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from PIL import Image
 from torch import nn
 
 from streamdeq.codec import from_plain, to_plain
 from streamdeq.data.base import Dataset
 from streamdeq.data.sampling import SampleRecipe
 from streamdeq.errors import StreamdeqError
+from streamdeq.files import atomic_path
 from streamdeq.models.spec import ModelSpec
 from streamdeq.registry import Registry
 from streamdeq.tasks.objective import Objective
+from streamdeq.tasks.tables import csv_of, frame_of
 from streamdeq.values.choice import Choice
 from streamdeq.values.geometry import Geometry
+from streamdeq.values.picture import Picture
 from streamdeq.values.status import Status
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Result(ABC):
-    """A task's answer for one frame. Instances first; `status` says which frame it reflects and how it came about."""
+    """A task's answer for one frame. Instances first; `status` says which frame it reflects and how it came about.
+
+    Args:
+        picture: the frame, as long as somebody holds it; None where nobody said which (an evaluation, a server).
+    """
 
     status: Status
+    picture: Picture | None = field(default=None, compare=False)
 
     @abstractmethod
     def change_from(self, before: Any) -> float:
         """How much of the answer differs from an earlier one for the same frame, 0–1."""
+
+    #: Of `rows`.
+    COLUMNS: ClassVar[tuple[str, ...]] = ()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The answer as a table: what is found, a row each, by the names of `COLUMNS`."""
+        return []
+
+    def summary(self) -> str:
+        """What is found, in a few words."""
+        return "an answer"
+
+    def plot(self) -> np.ndarray:
+        """The frame with the answer drawn on it, (H, W, 3) uint8 RGB, as a new array.
+
+        Raises:
+            StreamdeqError: the frame is gone: see `kept`.
+        """
+        shown = self._shown
+        return shown.draw(shown.image, self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """`plot` as a picture file, whole or not at all; the name's end says of which kind.
+
+        Raises:
+            StreamdeqError: the frame is gone, or no such kind.
+        """
+        kind = Image.registered_extensions().get(Path(path).suffix.lower())
+        if kind is None:
+            raise StreamdeqError(f"cannot write {path}: expected a picture's name, as drawn.png or drawn.jpg")
+        with atomic_path(path) as part:
+            Image.fromarray(self.plot()).save(part, format=kind)
+
+    def show(self) -> None:
+        """`plot` in a window of the system's."""
+        Image.fromarray(self.plot()).show()
+
+    def kept(self) -> Self:
+        """The same answer, which holds its frame in memory.
+
+        Raises:
+            StreamdeqError: the frame is gone.
+        """
+        return replace(self, picture=self._shown.kept())
+
+    def to_csv(self) -> str:
+        """`rows` with a heading."""
+        return csv_of(self.rows(), self.COLUMNS)
+
+    def to_pandas(self) -> Any:
+        """`rows` as a `pandas.DataFrame`.
+
+        Raises:
+            StreamdeqError: pandas is not installed.
+        """
+        return frame_of(self.rows(), self.COLUMNS)
+
+    @property
+    def _shown(self) -> Picture:
+        if self.picture is None:
+            raise StreamdeqError("this answer came without its frame: draw by model.draw(image, result)")
+        return self.picture
+
+    def __repr__(self) -> str:
+        status = self.status
+        return (
+            f"<{type(self).__name__} of frame {status.frame_index}: {self.summary()}; {status.iterations} iterations>"
+        )
+
+    def _repr_png_(self) -> bytes | None:
+        """For a notebook; None, and the text is shown, where the frame is gone."""
+        try:
+            picture = self.plot()
+        except StreamdeqError:
+            return None
+        data = io.BytesIO()
+        Image.fromarray(picture).save(data, format="PNG")
+        return data.getvalue()
+
+
+def counted(names: Sequence[str]) -> str:
+    """`2 person, 1 car`, or `nothing`."""
+    return ", ".join(f"{count} {name}" for name, count in Counter(names).most_common()) or "nothing"
 
 
 def check_array(name: str, array: np.ndarray, shape: tuple[int | str, ...], dtype: type) -> None:

@@ -91,3 +91,10 @@ def pairwise_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (a, b)]
     union = areas[0][:, None] + areas[1][None] - common
     return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+
+
+def centred(boxes_xyxy: np.ndarray, width: float, height: float) -> tuple[np.ndarray, np.ndarray]:
+    """(N, 4) pixels → the middles (N, 2) and the sizes (N, 2) in shares of a frame of this size."""
+    scale = np.array([width, height], np.float64)
+    low, high = boxes_xyxy[:, :2] / scale, boxes_xyxy[:, 2:] / scale
+    return (low + high) / 2, high - low

@@ -8,12 +8,14 @@ from fractions import Fraction
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.pictures import as_rgb
 from streamdeq.values.frame import Failure, Frame
 from streamdeq.video.source import SourceInfo, StoredSource, frame_step, timed
 
 
 def array_source(arrays: Iterable[np.ndarray], fps: float | None = None) -> StoredSource:
-    """Any iterable of (H, W, 3) uint8 RGB arrays: a list, a (T, H, W, 3) array, a generator.
+    """Any iterable of (H, W, 3) uint8 RGB arrays, or what `as_rgb` makes them of: a list, a (T, H, W, 3) array, a
+    generator.
 
     The arrays are handed on as they are; a generator must not write into one it has given away.
 
@@ -39,11 +41,8 @@ def _frames(arrays: Iterable[np.ndarray], step: Fraction) -> Iterator[Frame | Fa
 
 
 def checked_rgb(array: object, index: int) -> np.ndarray:
-    """`array` if it is a (H, W, 3) uint8 picture, else an error that says what it is."""
-    if not isinstance(array, np.ndarray):
-        came = type(array).__name__
-    elif array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
-        came = f"{array.dtype} {tuple(array.shape)}"
-    else:
-        return array
-    raise StreamdeqError(f"frame {index}: expected an RGB array, uint8 (H, W, 3), got {came}: convert it first")
+    """As `as_rgb` makes it, else an error that says which frame it is."""
+    try:
+        return as_rgb(array)
+    except StreamdeqError as error:
+        raise StreamdeqError(f"frame {index}: {error}: convert it first") from None

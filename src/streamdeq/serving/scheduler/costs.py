@@ -1,6 +1,7 @@
 """What work on a pool of rows costs on this machine: measured before, corrected while it is used."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 #: A batch is larger than another only if its rows are cheaper by more than this part.
 GAIN = 0.03
@@ -30,22 +31,28 @@ class Costs:
         steps: (rows, seconds) of one application of f for so many rows at once, from 1 row up; none may be 0.
         start_s: from a frame to its injection.
         read_s: an answer.
+        pace: what steps take now over what they took when they were measured.
+
+    Attributes:
+        cap: rows that are worth a batch: the fewest whose rows are about as cheap as they get.
     """
 
     steps: tuple[tuple[int, float], ...]
     start_s: float
     read_s: float
+    pace: float = 1.0
+    cap: int = 0
+    _by_rows: tuple[float, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         rows, seconds = [n for n, _ in self.steps], [s for _, s in self.steps]
         if rows[:1] != [1] or rows != sorted(set(rows)) or min(seconds) <= 0 or min(self.start_s, self.read_s) < 0:
             raise ValueError(f"expected seconds above 0 for rows from 1 up, got {self}")
-
-    @property
-    def cap(self) -> int:
-        """Rows that are worth a batch: the fewest whose rows are about as cheap as they get."""
-        cheapest = min(seconds / rows for rows, seconds in self.steps)
-        return next(rows for rows, seconds in self.steps if seconds / rows <= cheapest * (1 + GAIN))
+        if not self._by_rows:
+            cheapest = min(seconds / rows for rows, seconds in self.steps)
+            cap = next(rows for rows, seconds in self.steps if seconds / rows <= cheapest * (1 + GAIN))
+            object.__setattr__(self, "cap", cap)
+            object.__setattr__(self, "_by_rows", _by_rows(self.steps))
 
     def row_s(self, rows: int) -> float:
         """Of a row's step where there are so many to make batches of."""
@@ -54,23 +61,30 @@ class Costs:
 
     def step_s(self, rows: int) -> float:
         """Of one step for so many rows: between and behind those measured on a straight line."""
-        before = self.steps[0]
-        for after in self.steps:
-            if rows <= after[0]:
-                part = (rows - before[0]) / max(1, after[0] - before[0])
-                return before[1] + part * (after[1] - before[1])
-            before = after
-        return before[1] * rows / before[0]
+        most = len(self._by_rows) - 1
+        if rows <= most:
+            return self.pace * self._by_rows[rows]
+        return self.pace * self._by_rows[most] * rows / most
 
     def seen(self, spent: Spent) -> "Costs":
         """Moved towards what a tick took."""
-        steps = self.steps
+        pace, start_s, read_s = self.pace, self.start_s, self.read_s
         if spent.rows:
-            factor = _moved(1.0, spent.step_s / self.step_s(spent.rows))
-            steps = tuple((rows, seconds * factor) for rows, seconds in steps)
-        start_s = _moved(self.start_s, spent.start_s / spent.starts) if spent.starts else self.start_s
-        read_s = _moved(self.read_s, spent.read_s / spent.reads) if spent.reads else self.read_s
-        return Costs(steps, start_s, read_s)
+            pace *= _moved(1.0, spent.step_s / self.step_s(spent.rows))
+        if spent.starts:
+            start_s = _moved(start_s, spent.start_s / spent.starts)
+        if spent.reads:
+            read_s = _moved(read_s, spent.read_s / spent.reads)
+        return replace(self, start_s=start_s, read_s=read_s, pace=pace)
+
+
+def _by_rows(steps: tuple[tuple[int, float], ...]) -> tuple[float, ...]:
+    """Seconds for 0, 1, 2, … rows, up to the most that were measured."""
+    seconds = [0.0, steps[0][1]]
+    for (before, before_s), (after, after_s) in pairwise(steps):
+        each_s = (after_s - before_s) / (after - before)
+        seconds += [before_s + n * each_s for n in range(1, after - before + 1)]
+    return tuple(seconds)
 
 
 def _moved(known: float, seen: float) -> float:

@@ -39,13 +39,13 @@ class Tick:
         return bool(self.read or self.step)
 
 
-@dataclass
+@dataclass(eq=False, slots=True)
 class _Work:
     """What a camera's frame needs.
 
     Args:
         due_s: when it must be done.
-        rest_s: what is needed after the next step, in seconds.
+        start_s: what is needed before its next step, and `step_s` for that, in a batch; `rest_s` after it.
         turn_s: when the camera's frame before it began.
         begins: whether its frame begins with this tick.
         optional: it has its least steps; what it needs is to be read.
@@ -54,11 +54,14 @@ class _Work:
 
     camera: Camera
     due_s: float
+    start_s: float
+    step_s: float
     rest_s: float
     turn_s: float
     begins: bool = False
     optional: bool = False
     latest_s: float = inf
+    taken: bool = False
 
 
 def plan(cameras: Sequence[Camera], costs: Mapping[object, Costs], ring: RoundRobin, now_s: float) -> Tick:
@@ -68,7 +71,8 @@ def plan(cameras: Sequence[Camera], costs: Mapping[object, Costs], ring: RoundRo
         rows[camera.pool] += camera.rows
     planned = _Plan(costs, {pool: costs[pool].row_s(number) for pool, number in rows.items()}, ring, now_s)
     for camera in cameras:
-        planned.sort_in(camera)
+        if camera.job is not None or camera.waiting_s is not None:
+            planned.sort_in(camera)
     planned.fill()
     start = tuple(work.camera.name for work in planned.batch if work.begins)
     return Tick(tuple(planned.read), start, tuple(work.camera.name for work in planned.batch))
@@ -83,6 +87,8 @@ class _Plan:
         self._costs, self._row_s, self._ring, self._now_s = costs, row_s, ring, now_s
         self._must: list[_Work] = []
         self._may: list[_Work] = []
+        self._pool: object = None
+        self._of_pool: Costs | None = None
         self._rows, self._starts_s = 0, 0.0
         self.read: list[str] = []
         self.batch: list[_Work] = []
@@ -93,26 +99,28 @@ class _Plan:
         if job is not None and job.steps >= (terms.min_steps if waits else terms.max_steps):
             self._publish(camera)
             job = None
-        if job is None and waits:
-            rest_s = (terms.min_steps - 1) * step_s + costs.read_s
-            self._must.append(_Work(camera, camera.waiting_due_s, rest_s, camera.turn_s, begins=True))
-        elif job is not None and job.steps < terms.min_steps:
+        if job is None:
+            if waits:
+                rest_s = (terms.min_steps - 1) * step_s + costs.read_s
+                due_s, turn_s = camera.waiting_due_s, camera.turn_s
+                self._must.append(_Work(camera, due_s, costs.start_s, step_s, rest_s, turn_s, begins=True))
+        elif job.steps < terms.min_steps:
             rest_s = (terms.min_steps - job.steps - 1) * step_s + costs.read_s
-            self._must.append(_Work(camera, job.due_s, rest_s, job.turn_s))
-        elif job is not None:
+            self._must.append(_Work(camera, job.due_s, 0.0, step_s, rest_s, job.turn_s))
+        else:
             due_s = job.deadline_s - SPARE * (job.deadline_s - job.arrived_s)
-            self._may.append(_Work(camera, due_s, costs.read_s, job.turn_s, optional=True))
+            self._may.append(_Work(camera, due_s, 0.0, 0.0, costs.read_s, job.turn_s, optional=True))
 
     def fill(self) -> None:
         every = sorted((*self._must, *self._may), key=lambda work: work.due_s)
-        latest_s = inf
+        latest_s, now_s = inf, self._now_s
         for work in reversed(every):
             # What cannot be in time whatever is done is due at once, and no reason to hurry everybody else.
-            alone_s = self._alone_s(work) + work.rest_s
-            latest_s = work.latest_s = min(latest_s, max(work.due_s, self._now_s + alone_s)) - alone_s
+            alone_s = work.start_s + work.step_s + work.rest_s
+            latest_s = work.latest_s = min(latest_s, max(work.due_s, now_s + alone_s)) - alone_s
         if not self._must:
             self._share(every)
-        elif latest_s < self._now_s:
+        elif latest_s < now_s:
             self._hurry()
         else:
             self._keep_to_deadlines(every)
@@ -121,14 +129,14 @@ class _Plan:
         """Everything can be done in time: the first, and with it what holds up nobody."""
         limit_s = inf
         for work in every:
-            if not work.optional and self._room(work) and self._in_time(work, limit_s):
+            if not work.optional and self._fits(work, limit_s):
                 self._add(work)
                 limit_s = min(limit_s, work.due_s - work.rest_s)
             else:
                 limit_s = min(limit_s, work.latest_s)
         self._take_along(limit_s)
         for work in every:
-            if work.optional and work.latest_s < self._end_s() and not any(work is one for one in self.batch):
+            if work.optional and not work.taken and work.latest_s < self._end_s:
                 self._publish(work.camera)
 
     def _hurry(self) -> None:
@@ -141,73 +149,76 @@ class _Plan:
 
     def _share(self, every: list[_Work]) -> None:
         """Nothing must be done: further steps, as long as all are read in time."""
-        while every and self._now_s + self._step_s(every[0]) > every[0].latest_s:
+        while every and self._now_s + self._alone_s(every[0]) > every[0].latest_s:
             self._publish(every.pop(0).camera)
         if not every:
             return
-        works = {work.camera.name: work for work in every}
-        weights = {name: work.camera.terms.weight for name, work in works.items()}
-        for name in self._ring.order(weights):
-            work = works[name]
-            if self._room(work) and self._end_s(work) <= every[0].latest_s:
+        limit_s = every[0].latest_s
+        for work in self._turns(every):
+            if self._room(work) and self._end_with_s(work) <= limit_s:
                 self._add(work)
         if not self.batch:  # those whose turn it is take more rows than there is time for
             self._add(every[0])
-        self._ring.taken(weights, [work.camera.name for work in self.batch])
+        self._had_their_turn(every)
 
     def _take_along(self, limit_s: float) -> None:
         """Rows that cost a batch little more."""
-        pool = self.batch[0].camera.pool
-        works = {work.camera.name: work for work in self._may if work.camera.pool == pool}
-        weights = {name: work.camera.terms.weight for name, work in works.items()}
-        taken = []
-        for name in self._ring.order(weights):
-            work = works[name]
-            cheap = self._more_s(work) < RIDES * self._step_s(work)
-            if cheap and self._room(work) and self._in_time(work, limit_s):
+        some = [work for work in self._may if work.camera.pool == self._pool]
+        for work in self._turns(some):
+            more_s = self._step_s(self._rows + work.camera.rows) - self._step_s(self._rows)
+            if more_s < RIDES * self._alone_s(work) and self._fits(work, limit_s):
                 self._add(work)
-                taken.append(name)
-        self._ring.taken(weights, taken)
+        self._had_their_turn(some)
+
+    def _turns(self, works: Sequence[_Work]) -> list[_Work]:
+        """Whose turn comes first in front."""
+        named = {work.camera.name: work for work in works}
+        return [named[name] for name in self._ring.order({name: w.camera.terms.weight for name, w in named.items()})]
+
+    def _had_their_turn(self, works: Sequence[_Work]) -> None:
+        taken = [work.camera.name for work in self.batch if work.optional]
+        self._ring.taken({work.camera.name: work.camera.terms.weight for work in works}, taken)
 
     def _publish(self, camera: Camera) -> None:
         self.read.append(camera.name)
         self._now_s += self._costs[camera.pool].read_s
 
     def _add(self, work: _Work) -> None:
+        if not self.batch:
+            self._pool, self._of_pool = work.camera.pool, self._costs[work.camera.pool]
+        work.taken = True
         self.batch.append(work)
         self._rows += work.camera.rows
-        self._starts_s += self._start_s(work)
+        self._starts_s += work.start_s
 
     def _room(self, work: _Work) -> bool:
         """Whether it goes into the batch, by its pool and rows. A camera's rows go together, also if they are many."""
+        if self._of_pool is None:
+            return True
+        return self._rows + work.camera.rows <= self._of_pool.cap and work.camera.pool == self._pool
+
+    def _fits(self, work: _Work, limit_s: float) -> bool:
+        """Whether the tick with it ends early enough for it and by `limit_s`; the first one goes as early as may be."""
         if not self.batch:
             return True
-        pool = self.batch[0].camera.pool
-        return work.camera.pool == pool and self._rows + work.camera.rows <= self._costs[pool].cap
+        return self._room(work) and self._end_with_s(work) <= min(limit_s, work.due_s - work.rest_s)
 
-    def _in_time(self, work: _Work, limit_s: float) -> bool:
-        """Whether the tick with it ends early enough for it and by `limit_s`; the first one goes as early as may be."""
-        return not self.batch or self._end_s(work) <= min(limit_s, work.due_s - work.rest_s)
-
-    def _start_s(self, work: _Work) -> float:
-        return self._costs[work.camera.pool].start_s if work.begins else 0.0
+    def _step_s(self, rows: int) -> float:
+        """Of a batch."""
+        assert self._of_pool is not None
+        return self._of_pool.step_s(rows)
 
     def _alone_s(self, work: _Work) -> float:
-        """Of its part of a tick; of nothing for what is only to be read."""
-        return 0.0 if work.optional else self._start_s(work) + work.camera.rows * self._row_s[work.camera.pool]
-
-    def _step_s(self, work: _Work) -> float:
+        """A step of its own."""
         return self._costs[work.camera.pool].step_s(work.camera.rows)
 
-    def _more_s(self, work: _Work) -> float:
-        """By how much it makes the batch's step longer."""
-        costs = self._costs[work.camera.pool]
-        return costs.step_s(self._rows + work.camera.rows) - costs.step_s(self._rows)
+    @property
+    def _end_s(self) -> float:
+        """When the tick ends."""
+        return self._now_s + self._starts_s + self._step_s(self._rows)
 
-    def _end_s(self, work: _Work | None = None) -> float:
-        """When the tick ends, with one more in its batch."""
-        rows, starts_s = self._rows, self._starts_s
-        if work is not None:
-            rows, starts_s = rows + work.camera.rows, starts_s + self._start_s(work)
-        pool = (work or self.batch[0]).camera.pool
-        return self._now_s + starts_s + self._costs[pool].step_s(rows)
+    def _end_with_s(self, work: _Work) -> float:
+        """When the tick ends with one more in its batch."""
+        if self._of_pool is None:
+            return self._now_s + work.start_s + self._alone_s(work)
+        return self._now_s + self._starts_s + work.start_s + self._of_pool.step_s(self._rows + work.camera.rows)

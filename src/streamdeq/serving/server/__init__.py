@@ -10,14 +10,23 @@ From a camera to its answer:
     source (thread) ── the freshest frame ──► ticks (one thread): scheduler, engine ──► subscriptions
 """
 
-from streamdeq.serving.server.config import CameraConfig, ModelConfig, ServerConfig, read_config
+from streamdeq.serving.server.config import (
+    AllowConfig,
+    CameraConfig,
+    ListenConfig,
+    ModelConfig,
+    ServerConfig,
+    read_config,
+)
 from streamdeq.serving.server.published import Published, Subscription
 from streamdeq.serving.server.reports import CameraReport
 from streamdeq.serving.server.server import Server
 
 __all__ = [
+    "AllowConfig",
     "CameraConfig",
     "CameraReport",
+    "ListenConfig",
     "ModelConfig",
     "Published",
     "Server",

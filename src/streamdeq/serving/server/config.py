@@ -11,7 +11,9 @@ from streamdeq.codec.annotations import Text, Written
 from streamdeq.data.documents import read_yaml
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
+from streamdeq.results.sinks import SinkOptions, read_sink
 from streamdeq.serving.scheduler import Terms
+from streamdeq.serving.web.limits import RateLimit
 from streamdeq.streaming.options import RuntimeName, SolverName, StartFrom, StreamOptions, WorkingSize
 from streamdeq.values.choice import Choice
 from streamdeq.values.numbers import check_above_zero, check_number
@@ -23,6 +25,7 @@ T = TypeVar("T")
 Polygon = tuple[tuple[float, float], ...]
 #: A camera's or model's name: it stands in addresses and names of files.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 
 
 @dataclass(frozen=True)
@@ -126,13 +129,28 @@ class StateConfig:
 
 @dataclass(frozen=True)
 class ListenConfig:
-    """Where the interface and the page are; `prefix` is the path under which a proxy has them."""
+    """Where the interface and the page are.
+
+    Attributes:
+        host: an address of this machine; 0.0.0.0 for all.
+        port: 0 takes a free one.
+        prefix: the path under which a proxy has them.
+        names: under which they are asked for beside this machine's own, such as the proxy's public one.
+        proxies: addresses and networks of proxies whose X-Forwarded-… headers are believed.
+        rate: requests of one address.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8642
     prefix: str = ""
+    names: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
+    rate: RateLimit = field(default_factory=RateLimit)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "prefix", self.prefix.rstrip("/"))
+        if not PREFIX.fullmatch(self.prefix):
+            raise StreamdeqError(f"prefix: expected a path such as /cameras, got {self.prefix}")
         check_number("port", self.port, whole=True, least=0)
         if self.port > 65535:
             raise StreamdeqError(f"port: expected 0 to 65535, got {self.port}; 0 takes a free one")
@@ -144,11 +162,12 @@ class AllowConfig:
 
     Attributes:
         schemes: of addresses, and `camera` for this machine's own by number; never a path.
-        hosts: patterns such as `10.0.0.*` and `*.example.com`, a star for what is between two dots; `*` for any.
+        hosts: patterns such as `10.0.0.*` and `*.example.com`, a star for what is between two dots; `*` for any;
+            none by default.
     """
 
     schemes: tuple[str, ...] = ("rtsp", "rtsps")
-    hosts: tuple[str, ...] = ("*",)
+    hosts: tuple[str, ...] = ()
 
     def check(self, source: str) -> None:
         """Raise StreamdeqError unless a request may name this source. Nothing is read from files or the environment."""
@@ -185,6 +204,7 @@ class ServerConfig:
     allow: AllowConfig = AllowConfig()
     listen: ListenConfig = ListenConfig()
     overload: bool = False
+    results: tuple[SinkOptions, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.models:
@@ -219,12 +239,14 @@ def read_config(path: Path | str) -> ServerConfig:
         for key, kind in (("models", ModelConfig), ("cameras", CameraConfig)):
             if isinstance(plain.get(key), dict):
                 plain[key] = {name: _entry(kind, f"{key}.{name}", one) for name, one in plain[key].items()}
-        rest = {key: _texts(value) for key, value in plain.items() if key not in ("models", "cameras")}
+        rest = {key: _texts(value) for key, value in plain.items() if key not in ("models", "cameras", "results")}
         checked = from_plain(ServerConfig, {"models": {"any": {"weights": "any"}}, **rest}, "key")
         unread = {key: plain[key] for key in ("models", "cameras") if not isinstance(plain.get(key, {}), dict)}
         for key, value in unread.items():
             raise StreamdeqError(f"{key}: expected names and settings, got '{value}'")
-        return ServerConfig(**{**vars(checked), "models": plain.get("models", {}), "cameras": plain.get("cameras", {})})
+        sinks = tuple(read_sink(_texts(one) if isinstance(one, dict) else one) for one in plain.get("results", ()))
+        named = {key: plain.get(key, {}) for key in ("models", "cameras")}
+        return ServerConfig(**{**vars(checked), **named, "results": sinks})
     except StreamdeqError as error:
         raise StreamdeqError(f"{path}: {error}") from error
 

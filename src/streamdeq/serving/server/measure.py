@@ -18,8 +18,12 @@ GAIN = 0.03
 TIMES = 2
 
 
-def measure(engine: Engine, frame_hw: HW, most_rows: int = MOST_ROWS) -> Costs:
-    """The costs of frames of a size, by rows opened for it and closed again."""
+def measure(engine: Engine, frame_hw: HW, like: Costs | None = None) -> Costs:
+    """The costs of frames of a size, by rows opened for it and closed again.
+
+    Args:
+        like: of frames of another size: how rows share a batch is taken from there, and no other camera waits long.
+    """
     began = perf_counter()
     frame = Frame(np.random.default_rng(0).integers(0, 255, (*frame_hw, 3), np.uint8), 0, 0.0)
     rows = [engine.open()]
@@ -28,7 +32,10 @@ def measure(engine: Engine, frame_hw: HW, most_rows: int = MOST_ROWS) -> Costs:
         start_s = _least(partial(engine.observe, rows, [frame]), engine)
         steps = [(1, _least(partial(engine.iterate, rows), engine))]
         read_s = _least(partial(engine.read, rows), engine)
-        while 2 * len(rows) <= most_rows and (len(steps) < 2 or perf_counter() - began < PATIENCE_S):
+        if like is not None:
+            steps = [(n, seconds * steps[0][1] / like.step_s(1)) for n, seconds in like.steps]
+            return Costs(tuple(steps), start_s, read_s)
+        while 2 * len(rows) <= MOST_ROWS and (len(steps) < 2 or perf_counter() - began < PATIENCE_S):
             more = [engine.open() for _ in rows]
             rows += more
             engine.observe(more, [frame] * len(more))

@@ -6,7 +6,14 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from streamdeq.results.record import Record, answer_record
+from streamdeq.tasks import Task
 from streamdeq.values.frame import Frame
+
+#: What is added to the monotonic clock's time for the time of day, as it was when the program began.
+WALL_S = time.time() - time.monotonic()
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +26,7 @@ class Published:
         captured_s: when the frame arrived.
         answered_s: when the answer was there.
         deadline_s: when it would have been late.
+        task: of its model.
     """
 
     camera: str
@@ -27,10 +35,39 @@ class Published:
     captured_s: float
     answered_s: float
     deadline_s: float
+    task: Task
 
     @property
     def in_time(self) -> bool:
         return self.answered_s <= self.deadline_s
+
+    @property
+    def stages_s(self) -> dict[str, float]:
+        """Seconds that each stage of the frame took."""
+        status = self.result.status
+        return {
+            "decode": self.frame.decode_s,
+            "locate": status.locate_s or 0.0,
+            "inject": status.inject_s,
+            "solve": status.solve_s,
+            "head": status.read_s,
+        }
+
+    def record(self) -> Record:
+        """What is told of it outside the program."""
+        return answer_record(
+            self.task,
+            self.result,
+            camera=self.camera,
+            at=WALL_S + self.answered_s,
+            stages_s=self.stages_s,
+            dropped_before=self.frame.dropped_before,
+            age_s=self.answered_s - self.captured_s,
+        )
+
+    def picture(self) -> np.ndarray:
+        """(H, W, 3) uint8 RGB: the frame with the answer drawn on it; takes milliseconds."""
+        return self.task.draw(self.frame.image, self.result)
 
 
 class Subscription:

@@ -84,15 +84,7 @@ class Figures:
 
     def add(self, published: Published, publish_s: float) -> None:
         status = published.result.status
-        spent = {
-            "decode": published.frame.decode_s,
-            "locate": status.locate_s or 0.0,
-            "inject": status.inject_s,
-            "solve": status.solve_s,
-            "head": status.read_s,
-            "publish": publish_s,
-        }
-        for stage, seconds in spent.items():
+        for stage, seconds in {**published.stages_s, "publish": publish_s}.items():
             self.stages_s[stage] += seconds
         self.ages_s.append(published.answered_s - published.captured_s)
         self.nonfinite += status.failed

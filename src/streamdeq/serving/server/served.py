@@ -127,7 +127,9 @@ class ServedCamera:
         shown = replace(shown, status=replace(status, stopped=stopped, gap_s=gap_s))
         self.solving = None
         frame = replace(frame, image=image)
-        self.latest = Published(self.name, frame, shown, captured_s, monotonic(), self.deadline_s)
+        self.latest = Published(
+            self.name, frame, shown, captured_s, monotonic(), self.deadline_s, self.model.model.task
+        )
         return self.latest
 
     def close(self) -> None:

@@ -165,6 +165,11 @@ class Server:
         """The answers of all cameras, from now on; `depth` wait at the most."""
         return self._hub.subscribe(depth)
 
+    @property
+    def healthy(self) -> bool:
+        """Whether it computes, or would if there were frames."""
+        return self._ticks.running
+
     def load(self) -> Load:
         """How much of this machine the cameras ask for."""
         with self._ticks.lock:

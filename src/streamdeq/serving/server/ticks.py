@@ -10,7 +10,7 @@ from time import monotonic, perf_counter
 from typing import Any, TypeVar
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.serving.scheduler import Scheduler, Spent
+from streamdeq.serving.scheduler import Costs, Scheduler, Spent
 from streamdeq.serving.server.measure import measure
 from streamdeq.serving.server.published import Hub
 from streamdeq.serving.server.served import ServedCamera
@@ -35,6 +35,7 @@ class Ticks:
         self.scheduler = Scheduler()
         self.lock = threading.RLock()
         self._hub = hub
+        self._like: dict[str, Costs] = {}
         self._calls: list[tuple[Callable[[], Any], Future[Any]]] = []
         self._woken = threading.Condition()
         self._stirred = self._stopping = False
@@ -47,6 +48,10 @@ class Ticks:
         self._stopping = True
         self.wake()
         self._thread.join()
+
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive() and not self._stopping
 
     def wake(self) -> None:
         """Something has come."""
@@ -71,7 +76,9 @@ class Ticks:
         """The pool of a camera's frames of a size; what work on it costs is measured if nobody has."""
         pool = camera.pool(frame_hw)
         if not self.scheduler.knows(pool):
-            self.scheduler.measure(pool, measure(camera.state.engine, frame_hw))
+            model = camera.model.name
+            self._like[model] = measure(camera.state.engine, frame_hw, self._like.get(model))
+            self.scheduler.measure(pool, self._like[model])
         return pool
 
     # -- the thread ------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def log_to(stream: IO[str], level: int = logging.INFO) -> logging.Handler:
+def log_to(stream: IO[str], level: int | str = logging.INFO) -> logging.Handler:
     """Write what this program and its HTTP server log to `stream`; returns the handler, to be taken off again."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())

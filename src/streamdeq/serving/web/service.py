@@ -15,7 +15,7 @@ HOSTS = (LOOPBACK, "localhost", "::1")
 #: How long answers under way may take when the server is to end.
 GRACE_S = 0.5
 #: Bytes of one message that a client sends over a websocket, at the most.
-MESSAGE_BYTES = 4096
+MESSAGE_BYTES = 16_384
 
 
 class Service:
@@ -41,7 +41,7 @@ class Service:
             lifespan="off",
             proxy_headers=False,  # `proxy` has more of them
             server_header=False,
-            ws="wsproto" if websockets else "none",
+            ws="websockets-sansio" if websockets else "none",
             ws_max_size=MESSAGE_BYTES,
             ws_per_message_deflate=False,  # pictures are compressed as they are
         )

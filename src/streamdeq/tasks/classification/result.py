@@ -1,6 +1,7 @@
 """The answer of picture classification."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from streamdeq.registry import unknown
 from streamdeq.tasks.base import Result, check_array
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Classification(Result):
     """A score for every class.
 
@@ -42,6 +43,20 @@ class Classification(Result):
         if count < 1:
             raise StreamdeqError(f"expected a number of classes of at least 1, got {count}")
         return tuple((self.classes[k], float(self.scores[k])) for k in self.order()[:count])
+
+    COLUMNS = ("class", "score")
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The best first."""
+        return [{"class": self.classes[k], "score": float(self.scores[k])} for k in self.order()]
+
+    def summary(self) -> str:
+        return ", ".join(f"{100 * score:.0f} % {name}" for name, score in self.top(3))
+
+    @property
+    def names(self) -> list[str]:
+        """The best class."""
+        return [self.label]
 
     def score(self, name: str) -> float:
         """The score of one class."""

@@ -1,13 +1,14 @@
 """The answer of depth estimation."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from streamdeq.tasks.base import Result, check_array
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Depth(Result):
     """A distance for every pixel of the frame.
 
@@ -25,6 +26,15 @@ class Depth(Result):
     def percentile(self, percent: float) -> float:
         """The depth in metres that so many per cent of the pixels do not exceed."""
         return float(np.percentile(self.depth_m, percent))
+
+    COLUMNS = ("percent", "depth_m")
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Percentiles."""
+        return [{"percent": percent, "depth_m": self.percentile(percent)} for percent in (5, 25, 50, 75, 95)]
+
+    def summary(self) -> str:
+        return f"median {self.percentile(50):.1f} m"
 
     def change_from(self, before: "Depth") -> float:
         """One minus the mean ratio of the smaller to the larger of both depths."""

@@ -8,13 +8,14 @@ import numpy as np
 from streamdeq.errors import StreamdeqError
 from streamdeq.models.spec import RGB
 from streamdeq.registry import unknown
-from streamdeq.tasks.base import Result, check_array
+from streamdeq.tasks.base import Result, check_array, counted
 from streamdeq.tasks.drawing import supervision
+from streamdeq.tasks.tables import crops
 from streamdeq.values import UNKNOWN
-from streamdeq.values.boxes import pairwise_iou
+from streamdeq.values.boxes import centred, pairwise_iou
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Detections(Result):
     """The objects of a frame, the best first.
 
@@ -75,8 +76,39 @@ class Detections(Result):
                 raise StreamdeqError(unknown("class", name, list(self.classes)))
         return self[np.isin(self.labels, [self.classes.index(name) for name in names])]
 
+    COLUMNS = ("class", "score", "left", "top", "right", "bottom", "id")
+
+    def rows(self) -> list[dict[str, Any]]:
+        ids = [None] * len(self) if self.ids is None else [int(own) if own != UNKNOWN else None for own in self.ids]
+        found = zip(self.names, self.scores.tolist(), self.boxes_xyxy.tolist(), ids, strict=True)
+        return [dict(zip(self.COLUMNS, (name, score, *box, own), strict=True)) for name, score, box, own in found]
+
+    def summary(self) -> str:
+        return counted(self.names)
+
+    def crop(self) -> list[np.ndarray]:
+        """What the frame shows in each box, (h, w, 3) uint8 RGB.
+
+        Raises:
+            StreamdeqError: the frame is gone.
+        """
+        return crops(self._shown.image, self.boxes_xyxy)
+
+    def to_yolo(self) -> list[str]:
+        """As lines of a YOLO label file with scores: class, the middle, width and height in shares of the frame."""
+        height, width = self.frame_hw
+        middles, sizes = centred(self.boxes_xyxy, width, height)
+        values = np.concatenate([middles, sizes, self.scores[:, None]], axis=1)
+        return [f"{label} " + " ".join(f"{v:.6f}" for v in row) for label, row in zip(self.labels, values, strict=True)]
+
     def above(self, conf: float) -> "Detections":
-        """Those with at least this score."""
+        """Those with at least this score.
+
+        Raises:
+            StreamdeqError: not within 0–1.
+        """
+        if not 0 <= conf <= 1:
+            raise StreamdeqError(f"expected a score of 0 to 1, got {conf}; 50 percent are 0.5")
         return self[self.scores >= conf]
 
     def change_from(self, before: "Detections") -> float:
@@ -108,17 +140,19 @@ class Detections(Result):
             data={"class_name": np.array(self.names, dtype=str)},
         )
 
-    def to_coco(self, image_id: int, category_ids: tuple[int, ...] | None = None) -> list[dict[str, Any]]:
+    def to_coco(self, image_id: int | None = None, category_ids: tuple[int, ...] | None = None) -> list[dict[str, Any]]:
         """As COCO's results, `bbox` is left, top, width, height.
 
         Args:
+            image_id: the frame's number if None.
             category_ids: the data set's number of each class; 1, 2, 3, … if None.
         """
+        number = self.status.frame_index if image_id is None else image_id
         numbers = category_ids or tuple(range(1, len(self.classes) + 1))
         sizes = self.boxes_xyxy[:, 2:] - self.boxes_xyxy[:, :2]
         boxes = np.concatenate([self.boxes_xyxy[:, :2], sizes], axis=1).tolist()
         return [
-            {"image_id": image_id, "category_id": numbers[label], "bbox": box, "score": score}
+            {"image_id": number, "category_id": numbers[label], "bbox": box, "score": score}
             for label, box, score in zip(self.labels.tolist(), boxes, self.scores.tolist(), strict=True)
         ]
 

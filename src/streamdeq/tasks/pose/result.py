@@ -10,10 +10,12 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 from streamdeq.tasks.base import Result, check_array
 from streamdeq.tasks.drawing import supervision
+from streamdeq.tasks.tables import crops
+from streamdeq.values.boxes import centred
 from streamdeq.values.status import Status
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Poses(Result):
     """The people or animals of a frame.
 
@@ -55,6 +57,37 @@ class Poses(Result):
         some = {name: getattr(self, name)[index] for name in ("keypoints_xy", "scores", "crops_xyxy")}
         return replace(self, **some, ids=None if self.ids is None else self.ids[index])
 
+    COLUMNS = ("instance", "point", "x", "y", "score")
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row per point."""
+        return [
+            dict(zip(self.COLUMNS, (key, name, *xy, score), strict=True))
+            for key, n in self.places().items()
+            for name, xy, score in zip(self.names, self.keypoints_xy[n].tolist(), self.scores[n].tolist(), strict=True)
+        ]
+
+    def summary(self) -> str:
+        return f"{len(self)} of {len(self.names)} points"
+
+    def crop(self) -> list[np.ndarray]:
+        """What the frame shows where each was looked for, (h, w, 3) uint8 RGB.
+
+        Raises:
+            StreamdeqError: the frame is gone.
+        """
+        return crops(self._shown.image, self.crops_xyxy)
+
+    def to_yolo(self) -> list[str]:
+        """As lines of a YOLO pose file: class 0, the box of the points, then x, y and score of each point; places in
+        shares of the frame."""
+        height, width = self.frame_hw
+        boxes = np.concatenate([self.keypoints_xy.min(axis=1), self.keypoints_xy.max(axis=1)], axis=1)
+        middles, sizes = centred(boxes, width, height)
+        points = np.concatenate([self.keypoints_xy / (width, height), self.scores[..., None]], axis=2)
+        values = np.concatenate([middles, sizes, points.reshape(len(self), -1)], axis=1)
+        return ["0 " + " ".join(f"{value:.6f}" for value in row) for row in values]
+
     def point(self, name: str) -> np.ndarray:
         """(N, 2): one point of each."""
         if name not in self.names:
@@ -95,13 +128,15 @@ class Poses(Result):
             data={} if self.ids is None else {"tracker_id": self.ids},
         )
 
-    def to_coco(self, image_id: int, category_id: int = 1) -> list[dict[str, Any]]:
-        """As COCO's key point results: x, y, score of every point behind one another."""
+    def to_coco(self, image_id: int | None = None, category_id: int = 1) -> list[dict[str, Any]]:
+        """As COCO's key point results: x, y, score of every point behind one another; `image_id` is the frame's number
+        if None."""
+        number = self.status.frame_index if image_id is None else image_id
         rows = np.concatenate([self.keypoints_xy, self.scores[..., None]], axis=2).reshape(
             len(self), 3 * len(self.names)
         )
         return [
-            {"image_id": image_id, "category_id": category_id, "keypoints": row, "score": score}
+            {"image_id": number, "category_id": category_id, "keypoints": row, "score": score}
             for row, score in zip(rows.tolist(), self.confidence.tolist(), strict=True)
         ]
 

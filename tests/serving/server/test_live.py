@@ -1,0 +1,57 @@
+"""Cameras over the network: real publishers in processes of their own, which die and come back."""
+
+import os
+import signal
+
+from support.cameras import latent_model, pictures, played, server_of, until
+from support.publishing import free_port, tcp
+
+from streamdeq.serving.server import CameraConfig
+
+
+def test_a_camera_that_dies_is_waited_for_and_disturbs_nobody():
+    port = free_port()
+    with server_of(latent_model(), overload=True) as server:
+        server.add("far", CameraConfig(f"tcp://127.0.0.1:{port}?listen", fps=10))
+        server.add("near", CameraConfig("any"), played(pictures(20), 20, again=True))
+        assert server.reports()["far"].state == "connecting"
+        with tcp(port, fps=20):
+            until(lambda: server.reports()["far"].processed > 2)
+            assert server.reports()["far"].state == "live"
+        before = server.reports()
+        until(lambda: server.reports()["near"].processed > before["near"].processed + 10)
+        with tcp(port, fps=20):
+            until(lambda: server.reports()["far"].reconnects == 1)
+            until(lambda: server.reports()["far"].processed > before["far"].processed + 2)
+        report = server.remove("far")
+        assert report.decoded == report.processed + report.dropped + report.failed
+        assert report.thinned > 0
+        assert report.failed == 0
+        near = server.reports()["near"]
+        assert near.dropped < 0.1 * near.decoded
+
+
+def test_a_reading_process_that_is_killed_is_started_again():
+    port = free_port()
+    with server_of(latent_model(), overload=True) as server, tcp(port, fps=20), tcp(port, fps=20):
+        server.add("far", CameraConfig(f"tcp://127.0.0.1:{port}?listen"))
+        until(lambda: server.reports()["far"].processed > 2)
+        for pid in readers_of(os.getpid()):
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: server.reports()["far"].reconnects == 1)
+    assert readers_of(os.getpid()) == []
+
+
+def readers_of(parent: int) -> list[int]:
+    """The reading processes of a process."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdecimal():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as stat, open(f"/proc/{name}/cmdline", "rb") as line:
+                    own = int(stat.read().rpartition(b")")[2].split()[1]) == parent
+                    if own and b"streamdeq.video.live.reader" in line.read():
+                        found.append(int(name))
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    return found
