@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from pyarrow import parquet
+from support import pool_jobs
 from support.making_videos import write_video
 from support.small_files import tiny_weights
 
@@ -106,18 +107,11 @@ def test_a_worker_and_a_node_die_and_every_frame_is_there_once(cluster: Any, tmp
     assert sum(counts.processed for counts in again.run()) == LENGTH * len(films)
 
 
-def doubled() -> Callable[[int], int]:
-    def work(job: int) -> int:
-        if job == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return 2 * job
-
-    return work
-
-
-def test_on_this_machine_alone_a_job_that_kills_every_actor_is_told_and_the_others_done() -> None:
+def test_on_this_machine_alone_a_job_that_kills_every_actor_is_told_and_the_others_done(tmp_path: Path) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
-    answers = dict(RayPool(doubled, "local", 1).run(deque([1, 2, 3, 4])))
-    assert {job: answer for job, answer in answers.items() if job != 3} == {1: 2, 2: 4, 4: 8}
-    assert "Ray gave it up in 3 attempts" in str(answers[3])
+    jobs = [("fine", 0), ("always", 99), ("odd", 0)]
+    answers = dict(RayPool(partial(pool_jobs.dying, tmp_path), "local", 1).run(deque(jobs)))
+    assert isinstance(answers["fine", 0], int)
+    assert str(answers["odd", 0]) == "odd one"
+    assert "Ray gave it up in 3 attempts" in str(answers["always", 99])
     assert not ray.is_initialized()

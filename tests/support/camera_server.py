@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from streamdeq.serving.api.http import HttpServer
 from streamdeq.serving.server import Server, read_config
 from streamdeq.serving.server.outputs import Outputs, stored_in
-
-from streamdeq.serving.api.http import HttpServer
 from support.http_server import request
 from support.small_files import image_folder, tiny_weights
 from support.small_models import frames

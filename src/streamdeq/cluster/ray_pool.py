@@ -1,5 +1,6 @@
 """Jobs on a cluster of machines: Ray Data's pools of actors do what a `Pool` does on one machine."""
 
+import logging
 import os
 import pickle
 from collections import deque
@@ -63,6 +64,7 @@ class RayPool(Generic[J, A]):
     def _wave(self, wave: dict[int, J]) -> Iterator[tuple[int, A | StreamdeqError]]:
         from ray import data
 
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what dies is told here, without a traceback each
         context = data.DataContext.get_current()
         context.enable_progress_bars = context.print_on_execution_start = False
         context.max_errored_blocks = -1  # what dies too often is told as a job of its own
