@@ -22,13 +22,15 @@ from streamdeq.version import __version__
 COMMANDS = {
     "run": "Process a video: one or two solver iterations per frame, each frame started from the last one's result.",
     "archive": "Answer every frame of thousands of films, into Parquet: streamdeq archive 'videos/**/*.mp4' --out DIR.",
-    "demo": "Segment a real street video; the last line is the annotated film's path.",
+    "demo": "Segment a rendered street, from scratch beside streaming, with figures; the last line is the film's path.",
     "eval": "Score a model while it streams: streamdeq eval camvid-s --data DIR.",
     "compare": "Compare models as they stream: streamdeq compare camvid-s camvid-s-sur --data DIR.",
     "reproduce": "Measure and draw the paper's table and figures: "
     "streamdeq reproduce fig3 --model camvid-s-il --data DIR --out figures.",
     "report": "Put what was reproduced on one page: streamdeq report figures.",
     "bench": "Measure how fast a model is here, part by part, and beside what else there is: streamdeq bench camvid-s.",
+    "bench_cameras": "Measure how many cameras this machine holds, and what load does to their answers, beside what is "
+    "done today: streamdeq bench cameras --data DIR.",
     "serve": "Many cameras on one machine, with a page and an interface: streamdeq serve cameras.yaml.",
     "models": "List the packaged models: size, data, licence and metrics of each.",
     "train": "Train a model: streamdeq train camvid-s --data DIR optimizer.lr=1e-3; torchrun starts several processes.",
@@ -107,6 +109,8 @@ def main() -> None:
     """The entry point of the `streamdeq` command."""
     ensure_standard_files()
     arguments = sys.argv[1:]
+    if "-".join(arguments[:2]) in map(_called, COMMANDS):  # a command of two words
+        arguments = ["-".join(arguments[:2]), *arguments[2:]]
     asked = [name for name in COMMANDS if _called(name) in arguments[:1]]
     code = guarded(build(asked) if asked else listing(), arguments)
     _flush_stdout()

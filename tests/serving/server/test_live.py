@@ -4,6 +4,7 @@ import os
 import signal
 
 from support.cameras import latent_model, pictures, played, server_of, until
+from support.processes import children
 from support.publishing import free_port, tcp
 
 from streamdeq.serving.server import CameraConfig
@@ -36,22 +37,7 @@ def test_a_reading_process_that_is_killed_is_started_again():
     with server_of(latent_model(), overload=True) as server, tcp(port, fps=20), tcp(port, fps=20):
         server.add("far", CameraConfig(f"tcp://127.0.0.1:{port}?listen"))
         until(lambda: server.reports()["far"].processed > 2)
-        for pid in readers_of(os.getpid()):
+        for pid in children(os.getpid(), "live.reader"):
             os.kill(pid, signal.SIGKILL)
         until(lambda: server.reports()["far"].reconnects == 1)
-    assert readers_of(os.getpid()) == []
-
-
-def readers_of(parent: int) -> list[int]:
-    """The reading processes of a process."""
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdecimal():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as stat, open(f"/proc/{name}/cmdline", "rb") as line:
-                    own = int(stat.read().rpartition(b")")[2].split()[1]) == parent
-                    if own and b"streamdeq.video.live.reader" in line.read():
-                        found.append(int(name))
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-    return found
+    assert children(os.getpid(), "live.reader") == []

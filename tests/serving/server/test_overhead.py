@@ -16,9 +16,9 @@ def test_a_tick_of_64_rows_is_planned_in_three_percent_of_its_time():
     # Of every model that is worth serving a row takes several times as long as of this one.
     engine = tiny_model().engine(Picard(), "native")
     rows = [engine.open() for _ in range(ROWS)]
-    engine.observe(rows, frames(ROWS, hw=(64, 96)))
+    engine.observe(rows, frames(ROWS, hw=(128, 192)))
     scheduler, planned, stepped = Scheduler(), [], []
-    scheduler.measure("pool", measure(engine, (64, 96)))
+    scheduler.measure("pool", measure(engine, (128, 192)))
     for n in range(ROWS):
         scheduler.add(f"c{n}", Terms(max_steps=8, fps=10), "pool")
     for tick_number in range(25):

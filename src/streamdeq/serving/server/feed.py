@@ -147,8 +147,6 @@ class Feed:
 
     def _read(self, source: Source) -> None:
         for item in source:
-            if self._stop.is_set():
-                return
             if isinstance(item, Frame):
                 self.state = State.LIVE
                 self._hand_over(source, item)
@@ -159,6 +157,8 @@ class Feed:
                 self._count(source)
             self.reconnects = max(self.reconnects, source.stats.reconnects)
             del item
+            if self._stop.is_set():  # what was taken from the source has been handed over
+                return
 
     def _hand_over(self, source: Source, frame: Frame) -> None:
         at_s = time.monotonic() if frame.captured_s is None else frame.captured_s
