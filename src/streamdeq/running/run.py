@@ -13,7 +13,7 @@ import numpy as np
 from streamdeq.api import Model
 from streamdeq.errors import OutOfMemoryError, StreamdeqError
 from streamdeq.files import shown
-from streamdeq.rules.config import Rules, read_rules
+from streamdeq.rules.config import rules_for
 from streamdeq.rules.watch import Watch
 from streamdeq.running.drawing import Drawing, ProcessedItem
 from streamdeq.running.naming import output_name
@@ -25,7 +25,6 @@ from streamdeq.running.summary import Summary
 from streamdeq.streaming.locate import FromTable, Locator, Shared
 from streamdeq.streaming.options import StartFrom
 from streamdeq.streaming.stream import Stream
-from streamdeq.tasks import Task
 from streamdeq.values.choice import Choice
 from streamdeq.values.frame import Failure, Frame, Item
 from streamdeq.video import Source, ThreadedSink, open_source, prefetch
@@ -181,19 +180,6 @@ class Run:
         films = "video" in self.paths or clips is not None
         drawing = Drawing(task, written, films=films, observer=self._observer)
         return ThreadedSink(drawing, AHEAD, size_of, half)
-
-
-def rules_for(task: Task, path: Path) -> Rules:
-    """The rules in a file, which a detector's answers are watched by.
-
-    Raises:
-        StreamdeqError: they cannot be read, or are not for such answers.
-    """
-    if not task.locates:
-        raise StreamdeqError(f"rules watch boxes; {task.spec.task} gives none: take a detector, such as person-s")
-    rules = read_rules(path)
-    rules.check_classes(task.spec.classes)
-    return rules
 
 
 def size_of(item: ProcessedItem) -> int:

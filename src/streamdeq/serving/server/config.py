@@ -66,6 +66,7 @@ class CameraConfig:
         zone: detections whose box stands outside (the middle of its lower edge), and poses outside, are left out.
         privacy: polygons that are painted black before anything looks at a frame.
         blur: classes that are made unrecognisable in the frames that are published.
+        rules: a file of lines and zones (`docs/rules.md`): objects are tracked, events are records beside the answers.
         size: as `StreamOptions` has it.
         start: where a frame's solve begins: the previous answer, or zeros, for comparison.
         loop: play a file again and again.
@@ -85,6 +86,7 @@ class CameraConfig:
     zone: Polygon = ()
     privacy: tuple[Polygon, ...] = ()
     blur: tuple[str, ...] = ()
+    rules: Path | None = None
     size: WorkingSize = None
     start: Literal["previous", "zeros"] = "previous"
     loop: bool = True
@@ -105,7 +107,7 @@ class CameraConfig:
 
     @property
     def choice(self) -> Choice:
-        return Choice(self.conf, self.classes, self.track)
+        return Choice(self.conf, self.classes, self.track or self.rules is not None)
 
     @property
     def label(self) -> str:

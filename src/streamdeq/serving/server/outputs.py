@@ -1,4 +1,4 @@
-"""Hands every answer as a record to the sinks of the configuration, on a thread of its own."""
+"""Hands every answer, and what rules see in it, as records to the configuration's sinks, on a thread of its own."""
 
 import threading
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from streamdeq.results.buffered import SinkReport, Sinks
 from streamdeq.results.sinks import SinkOptions
 from streamdeq.results.sinks.sqlite import Sqlite
 from streamdeq.serving.server.server import Server
+from streamdeq.serving.server.watching import Watching
 
 #: Answers that may wait to become records.
 DEPTH = 1024
@@ -51,10 +52,11 @@ class Outputs:
         return self._sinks.reports()
 
     def _work(self) -> None:
-        while not self._answers.closed:
-            published = self._answers.get(WAIT_S)
-            if published is not None:
-                self._sinks.write(published.record())
+        with Watching() as watching:
+            while not self._answers.closed:
+                published = self._answers.get(WAIT_S)
+                for record in [] if published is None else watching.records(published):
+                    self._sinks.write(record)
 
 
 def stored_in(options: Sequence[SinkOptions]) -> Path | None:

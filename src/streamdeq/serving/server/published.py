@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from streamdeq.results.record import Record, answer_record
+from streamdeq.rules.config import Rules
 from streamdeq.tasks import Task
 from streamdeq.values.frame import Frame
 
@@ -27,6 +28,7 @@ class Published:
         answered_s: when the answer was there.
         deadline_s: when it would have been late.
         task: of its model.
+        rules: of the camera.
     """
 
     camera: str
@@ -36,6 +38,7 @@ class Published:
     answered_s: float
     deadline_s: float
     task: Task
+    rules: Rules | None = None
 
     @property
     def in_time(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from streamdeq.api import Model
 from streamdeq.errors import StreamdeqError
+from streamdeq.rules.config import Rules, rules_for
 from streamdeq.serving.server.config import CameraConfig, ModelConfig
 from streamdeq.serving.server.feed import Feed
 from streamdeq.serving.server.privacy import blurred, check_blur
@@ -48,11 +49,13 @@ class Wishes:
         locate: where its instances are; None for whole frames.
         choose: from an answer to what of it is shown; remembers the tracks.
         zone: from that to what is in the zone.
+        rules: that watch it.
     """
 
     locate: Locator | None
     choose: Callable[[Any], Any]
     zone: Callable[[Any], Any]
+    rules: Rules | None = None
 
     @staticmethod
     def of(config: CameraConfig, model: Model) -> "Wishes":
@@ -60,10 +63,12 @@ class Wishes:
         joins = model.task.joins
         if joins and config.boxes is None and config.choice != Choice():
             raise StreamdeqError("conf, classes and track choose among a detector's boxes; boxes names none")
+        rules = None if config.rules is None else rules_for(model.task, config.rules)
         check_blur(model.task, config.blur)
         choose = model.task.chooser(Choice() if joins else config.choice)
         zone = zone_filter(model.task, config.zone)
-        return Wishes(model.locator(config.boxes, config.choice if joins else None, config.source), choose, zone)
+        locate = model.locator(config.boxes, config.choice if joins else None, config.source)
+        return Wishes(locate, choose, zone, rules)
 
 
 class ServedCamera:
@@ -127,9 +132,8 @@ class ServedCamera:
         shown = replace(shown, status=replace(status, stopped=stopped, gap_s=gap_s))
         self.solving = None
         frame = replace(frame, image=image)
-        self.latest = Published(
-            self.name, frame, shown, captured_s, monotonic(), self.deadline_s, self.model.model.task
-        )
+        task, rules = self.model.model.task, self.wishes.rules
+        self.latest = Published(self.name, frame, shown, captured_s, monotonic(), self.deadline_s, task, rules)
         return self.latest
 
     def close(self) -> None:
