@@ -13,8 +13,8 @@ import numpy as np
 from streamdeq.api import Model
 from streamdeq.errors import OutOfMemoryError, StreamdeqError
 from streamdeq.files import shown
-from streamdeq.rules.config import Rules, read_rules
-from streamdeq.rules.watch import Watch
+from streamdeq.rules.config import read_rules
+from streamdeq.rules.watch import Watch, fitting
 from streamdeq.running.drawing import Drawing, ProcessedItem
 from streamdeq.running.naming import output_name
 from streamdeq.running.observer import Observer
@@ -25,7 +25,6 @@ from streamdeq.running.summary import Summary
 from streamdeq.streaming.locate import FromTable, Locator, Shared
 from streamdeq.streaming.options import StartFrom
 from streamdeq.streaming.stream import Stream
-from streamdeq.tasks import Task
 from streamdeq.values.choice import Choice
 from streamdeq.values.frame import Failure, Frame, Item
 from streamdeq.video import Source, ThreadedSink, open_source, prefetch
@@ -48,7 +47,7 @@ class Run:
         source = open_source(spec, live=options.live, max_pixels=options.max_pixels)
         self.source: Source = source if source.live else prefetch(source, AHEAD)
         self._name = output_name(self.source.name, self.source.kind, spec)
-        self._rules = None if options.rules is None else rules_for(model.task, options.rules)
+        self._rules = None if options.rules is None else fitting(read_rules(options.rules), model.task)
         self._spec = spec
         self._model = model
         self._options = options
@@ -181,19 +180,6 @@ class Run:
         films = "video" in self.paths or clips is not None
         drawing = Drawing(task, written, films=films, observer=self._observer)
         return ThreadedSink(drawing, AHEAD, size_of, half)
-
-
-def rules_for(task: Task, path: Path) -> Rules:
-    """The rules in a file, which a detector's answers are watched by.
-
-    Raises:
-        StreamdeqError: they cannot be read, or are not for such answers.
-    """
-    if not task.locates:
-        raise StreamdeqError(f"rules watch boxes; {task.spec.task} gives none: take a detector, such as person-s")
-    rules = read_rules(path)
-    rules.check_classes(task.spec.classes)
-    return rules
 
 
 def size_of(item: ProcessedItem) -> int:

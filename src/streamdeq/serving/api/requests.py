@@ -18,7 +18,7 @@ from streamdeq.serving.server.config import check_name
 #: Bytes of a camera's description.
 MOST_BYTES = 16_384
 #: Settings that may be paths: the server's own file may have them.
-PATHS = ("boxes",)
+PATHS = ("boxes", "rules")
 
 
 def read_object(body: bytes) -> dict[str, Any]:

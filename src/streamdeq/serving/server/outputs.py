@@ -1,16 +1,23 @@
-"""Hands every answer as a record to the sinks of the configuration, on a thread of its own."""
+"""Hands every answer and its events as records to the sinks of the configuration, and films, on a thread of its own."""
 
+import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from streamdeq.errors import StreamdeqError
 from streamdeq.results.buffered import SinkReport, Sinks
+from streamdeq.results.record import Record
 from streamdeq.results.sinks import SinkOptions
 from streamdeq.results.sinks.sqlite import Sqlite
+from streamdeq.rules.clips import ClipRecorder
+from streamdeq.rules.config import Clips
+from streamdeq.serving.server.published import Published
 from streamdeq.serving.server.server import Server
 
+log = logging.getLogger("streamdeq.serving")
 #: Answers that may wait to become records.
 DEPTH = 1024
 WAIT_S = 0.5
@@ -29,6 +36,7 @@ class Outputs:
     def __init__(self, server: Server, options: Sequence[SinkOptions]) -> None:
         self._sinks = Sinks(options)
         self._answers = server.subscribe(DEPTH)
+        self._films = Films(server)
         self._thread = threading.Thread(target=self._work, name="outputs", daemon=True)
 
     def __enter__(self) -> Self:
@@ -54,7 +62,46 @@ class Outputs:
         while not self._answers.closed:
             published = self._answers.get(WAIT_S)
             if published is not None:
-                self._sinks.write(published.record())
+                for record in (published.record(), *self._films.take(published)):
+                    self._sinks.write(record)
+        self._films.close()
+
+
+class Films:
+    """The clips around events, of the cameras whose rules want some."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._recorders: dict[str, tuple[Clips, ClipRecorder]] = {}
+
+    def take(self, published: Published) -> Sequence[Record]:
+        """An answer's events, each with the name of its film where it has one."""
+        try:
+            recorder = self._recorder(published.camera, published.clips)
+            return published.events if recorder is None else recorder.take(published.frame, published.events)
+        except (StreamdeqError, OSError) as error:  # a full disk costs films, and nothing else
+            log.warning("camera %s: no film: %s", published.camera, error)
+            self._recorders.pop(published.camera, None)
+            return published.events
+
+    def close(self) -> None:
+        for name in list(self._recorders):
+            self._end(name)
+
+    def _recorder(self, name: str, clips: Clips | None) -> ClipRecorder | None:
+        if name in self._recorders and self._recorders[name][0] != clips:
+            self._end(name)
+        if clips is None:
+            return None
+        if name not in self._recorders:
+            self._recorders[name] = (clips, ClipRecorder(clips, self._server.reports()[name].fps))
+        return self._recorders[name][1]
+
+    def _end(self, name: str) -> None:
+        try:
+            self._recorders.pop(name)[1].close()
+        except (StreamdeqError, OSError) as error:
+            log.warning("camera %s: no film: %s", name, error)
 
 
 def stored_in(options: Sequence[SinkOptions]) -> Path | None:

@@ -254,7 +254,7 @@ class Server:
             self._keeper.forget(camera.name)
             self._add(camera.name, config, waiting=True)
             return
-        if not changed & {"boxes", "conf", "classes", "track", "model"}:
+        if not changed & {"boxes", "conf", "classes", "track", "model", "rules"}:
             wishes = replace(camera.wishes, zone=wishes.zone)
 
         def become() -> None:
