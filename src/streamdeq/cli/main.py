@@ -22,7 +22,7 @@ from streamdeq.version import __version__
 COMMANDS = {
     "run": "Process a video: one or two solver iterations per frame, each frame started from the last one's result.",
     "archive": "Answer every frame of thousands of films, into Parquet: streamdeq archive 'videos/**/*.mp4' --out DIR.",
-    "demo": "Segment a real street video; the last line is the annotated film's path.",
+    "demo": "Segment a rendered street, from scratch beside streaming, with figures; the last line is the film's path.",
     "eval": "Score a model while it streams: streamdeq eval camvid-s --data DIR.",
     "compare": "Compare models as they stream: streamdeq compare camvid-s camvid-s-sur --data DIR.",
     "reproduce": "Measure and draw the paper's table and figures: "
