@@ -68,38 +68,40 @@ class Outputs:
 
 
 class Films:
-    """The clips around events, of the cameras whose rules want some."""
+    """The clips around events, of the cameras whose rules want some; one that cannot be written is the camera's last."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._recorders: dict[str, tuple[Clips, ClipRecorder]] = {}
+        self._recorders: dict[str, tuple[Clips, ClipRecorder | None]] = {}
 
     def take(self, published: Published) -> Sequence[Record]:
         """An answer's events, each with the name of its film where it has one."""
+        name, clips = published.camera, published.clips
+        if clips is None or (name in self._recorders and self._recorders[name][0] != clips):
+            self._end(name)
+        if clips is None:
+            return published.events
         try:
-            recorder = self._recorder(published.camera, published.clips)
+            if name not in self._recorders:
+                report = self._server.reports().get(name)
+                self._recorders[name] = clips, ClipRecorder(clips, None if report is None else report.fps)
+            recorder = self._recorders[name][1]
             return published.events if recorder is None else recorder.take(published.frame, published.events)
         except (StreamdeqError, OSError) as error:  # a full disk costs films, and nothing else
-            log.warning("camera %s: no film: %s", published.camera, error)
-            self._recorders.pop(published.camera, None)
+            log.warning("camera %s: no film: %s", name, error)
+            self._recorders[name] = clips, None
             return published.events
 
     def close(self) -> None:
         for name in list(self._recorders):
             self._end(name)
 
-    def _recorder(self, name: str, clips: Clips | None) -> ClipRecorder | None:
-        if name in self._recorders and self._recorders[name][0] != clips:
-            self._end(name)
-        if clips is None:
-            return None
-        if name not in self._recorders:
-            self._recorders[name] = (clips, ClipRecorder(clips, self._server.reports()[name].fps))
-        return self._recorders[name][1]
-
     def _end(self, name: str) -> None:
+        _, recorder = self._recorders.pop(name, (None, None))
+        if recorder is None:
+            return
         try:
-            self._recorders.pop(name)[1].close()
+            recorder.close()
         except (StreamdeqError, OSError) as error:
             log.warning("camera %s: no film: %s", name, error)
 
