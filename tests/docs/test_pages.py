@@ -14,14 +14,16 @@ sys.path.insert(0, str(ROOT / "tools"))
 import site_pages
 import site_tables
 
-COMMAND = re.compile(r"^(?:torchrun .*--no-python )?streamdeq ([a-z]+)((?:[^#\n\\]|\\\n)*)", flags=re.MULTILINE)
+COMMAND = re.compile(
+    r"^(?:torchrun .*--no-python )?streamdeq (bench cameras|[a-z]+)((?:[^#\n\\]|\\\n)*)", flags=re.MULTILINE
+)
 #: Paths of this repository, as the text names them; what the reader is to make (DIR, runs/…) is none.
 REPOSITORY_PATH = re.compile(r"(?<![\w./-])(?:docs|tests|tools|src)/[\w./*-]*[\w*/]")
 
 
 @cache
 def options_of(command: str) -> set[str]:
-    return set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", site_pages.help_of(command)))
+    return set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", site_pages.help_of(*command.split())))
 
 
 def shell_of(page: Path) -> str:

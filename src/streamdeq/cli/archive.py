@@ -17,6 +17,10 @@ Films = Annotated[
 ]
 Folder = Annotated[Path, Option("Folder for the records; the same again goes on where it ended.", metavar="DIR")]
 Processes = Annotated[int | None, Option("Processes that answer; default: one per core.", least=1)]
+Ray = Annotated[
+    str | None,
+    Option("Work on a Ray cluster (extra 'ray'); local is this machine.", metavar="ADDRESS|local"),
+]
 
 
 def archive(
@@ -27,12 +31,13 @@ def archive(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     processes: Processes = None,
+    ray: Ray = None,
     quiet: options.Quiet = False,
 ) -> None:
     from streamdeq.cluster.archive import Archive, Settings, films_of
 
     settings = Settings(model=model, device=device, precision=precision, options=chosen)
-    work = Archive(films_of(films), out, settings, processes)
+    work = Archive(films_of(films), out, settings, processes, ray)
     with stop_signals(work.stop) as caught, track("archive", None, unit="parts", quiet=quiet) as advance:
         for _ in work.run():
             advance(frames=work.report.counts.processed)

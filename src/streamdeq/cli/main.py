@@ -29,6 +29,8 @@ COMMANDS = {
     "streamdeq reproduce fig3 --model camvid-s-il --data DIR --out figures.",
     "report": "Put what was reproduced on one page: streamdeq report figures.",
     "bench": "Measure how fast a model is here, part by part, and beside what else there is: streamdeq bench camvid-s.",
+    "bench_cameras": "Measure how many cameras this machine holds, and what load does to their answers, beside what is "
+    "done today: streamdeq bench cameras --data DIR.",
     "serve": "Many cameras on one machine, with a page and an interface: streamdeq serve cameras.yaml.",
     "models": "List the packaged models: size, data, licence and metrics of each.",
     "train": "Train a model: streamdeq train camvid-s --data DIR optimizer.lr=1e-3; torchrun starts several processes.",
@@ -107,6 +109,8 @@ def main() -> None:
     """The entry point of the `streamdeq` command."""
     ensure_standard_files()
     arguments = sys.argv[1:]
+    if "-".join(arguments[:2]) in map(_called, COMMANDS):  # a command of two words
+        arguments = ["-".join(arguments[:2]), *arguments[2:]]
     asked = [name for name in COMMANDS if _called(name) in arguments[:1]]
     code = guarded(build(asked) if asked else listing(), arguments)
     _flush_stdout()

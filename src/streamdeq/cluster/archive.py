@@ -20,6 +20,7 @@ from streamdeq import threads
 from streamdeq.cluster.jobs import ArchiveOptions, Counts, Worker, planned, result_path
 from streamdeq.cluster.plan import FilmPlan, read_plan
 from streamdeq.cluster.pool import Pool
+from streamdeq.cluster.ray_pool import RayPool
 from streamdeq.codec import differences, to_plain
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path, ensure_folder, held, sweep
@@ -55,14 +56,14 @@ class Report:
 
 
 def films_of(patterns: Sequence[str]) -> list[Path]:
-    """The files that patterns name, each once, in order of their names.
+    """The files that patterns name, with their whole paths, each once, in order of their names.
 
     Raises:
         StreamdeqError: a pattern names none.
     """
     found: dict[Path, None] = {}
     for pattern in patterns:
-        some = [Path(name) for name in glob.glob(os.path.expanduser(pattern), recursive=True)]
+        some = [Path(name).absolute() for name in glob.glob(os.path.expanduser(pattern), recursive=True)]
         files = sorted(path for path in some if path.is_file())
         if not files:
             raise StreamdeqError(f"no file is named by '{pattern}': check the path, and put patterns in quotes")
@@ -98,17 +99,30 @@ def archive_at(out: Path, settings: Settings) -> Iterator[None]:
 
 
 class Archive:
-    """One pass over films with the cores of this machine.
+    """One pass over films with the cores of this machine, or of a cluster.
 
     Args:
         processes: None: one per core.
+        ray: the address of a cluster, each of whose machines has the films and `out` under the same paths; "local"
+            for this machine.
     """
 
-    def __init__(self, films: Sequence[Path], out: Path, settings: Settings, processes: int | None = None) -> None:
-        cores = os.cpu_count() or 1
+    def __init__(
+        self,
+        films: Sequence[Path],
+        out: Path,
+        settings: Settings,
+        processes: int | None = None,
+        ray: str | None = None,
+    ) -> None:
+        cores, out = os.cpu_count() or 1, out.expanduser().absolute()
         self._films, self._out, self._settings = films, out, settings
-        count = min(processes or cores, cores if processes is None else processes)
-        self._pool: Pool[Job, Any] = Pool(partial(begin, settings, out, max(1, cores // count)), count)
+        self._pool: Pool[Job, Any] | RayPool[Job, Any]
+        if ray is None:
+            count = processes or cores
+            self._pool = Pool(partial(begin, settings, out, max(1, cores // count)), count)
+        else:
+            self._pool = RayPool(partial(begin, settings, out, 1), ray, processes)
         self._before: list[Counts] = []
         self.report = Report(films=len(films))
 

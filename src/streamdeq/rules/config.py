@@ -7,6 +7,7 @@ from typing import Literal
 
 from streamdeq.data.documents import read_settings
 from streamdeq.errors import StreamdeqError
+from streamdeq.tasks import Task
 from streamdeq.values.numbers import check_above_zero, check_number
 
 Anchor = Literal["bottom", "center", "top", "box"]
@@ -123,6 +124,19 @@ def read_rules(path: Path) -> Rules:
         StreamdeqError: it is none, has a key that does not exist, or rules that mean nothing.
     """
     return read_settings(Rules, path)
+
+
+def rules_for(task: Task, path: Path) -> Rules:
+    """The rules in a file, which a detector's answers are watched by.
+
+    Raises:
+        StreamdeqError: they cannot be read, or are not for such answers.
+    """
+    if not task.locates:
+        raise StreamdeqError(f"rules watch boxes; {task.spec.task} gives none: take a detector, such as person-s")
+    rules = read_rules(path)
+    rules.check_classes(task.spec.classes)
+    return rules
 
 
 def _check(name: str, rule: Line | Zone, units: str) -> None:

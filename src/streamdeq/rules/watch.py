@@ -9,7 +9,6 @@ import numpy as np
 from streamdeq.errors import StreamdeqError
 from streamdeq.rules.config import Anchor, Line, Rules, Zone
 from streamdeq.rules.marks import LineMark, Marks, ZoneMark
-from streamdeq.tasks import Task
 from streamdeq.tasks.detection.result import Detections
 from streamdeq.tasks.drawing import supervision
 
@@ -50,31 +49,16 @@ class ZoneState:
     stays: dict[int, Stay] = field(default_factory=dict)
 
 
-def fitting(rules: Rules, task: Task) -> Rules:
-    """The same rules, for a task's answers.
-
-    Raises:
-        StreamdeqError: they are not for such answers.
-    """
-    if not task.locates:
-        raise StreamdeqError(f"rules watch boxes; {task.spec.task} gives none: take a detector, such as person-s")
-    rules.check_classes(task.spec.classes)
-    return rules
-
-
 class Watch:
     """The rules of one camera at work.
 
     An object that is not found in some frames stays where it was for `patience_s`, so that one that is hidden on a
     line is counted, and a stay is one stay. When the film begins anew, or its pictures change their size, everything
     does.
-
-    Attributes:
-        rules: what it watches by.
     """
 
     def __init__(self, rules: Rules) -> None:
-        self.rules, self._sv = rules, supervision("lines and zones", "detection")
+        self._rules, self._sv = rules, supervision("lines and zones", "detection")
         self._frame_hw: tuple[int, int] | None = None
         self._time_s = -np.inf
         self._seen: dict[int, Seen] = {}
@@ -105,7 +89,7 @@ class Watch:
         return [{**own, "time_s": time_s, **event} for event in events], self._marks()
 
     def _begin(self, frame_hw: tuple[int, int]) -> None:
-        sv, rules = self._sv, self.rules
+        sv, rules = self._sv, self._rules
         self._frame_hw = frame_hw
         self._seen.clear()
         scale = frame_hw[::-1] if rules.units == "fractions" else (1, 1)
@@ -138,7 +122,7 @@ class Watch:
 
     def _forget(self, time_s: float) -> Iterator[dict[str, Any]]:
         """Objects that were not seen for long are gone: they have left where they were."""
-        for own in [own for own, seen in self._seen.items() if time_s - seen.time_s > self.rules.patience_s]:
+        for own in [own for own, seen in self._seen.items() if time_s - seen.time_s > self._rules.patience_s]:
             seen = self._seen.pop(own)
             for zone in self._zones:
                 if stay := zone.stays.pop(own, None):

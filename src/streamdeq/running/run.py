@@ -13,8 +13,8 @@ import numpy as np
 from streamdeq.api import Model
 from streamdeq.errors import OutOfMemoryError, StreamdeqError
 from streamdeq.files import shown
-from streamdeq.rules.config import read_rules
-from streamdeq.rules.watch import Watch, fitting
+from streamdeq.rules.config import rules_for
+from streamdeq.rules.watch import Watch
 from streamdeq.running.drawing import Drawing, ProcessedItem
 from streamdeq.running.naming import output_name
 from streamdeq.running.observer import Observer
@@ -47,7 +47,7 @@ class Run:
         source = open_source(spec, live=options.live, max_pixels=options.max_pixels)
         self.source: Source = source if source.live else prefetch(source, AHEAD)
         self._name = output_name(self.source.name, self.source.kind, spec)
-        self._rules = None if options.rules is None else fitting(read_rules(options.rules), model.task)
+        self._rules = None if options.rules is None else rules_for(model.task, options.rules)
         self._spec = spec
         self._model = model
         self._options = options

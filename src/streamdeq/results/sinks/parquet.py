@@ -121,7 +121,8 @@ class RowGroups:
 
     def __init__(self, path: Path, kind: Kind) -> None:
         arrow()
-        self._path, self._kind = path, kind
+        self._path = path
+        self._kind: Kind = kind
         self._rows: list[Mapping[str, Any]] = []
         self._files = ExitStack()
         self.counts: dict[str, int] = {}

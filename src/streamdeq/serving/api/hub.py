@@ -121,8 +121,8 @@ class Hub:
             self._points.setdefault(published.camera, deque(maxlen=HISTORY)).append(point)
             listeners = list(self._listeners)
         if listeners:
-            for record in (published.record(), *published.events):
-                text = as_text(record)
-                for listener in listeners:
-                    if listener.wants(record):
-                        listener.offer(text)
+            record = published.record()
+            text = as_text(record)
+            for listener in listeners:
+                if listener.wants(record):
+                    listener.offer(text)

@@ -12,7 +12,6 @@ from streamdeq.data.documents import read_yaml
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 from streamdeq.results.sinks import SinkOptions, read_sink
-from streamdeq.rules.config import Rules, read_rules
 from streamdeq.serving.scheduler import Terms
 from streamdeq.serving.web.limits import RateLimit
 from streamdeq.streaming.options import RuntimeName, SolverName, StartFrom, StreamOptions, WorkingSize
@@ -67,9 +66,9 @@ class CameraConfig:
         zone: detections whose box stands outside (the middle of its lower edge), and poses outside, are left out.
         privacy: polygons that are painted black before anything looks at a frame.
         blur: classes that are made unrecognisable in the frames that are published.
+        rules: a file of lines and zones (`docs/rules.md`): objects are tracked, events are records beside the answers.
         size: as `StreamOptions` has it.
         start: where a frame's solve begins: the previous answer, or zeros, for comparison.
-        rules: lines and zones that boxes are watched by, or the path of a file of them; `track` goes with it.
         loop: play a file again and again.
     """
 
@@ -87,9 +86,9 @@ class CameraConfig:
     zone: Polygon = ()
     privacy: tuple[Polygon, ...] = ()
     blur: tuple[str, ...] = ()
+    rules: Path | None = None
     size: WorkingSize = None
     start: Literal["previous", "zeros"] = "previous"
-    rules: Rules | str | None = None
     loop: bool = True
 
     def __post_init__(self) -> None:
@@ -109,10 +108,6 @@ class CameraConfig:
     @property
     def choice(self) -> Choice:
         return Choice(self.conf, self.classes, self.track or self.rules is not None)
-
-    def read_rules(self) -> Rules | None:
-        """Raises StreamdeqError where they are in a file that cannot be read."""
-        return read_rules(Path(self.rules)) if isinstance(self.rules, str) else self.rules
 
     @property
     def label(self) -> str:

@@ -3,15 +3,13 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from streamdeq.results.record import Record, answer_record
-from streamdeq.rules.config import Clips
-from streamdeq.rules.marks import Marks, draw_marks
+from streamdeq.rules.config import Rules
 from streamdeq.tasks import Task
 from streamdeq.values.frame import Frame
 
@@ -30,9 +28,7 @@ class Published:
         answered_s: when the answer was there.
         deadline_s: when it would have been late.
         task: of its model.
-        events: what the camera's rules saw in it, as records.
-        marks: what to draw of them; None without rules.
-        clips: how they are filmed; None for not at all.
+        rules: of the camera.
     """
 
     camera: str
@@ -42,9 +38,7 @@ class Published:
     answered_s: float
     deadline_s: float
     task: Task
-    events: Sequence[Record] = ()
-    marks: Marks | None = None
-    clips: Clips | None = None
+    rules: Rules | None = None
 
     @property
     def in_time(self) -> bool:
@@ -76,8 +70,7 @@ class Published:
 
     def picture(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB: the frame with the answer drawn on it; takes milliseconds."""
-        drawn = self.task.draw(self.frame.image, self.result)
-        return drawn if self.marks is None else draw_marks(drawn, self.marks)
+        return self.task.draw(self.frame.image, self.result)
 
 
 class Subscription:

@@ -7,11 +7,11 @@ from typing import Any
 
 from streamdeq.api import Model
 from streamdeq.errors import StreamdeqError
-from streamdeq.rules.watch import Watch, fitting
+from streamdeq.rules.config import Rules, rules_for
 from streamdeq.serving.server.config import CameraConfig, ModelConfig
 from streamdeq.serving.server.feed import Feed
 from streamdeq.serving.server.privacy import blurred, check_blur
-from streamdeq.serving.server.published import WALL_S, Published
+from streamdeq.serving.server.published import Published
 from streamdeq.serving.server.reports import Figures
 from streamdeq.serving.server.zone import zone_filter
 from streamdeq.solvers import make_solver
@@ -49,13 +49,13 @@ class Wishes:
         locate: where its instances are; None for whole frames.
         choose: from an answer to what of it is shown; remembers the tracks.
         zone: from that to what is in the zone.
-        watch: sees by rules what happens in that; remembers what it has seen.
+        rules: that watch it.
     """
 
     locate: Locator | None
     choose: Callable[[Any], Any]
     zone: Callable[[Any], Any]
-    watch: Watch | None = None
+    rules: Rules | None = None
 
     @staticmethod
     def of(config: CameraConfig, model: Model) -> "Wishes":
@@ -63,12 +63,12 @@ class Wishes:
         joins = model.task.joins
         if joins and config.boxes is None and config.choice != Choice():
             raise StreamdeqError("conf, classes and track choose among a detector's boxes; boxes names none")
+        rules = None if config.rules is None else rules_for(model.task, config.rules)
         check_blur(model.task, config.blur)
         choose = model.task.chooser(Choice() if joins else config.choice)
         zone = zone_filter(model.task, config.zone)
-        rules = config.read_rules()
-        watch = None if rules is None else Watch(fitting(rules, model.task))
-        return Wishes(model.locator(config.boxes, config.choice if joins else None, config.source), choose, zone, watch)
+        locate = model.locator(config.boxes, config.choice if joins else None, config.source)
+        return Wishes(locate, choose, zone, rules)
 
 
 class ServedCamera:
@@ -131,14 +131,9 @@ class ServedCamera:
         shown = self.wishes.zone(self.wishes.choose(answer))
         shown = replace(shown, status=replace(status, stopped=stopped, gap_s=gap_s))
         self.solving = None
-        frame, answered_s = replace(frame, image=image), monotonic()
-        events, marks, clips, watch = (), None, None, self.wishes.watch
-        if watch is not None:
-            events, marks = watch.update(shown, camera=self.name, at=WALL_S + answered_s)
-            clips = watch.rules.clips
-        task = self.model.model.task
-        times = captured_s, answered_s, self.deadline_s
-        self.latest = Published(self.name, frame, shown, *times, task, events, marks, clips)
+        frame = replace(frame, image=image)
+        task, rules = self.model.model.task, self.wishes.rules
+        self.latest = Published(self.name, frame, shown, captured_s, monotonic(), self.deadline_s, task, rules)
         return self.latest
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Self
 from streamdeq.api import load
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
+from streamdeq.running.memory import keep_memory
 from streamdeq.serving.scheduler import Load
 from streamdeq.serving.scheduler.camera import USUAL_FPS
 from streamdeq.serving.server.config import CameraConfig, ModelConfig, ServerConfig, check_name
@@ -50,6 +51,7 @@ class Server:
         self._last: dict[str, CameraReport] = {}
 
     def __enter__(self) -> Self:
+        keep_memory()
         for name, one in self.config.models.items():
             self._models[name] = self._load(name, one, self._loaded.get(name))
         self._ticks.start()
@@ -254,7 +256,7 @@ class Server:
             self._keeper.forget(camera.name)
             self._add(camera.name, config, waiting=True)
             return
-        if not changed & {"boxes", "conf", "classes", "track", "model", "rules"}:
+        if not changed & {"boxes", "conf", "classes", "track", "rules", "model"}:
             wishes = replace(camera.wishes, zone=wishes.zone)
 
         def become() -> None:

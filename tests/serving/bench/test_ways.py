@@ -1,0 +1,113 @@
+"""What is done today, and the server, under the same show."""
+
+import json
+import time
+from dataclasses import replace
+
+import pytest
+from support.cameras import latent_model, pictures
+from support.small_files import tiny_weights
+
+from streamdeq.cli.main import main
+from streamdeq.serving.bench.baselines import Fixed, in_step, one_after_another, play, warm_up
+from streamdeq.serving.bench.processes import play_processes
+from streamdeq.serving.bench.run import EngineOf
+from streamdeq.serving.bench.served import play_served
+from streamdeq.serving.bench.settings import CamerasSettings
+from streamdeq.serving.bench.show import Film, Show
+from streamdeq.solvers import make_solver
+
+SETTINGS = CamerasSettings(jitter=0.2)
+
+
+def show(cameras: int = 3, fps: float = 20.0, seconds: float = 1.0) -> Show:
+    film = Film("f", fps, tuple(pictures(6)), (None,) * 6)
+    return Show.of([film], cameras, fps, seconds, SETTINGS)
+
+
+def fixed(shown: Show, steps: int = 2, *, warm: bool = True) -> Fixed:
+    engine = latent_model().engine(make_solver("picard", 20))
+    return Fixed(engine, [engine.open() for _ in range(shown.cameras)], steps, warm)
+
+
+def soon() -> float:
+    return time.monotonic() + 0.05
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_every_frame_is_answered_or_dropped_and_no_answer_comes_before_its_frame(together):
+    shown = show()
+    way = fixed(shown)
+    warm_up(shown, way, 3)
+    outcome = play(shown, way, in_step(3, shown.deadline_s) if together else one_after_another, soon())
+    assert len(outcome.answers) + outcome.dropped == 3 * 20
+    assert len({(one.camera, one.number) for one in outcome.answers}) == len(outcome.answers)
+    for one in outcome.answers:
+        assert one.answered_s > shown.tables[one.camera][one.number].at_s
+        assert one.steps == one.result.status.nfe == 2
+
+
+def test_in_lock_step_all_cameras_are_answered_at_one_time():
+    shown = show()
+    outcome = play(shown, fixed(shown), in_step(3, shown.deadline_s), soon())
+    times = [one.answered_s for one in outcome.answers]
+    assert len(set(times)) < 0.6 * len(times)
+
+
+def test_a_machine_that_is_too_slow_answers_the_freshest_frame():
+    shown = show(cameras=1, fps=100.0)
+    way = fixed(shown)
+
+    def slow(inbox, now_s):
+        time.sleep(0.1)
+        return one_after_another(inbox, now_s)
+
+    outcome = play(shown, way, slow, soon())
+    assert outcome.dropped > 60
+    assert outcome.answers[-1].number == 99
+    ages = [one.answered_s - shown.tables[0][one.number].at_s for one in outcome.answers[1:]]
+    assert max(ages) < 0.4
+
+
+def test_the_server_accounts_for_every_frame_of_a_show():
+    shown = show()
+    outcome = play_served(shown, latent_model(), SETTINGS, 4)
+    assert len(outcome.answers) + outcome.dropped == 3 * 20
+    assert all(1 <= one.steps <= 4 for one in outcome.answers)
+    assert {one.camera for one in outcome.answers} == {0, 1, 2}
+
+
+@pytest.mark.slow
+def test_a_process_for_each_camera_answers_the_same_show(tmp_path):
+    weights = tiny_weights(tmp_path / "tiny.safetensors")
+    shown = show(cameras=2, fps=5.0, seconds=2.0)
+    outcome = play_processes(shown, EngineOf(str(weights), "cpu", "fp32", 2, None, "eager"), 2)
+    assert len(outcome.answers) + outcome.dropped == 2 * 10
+    assert {one.camera for one in outcome.answers} == {0, 1}
+
+
+def test_the_command_writes_the_curve_and_what_is_held(tmp_path, monkeypatch, capsys):
+    ended = []
+    monkeypatch.setattr("os._exit", ended.append)
+    given = (
+        "-m street-s --data synthetic:clips=2,frames=6,size=64x96 --cameras 2 --way served,queue --frames 6 --size 64"
+    )
+    more = f"--load 0.5 --limit 0 --seconds 3 --max-steps 2 --resamples 10 --out {tmp_path}/b.json"
+    monkeypatch.setattr("sys.argv", f"streamdeq bench cameras {given} {more}".split())
+    main()
+    assert ended == [0], capsys.readouterr().err
+    read = json.loads((tmp_path / "b.json").read_text())
+    points = read["benchmark"]["curve"]
+    assert [point["way"] for point in points] == ["served", "queue"]
+    assert all(point["load"] == pytest.approx(0.5) for point in points)
+    assert all(0 <= point["figures"]["shown"]["value"] <= 100 for point in points)
+    assert read["benchmark"]["capacity"][1] > read["benchmark"]["capacity"][0] > 0
+    assert read["header"]["metric"] == "mIoU"
+
+
+def test_what_cannot_be_measured_is_refused():
+    from streamdeq.errors import StreamdeqError
+
+    for wrong in ({"seconds": 2.0}, {"jitter": 1.0}, {"dropout": -0.1}, {"fps": 0.0}):
+        with pytest.raises(StreamdeqError):
+            replace(SETTINGS, **wrong)
