@@ -1,12 +1,18 @@
 """Cameras on two machines of a cluster (two nodes on this one): a machine that dies costs seconds, not cameras."""
 
+import json
 import os
+import re
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.camera_server import until
+from support.camera_server import BEARER, TOKEN, until, written
+from support.http_server import request
 from support.making_videos import write_video
 from support.ray_cluster import two_nodes
 from support.small_files import tiny_weights
@@ -73,3 +79,31 @@ def test_a_killed_machines_cameras_answer_elsewhere_within_ten_seconds_from_thei
         since_s = time.monotonic()
         until(lambda: answered(fleet, ("a", "c", "d"), since_s), "the others go on")
     assert os.listdir(tmp_path / "state")
+
+
+def test_the_command_shows_a_clusters_cameras_as_one_machines_and_ends_in_order(tmp_path: Path) -> None:
+    file = written(tmp_path, f"state: {{ folder: {tmp_path / 'state'} }}\n")
+    command = [sys.executable, "-m", "streamdeq", "serve", str(file), "--port", "0", "--ray", "local"]
+    own = {"OMP_NUM_THREADS": "1", "STREAMDEQ_TOKEN": TOKEN, "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {**os.environ, **own}
+    log = tmp_path / "log"
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment) as running,
+    ):
+        try:
+            told = re.match(r"page: http://127\.0\.0\.1:(\d+)/", running.stdout.readline())
+            assert told is not None, log.read_text()
+
+            def ask(path: str) -> tuple[int, str]:
+                return request(int(told[1]), path, **BEARER)[:2]
+
+            until(lambda: json.loads(ask("/cameras/gate")[1])["processed"] > 3, "answers")
+            assert [one["name"] for one in json.loads(ask("/cameras")[1])["cameras"]] == ["gate", "yard"]
+            for path in ("/healthz", "/metrics", "/cameras/gate/latest", "/cameras/gate/picture"):
+                assert ask(path)[0] == 200, path
+            running.send_signal(signal.SIGTERM)
+            assert running.wait(60) == 128 + signal.SIGTERM, log.read_text()
+        finally:
+            running.kill()
+    assert {path.stem for path in (tmp_path / "state").glob("*.safetensors")} == {"gate", "yard"}
