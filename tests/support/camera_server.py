@@ -9,7 +9,7 @@ from typing import Any
 
 from streamdeq.serving.api.http import HttpServer
 from streamdeq.serving.server import Server, read_config
-from streamdeq.serving.server.outputs import Outputs, stored_in
+from streamdeq.serving.server.outputs import Outputs
 from support.http_server import request
 from support.small_files import image_folder, tiny_weights
 from support.small_models import frames
@@ -54,8 +54,9 @@ class Served:
 def running(file: Path) -> Iterator[Served]:
     config = read_config(file)
     server = Server(config)
-    http = HttpServer(server, config.listen, config.allow, TOKEN, stored_in(config.results))
-    with Outputs(server, config.results), server, http:
+    outputs = Outputs(server, config.results)
+    http = HttpServer(server, config.listen, config.allow, outputs, TOKEN)
+    with outputs, server, http:
         yield Served(server, http)
 
 

@@ -39,7 +39,7 @@ def serve(
     require_extra("serve", "fastapi", "uvicorn", "websockets", "prometheus_client")
     from streamdeq.serving.api.http import HttpServer
     from streamdeq.serving.server import Server, read_config
-    from streamdeq.serving.server.outputs import Outputs, stored_in
+    from streamdeq.serving.server.outputs import Outputs
     from streamdeq.serving.server.reload import Follower
     from streamdeq.serving.web.access import fixed_token
     from streamdeq.serving.web.logs import log_to
@@ -55,8 +55,9 @@ def serve(
         from streamdeq.cluster.fleet import Fleet
 
         server = Fleet(config, ray)
-    served = HttpServer(server, where, config.allow, token, stored_in(config.results))
-    with stop_signals() as caught, Outputs(server, config.results), server, served:
+    outputs = Outputs(server, config.results)
+    served = HttpServer(server, where, config.allow, outputs, token)
+    with stop_signals() as caught, outputs, server, served:
         say(f"page: {served.url if token is None else served.url.partition('?')[0]}")
         sys.stdout.flush()
         follower = Follower(server, cameras, config)

@@ -128,6 +128,7 @@ def test_the_metrics_add_up_and_are_those_of_the_interface(served: Served):
         )
         assert told["up", camera] == 1.0
         assert told["stage_seconds_total", camera] >= 0
+    assert told["sink_waiting", ""] >= 0
     later = served.camera("gate")
     assert later["processed"] >= told["frames_processed_total", "gate"]
 

@@ -43,8 +43,6 @@ class Augmentation:
     At scale 1 the picture's shorter side becomes `size` pixels, or less where the longer one would be more than
     `longest` (None: of any length); the scale is drawn log-uniformly from `scale_range`, or uniformly from its steps
     of `scale_step`, and a window of `crop_hw` is cut at a uniform place. Where the scaled picture is smaller than the
-    `longest` (None: of any length); the scale is drawn log-uniformly from `scale_range`, or uniformly from its steps
-    of `scale_step`, and a window of `crop_hw` is cut at a uniform place. Where the scaled picture is smaller than the
     window it sits top left, as at inference, and the rest is `fill` in the image and 255 in the target. Without
     `crop_hw` the sample is all of the scaled picture, its sides rounded up to multiples of `stride`. `flip` is the
     probability of a mirrored sample.
@@ -155,7 +153,12 @@ def together(pictures: Sequence[Tensor]) -> Tensor:
     """(C, h, w) each → (B, C, h, w): each at the top left of the largest sides, the rest of `IMAGENET_MEAN_RGB`."""
     height, width = (max(picture.shape[axis] for picture in pictures) for axis in (1, 2))
     fill = torch.tensor(IMAGENET_MEAN_RGB, dtype=torch.uint8)[:, None, None]
-    return torch.stack([_padded(picture, fill, (height, width)) for picture in pictures])
+    batch = torch.empty(len(pictures), len(fill), height, width, dtype=torch.uint8)
+    for row, picture in zip(batch, pictures, strict=True):
+        h, w = picture.shape[-2:]
+        row[:, :h, :w] = picture
+        row[:, h:], row[:, :h, w:] = fill, fill
+    return batch
 
 
 def _padded(part: Tensor, fill: Tensor, size_hw: tuple[int, int]) -> Tensor:

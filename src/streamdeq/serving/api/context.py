@@ -1,11 +1,11 @@
 """What the routes share."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from streamdeq.serving.api.hub import Hub
 from streamdeq.serving.api.pictures import Picture, Pictures
 from streamdeq.serving.server import AllowConfig, Server
+from streamdeq.serving.server.outputs import Outputs
 from streamdeq.serving.web.headers import secure_headers
 from streamdeq.serving.web.problems import RefusedError
 
@@ -16,13 +16,13 @@ HEADERS = secure_headers("'self'", "'self'")
 class Context:
     """Attributes:
     allow: sources that requests may name.
-    store: the SQLite file that the server's results go to, if they go to one.
+    outputs: where the server's results go.
     """
 
     server: Server
     hub: Hub
     allow: AllowConfig
-    store: Path | None = None
+    outputs: Outputs
     pictures: Pictures = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,7 +1,6 @@
 """A server of many cameras, served: the application with all that stands before it, on its port."""
 
 import socket
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -10,6 +9,7 @@ from streamdeq.serving.api.context import Context
 from streamdeq.serving.api.hub import Hub
 from streamdeq.serving.api.pages import UNGUARDED
 from streamdeq.serving.server import AllowConfig, ListenConfig, Server
+from streamdeq.serving.server.outputs import Outputs
 from streamdeq.serving.web.access import Access
 from streamdeq.serving.web.limits import Rate, limited
 from streamdeq.serving.web.logs import logged
@@ -22,8 +22,8 @@ class HttpServer:
 
     Args:
         allow: sources that requests may name.
+        outputs: where its results go.
         token: a random one if None.
-        store: the SQLite file that results go to, if any.
 
     Attributes:
         port: that it listens at.
@@ -38,8 +38,8 @@ class HttpServer:
         server: Server,
         where: ListenConfig,
         allow: AllowConfig,
+        outputs: Outputs,
         token: str | None = None,
-        store: Path | None = None,
     ) -> None:
         listening = listen(where.host, where.port, "--port")
         port = listening.getsockname()[1]
@@ -47,7 +47,7 @@ class HttpServer:
         local = where.host in HOSTS
         names = {*HOSTS, *(name.lower() for name in where.names)} | (set() if local else {socket.gethostname().lower()})
         self._hub = Hub(server)
-        app = build_app(Context(server, self._hub, allow, store))
+        app = build_app(Context(server, self._hub, allow, outputs))
         guarded = limited(access.guard(app, names, addresses=not local), Rate(where.rate))
         self._service = Service(behind_proxy(logged(guarded), where.proxies, where.prefix), listening, websockets=True)
         shown = where.host if local else socket.gethostname()

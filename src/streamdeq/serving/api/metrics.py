@@ -10,6 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from streamdeq.serving.api.hub import Hub
 from streamdeq.serving.server import CameraReport, Server
+from streamdeq.serving.server.outputs import Outputs
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 Read = Callable[[CameraReport], float]
@@ -43,8 +44,8 @@ GAUGES: tuple[tuple[str, str, Read], ...] = (
 class Collector:
     """Reads the server when it is asked: nothing is counted twice."""
 
-    def __init__(self, server: Server, hub: Hub) -> None:
-        self._server, self._hub = server, hub
+    def __init__(self, server: Server, hub: Hub, outputs: Outputs) -> None:
+        self._server, self._hub, self._outputs = server, hub, outputs
 
     def collect(self) -> Iterator[Metric]:
         reports = self._server.reports()
@@ -64,11 +65,24 @@ class Collector:
         load.add_metric(["full"], now.full)
         load.add_metric(["least"], now.least)  # above 1, frames are dropped
         yield load
+        yield from self._sinks()
         yield CounterMetricFamily(
             "streamdeq_listener_results_lost",
             "Answers that clients of events and websockets did not take in time.",
             self._hub.lost_in_all(),
         )
+
+    def _sinks(self) -> Iterator[Metric]:
+        records = CounterMetricFamily(
+            "streamdeq_sink_records", "Records by what became of them.", labels=["sink", "what"]
+        )
+        waiting = GaugeMetricFamily("streamdeq_sink_waiting", "Records that wait for a sink.", labels=["sink"])
+        for report in self._outputs.reports():
+            records.add_metric([report.label, "written"], report.written)
+            records.add_metric([report.label, "lost"], report.lost)
+            waiting.add_metric([report.label], report.waiting)
+        yield records
+        yield waiting
 
 
 def _family(family: Any, reports: dict[str, CameraReport], read: Read) -> Any:
@@ -81,9 +95,9 @@ def _family(family: Any, reports: dict[str, CameraReport], read: Read) -> Any:
 class Metrics:
     """The text of `/metrics`."""
 
-    def __init__(self, server: Server, hub: Hub) -> None:
+    def __init__(self, server: Server, hub: Hub, outputs: Outputs) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(Collector(server, hub))
+        self._registry.register(Collector(server, hub, outputs))
 
     def text(self) -> bytes:
         return generate_latest(self._registry)

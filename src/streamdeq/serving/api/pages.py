@@ -27,7 +27,7 @@ def routes(context: Context) -> APIRouter:
     folder = resources.files("streamdeq.serving.api").joinpath("static")
     # Read once: no path of a request is ever looked for.
     texts = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}
-    metrics = Metrics(context.server, context.hub)
+    metrics = Metrics(context.server, context.hub, context.outputs)
 
     @router.get("/", include_in_schema=False)
     async def page() -> Response:
@@ -71,12 +71,12 @@ def routes(context: Context) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
     ) -> Response:
         """Stored answers and events, the newest first. 404 unless results go to SQLite."""
-        if context.store is None:
+        if context.outputs.store is None:
             raise RefusedError(404, "results are not stored here; add a sink of kind sqlite to the server's file")
         query = Wanted(
             camera=camera, since=read_time(since), until=read_time(until), class_=class_, kind=kind, limit=limit
         )
-        records = await asyncio.to_thread(find, context.store, query)
+        records = await asyncio.to_thread(find, context.outputs.store, query)
         text = ",".join(map(as_text, records))
         return Response(f'{{"results":[{text}]}}', headers=HEADERS, media_type="application/json")
 

@@ -21,6 +21,7 @@ class Outputs:
     """The sinks of `server`, while the context lasts; entered before the server and left after it, they get all.
 
     Attributes:
+        store: the SQLite file among them, which can be asked; None without one.
         lost: answers that were not made records in time; what sinks lose is in `reports`.
 
     Raises:
@@ -28,6 +29,7 @@ class Outputs:
     """
 
     def __init__(self, server: Server, options: Sequence[SinkOptions]) -> None:
+        self.store: Path | None = next((one.path for one in options if isinstance(one, Sqlite)), None)
         self._sinks = Sinks(options)
         self._answers = server.subscribe(DEPTH)
         self._thread = threading.Thread(target=self._work, name="outputs", daemon=True)
@@ -57,8 +59,3 @@ class Outputs:
                 published = self._answers.get(WAIT_S)
                 for record in [] if published is None else watching.records(published):
                     self._sinks.write(record)
-
-
-def stored_in(options: Sequence[SinkOptions]) -> Path | None:
-    """The SQLite file among the sinks, which can be asked; None without one."""
-    return next((one.path for one in options if isinstance(one, Sqlite)), None)
