@@ -50,8 +50,9 @@ def serve(
     given = {name: value for name, value in (("host", host), ("port", port), ("prefix", prefix)) if value is not None}
     where, token = replace(config.listen, **given), fixed_token(token_file)
     log_to(sys.stderr, "WARNING" if quiet else "INFO")
-    server: Any = Server(config)
-    if ray is not None:
+    if ray is None:
+        server: Any = Server(config)
+    else:
         from streamdeq.cluster.fleet import Fleet
 
         server = Fleet(config, ray)
