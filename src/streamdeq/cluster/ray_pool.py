@@ -3,6 +3,8 @@
 import logging
 import os
 import pickle
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
