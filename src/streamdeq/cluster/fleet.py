@@ -254,10 +254,13 @@ class Fleet:
         """Give a camera to the replica with the fewest that takes it."""
         problem: StreamdeqError | None = StreamdeqError("no machine is there")
         for member in self._alive():
-            problem = self._call(member, "add", name, self._cameras[name][0], waiting)
-            if problem is None:
+            answer = self._call(member, "add", name, self._cameras[name][0], waiting)
+            if not isinstance(answer, StreamdeqError):
+                with self._lock:
+                    self._reports[name] = answer
                 self._have(name, self._cameras[name][0], member)
                 return None
+            problem = answer
         return problem
 
     def _balance(self) -> None:

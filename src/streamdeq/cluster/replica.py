@@ -30,9 +30,14 @@ class Replica:
         self._asked_s = time.monotonic()
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def add(self, name: str, camera: CameraConfig, waiting: bool) -> StreamdeqError | None:
-        """It goes on from its saved state, if there is one."""
-        return _tried(lambda: self._server.add(name, camera, waiting=waiting))
+    def add(self, name: str, camera: CameraConfig, waiting: bool) -> CameraReport | StreamdeqError:
+        """It goes on from its saved state, if there is one. Its first figures."""
+
+        def add() -> CameraReport:
+            self._server.add(name, camera, waiting=waiting)
+            return self._server.reports()[name]
+
+        return _tried(add)
 
     def change(self, name: str, changes: dict[str, Any]) -> StreamdeqError | None:
         return _tried(lambda: self._server.change(name, **changes))
