@@ -1,5 +1,6 @@
 """Answers as they come, pictures, metrics and stored results: real HTTP clients, some of which never read."""
 
+import asyncio
 import http.client
 import json
 import socket
@@ -18,6 +19,8 @@ from support.http_server import request
 from support.markdown import ROOT
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
+
+from streamdeq.serving.api.hub import DEPTH, Listener
 
 
 @contextmanager
@@ -116,6 +119,16 @@ def test_clients_that_never_read_neither_slow_the_cameras_nor_the_others(served:
     assert after["at_hand"] <= 3
     for one in stuck:
         one.close()
+
+
+def test_a_client_that_does_not_read_loses_the_oldest_answers_and_is_told_how_many():
+    async def read() -> list[Any]:
+        listener = Listener((), ())
+        for number in range(DEPTH + 10):
+            listener.offer(str(number))
+        return [await listener.next(), await listener.next(), listener.lost]
+
+    assert asyncio.run(read()) == [("10", 10), ("11", 0), 10]
 
 
 def test_the_metrics_add_up_and_are_those_of_the_interface(served: Served):

@@ -62,7 +62,7 @@ def test_nothing_beyond_the_least_is_taken_while_something_must_be_done_unless_i
         must = [name for name in tick.step if taken[name] < named[name].min_steps]
         if must:
             more_s = costs.step_s(len(tick.step)) - costs.step_s(len(must))
-            assert more_s <= 0.25 * costs.step_s(1) * (len(tick.step) - len(must)) + 1e-12
+            assert more_s <= 0.5 * costs.step_s(1) * (len(tick.step) - len(must)) + 1e-12
         for name in tick.step:
             taken[name] += 1
 

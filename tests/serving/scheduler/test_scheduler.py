@@ -99,6 +99,33 @@ def test_an_answer_is_published_before_its_deadline_with_the_steps_there_was_tim
     assert machine.scheduler.counts("a").in_time == 6
 
 
+def test_a_camera_whose_answers_come_late_is_left_more_time():
+    scheduler = Scheduler()
+    scheduler.measure(POOL, SERIAL)
+    scheduler.add("a", Terms(max_steps=50, deadline_s=0.1, fps=1), POOL)
+
+    def steps(arrival_s: float, late: bool) -> int:
+        """That a frame gets; what it is told of the time it takes."""
+        scheduler.arrived("a", arrival_s)
+        taken = 0
+        while not (tick := scheduler.tick(arrival_s + 0.002 + 0.010 * taken)).read:
+            taken += len(tick.step)
+        scheduler.published("a", arrival_s + (0.2 if late else 0.05))
+        return taken
+
+    assert [steps(n, late=True) for n in range(6)] == [8, 7, 6, 5, 4, 4]
+    for n in range(6, 900):
+        last = steps(n, late=False)
+    assert last == 8
+
+
+def test_what_must_be_done_goes_in_one_batch_where_that_takes_hardly_longer():
+    names = [f"c{n}" for n in range(12)]
+    machine = Machine(dict.fromkeys(names, Terms(max_steps=1, deadline_s=0.02)), {POOL: PARALLEL})
+    machine.run([(0.0, name) for name in names])
+    assert [len(tick.step) for _, tick in machine.ticks] == [12, 0]
+
+
 def test_a_frame_gives_way_to_the_next_one_once_it_has_its_least_steps():
     machine = Machine({"a": Terms(min_steps=3, max_steps=50, deadline_s=10, fps=10)}).run(regular("a", 10, 2))
     assert set(machine.steps["a"][:-1]) <= {9, 10}

@@ -10,6 +10,11 @@ USUAL_FPS = 25.0
 #: How far one frame moves the measured time between frames, and what of a pause counts, in frames.
 MOVE, PAUSE = 0.1, 4.0
 
+#: Of the time to a deadline so much is left, at the least and at the most, for what takes longer than it usually does.
+LEAST_SPARE, MOST_SPARE = 0.1, 0.5
+#: How an answer that is late, and one that is not, move it: where they balance one in 200 is late.
+LATE, IN_TIME = 0.1, -0.0005
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -91,6 +96,7 @@ class Camera:
     waiting_s: when the frame that waits came; None if none waits.
     since_s: when the first frame came that had to wait since one last began: a fresher one keeps the place.
     turn_s: when a frame last began; before that, when the first one came.
+    spare: the part of the time to its deadlines that is left for what takes longer than usual, as answers turn out.
     job: what is being solved.
     answering: what is being read.
     """
@@ -103,6 +109,7 @@ class Camera:
     waiting_s: float | None = None
     since_s: float = 0.0
     turn_s: float = 0.0
+    spare: float = LEAST_SPARE
     job: Job | None = None
     answering: Job | None = None
     counts: Counts = field(default_factory=Counts)
@@ -160,7 +167,9 @@ class Camera:
         """What was read is out."""
         assert self.answering is not None
         self.counts.processed += 1
-        self.counts.in_time += now_s <= self.answering.deadline_s
+        in_time = now_s <= self.answering.deadline_s
+        self.counts.in_time += in_time
+        self.spare = min(MOST_SPARE, max(LEAST_SPARE, self.spare + (IN_TIME if in_time else LATE)))
         self.counts.steps += self.answering.steps
         self.answering = None
 

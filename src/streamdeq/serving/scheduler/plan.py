@@ -15,10 +15,8 @@ from streamdeq.serving.scheduler.camera import Camera
 from streamdeq.serving.scheduler.costs import Costs
 from streamdeq.serving.scheduler.sharing import RoundRobin
 
-#: A row beyond what must be done rides along if the batch takes longer by less than this part of a step of its own.
-RIDES = 0.25
-#: Of the time to a deadline so much is left for what takes longer than it usually does.
-SPARE = 0.1
+#: A row rides along in a batch if that takes longer by less than this part of a step of its own.
+RIDES = 0.5
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ class _Plan:
             rest_s = (terms.min_steps - job.steps - 1) * step_s + costs.read_s
             self._must.append(_Work(camera, job.due_s, 0.0, step_s, rest_s, job.turn_s))
         else:
-            due_s = job.deadline_s - SPARE * (job.deadline_s - job.arrived_s)
+            due_s = job.deadline_s - camera.spare * (job.deadline_s - job.arrived_s)
             self._may.append(_Work(camera, due_s, 0.0, 0.0, costs.read_s, job.turn_s, optional=True))
 
     def fill(self) -> None:
@@ -126,10 +124,12 @@ class _Plan:
             self._keep_to_deadlines(every)
 
     def _keep_to_deadlines(self, every: Sequence[_Work]) -> None:
-        """Everything can be done in time: the first, and with it what holds up nobody."""
+        """Everything can be done in time: the first, and with it what costs little more or holds up nobody."""
         limit_s = inf
         for work in every:
-            if not work.optional and self._fits(work, limit_s):
+            if work.optional:
+                continue  # which is read first if the tick ends too late for it
+            if self._room(work) and (self._cheap(work) or self._in_time(work, limit_s)):
                 self._add(work)
                 limit_s = min(limit_s, work.due_s - work.rest_s)
             else:
@@ -165,8 +165,7 @@ class _Plan:
         """Rows that cost a batch little more."""
         some = [work for work in self._may if work.camera.pool == self._pool]
         for work in self._turns(some):
-            more_s = self._step_s(self._rows + work.camera.rows) - self._step_s(self._rows)
-            if more_s < RIDES * self._alone_s(work) and self._fits(work, limit_s):
+            if self._room(work) and self._cheap(work) and self._in_time(work, limit_s):
                 self._add(work)
         self._had_their_turn(some)
 
@@ -197,11 +196,16 @@ class _Plan:
             return True
         return self._rows + work.camera.rows <= self._of_pool.cap and work.camera.pool == self._pool
 
-    def _fits(self, work: _Work, limit_s: float) -> bool:
+    def _in_time(self, work: _Work, limit_s: float) -> bool:
         """Whether the tick with it ends early enough for it and by `limit_s`; the first one goes as early as may be."""
+        return not self.batch or self._end_with_s(work) <= min(limit_s, work.due_s - work.rest_s)
+
+    def _cheap(self, work: _Work) -> bool:
+        """Whether it makes the batch's step hardly longer, so that everybody gains."""
         if not self.batch:
             return True
-        return self._room(work) and self._end_with_s(work) <= min(limit_s, work.due_s - work.rest_s)
+        more_s = self._step_s(self._rows + work.camera.rows) - self._step_s(self._rows)
+        return more_s < RIDES * self._alone_s(work)
 
     def _step_s(self, rows: int) -> float:
         """Of a batch."""

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -56,8 +57,8 @@ class Published:
             "head": status.read_s,
         }
 
-    def record(self) -> Record:
-        """What is told of it outside the program."""
+    @cached_property
+    def _record(self) -> Record:
         return answer_record(
             self.task,
             self.result,
@@ -67,6 +68,10 @@ class Published:
             dropped_before=self.frame.dropped_before,
             age_s=self.answered_s - self.captured_s,
         )
+
+    def record(self) -> Record:
+        """What is told of it outside the program; made once, and shared: not to be written to."""
+        return self._record
 
     def picture(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB: the frame with the answer drawn on it; takes milliseconds."""
