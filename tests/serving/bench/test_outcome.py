@@ -37,6 +37,13 @@ def test_the_newest_answer_there_is_when_the_next_frame_is_due_is_paired_with_th
     assert shown == [(0, 0), (1, 0), (3, 3)]  # frame 1's own came too late: the one before it stands there
 
 
+def test_a_frame_that_comes_early_ends_the_time_of_the_one_before_it():
+    early = Show([FILM], ((Arrival(0.0, 0), Arrival(0.7, 1)),), 1.0)
+    outcome = Outcome((answered(0, 0.4), answered(1, 0.9)), 0)
+    pairs = [(frame, int(result.labels[0, 0])) for _, frame, result, _ in on_screen(outcome, early, [(0, 0), (0, 1)])]
+    assert pairs == [(0, 0), (1, 1)]
+
+
 def test_the_figures_are_those_worked_out_by_hand():
     outcome = Outcome((answered(0, 0.4, 3), answered(1, 2.5, 1), answered(3, 3.9, 2)), 1)
     figures = figures_of(outcome, SHOW, TASK, 0.0)  # type: ignore[arg-type]

@@ -61,11 +61,11 @@ class Process:
         return self.told[-1]["cameras"][name]["processed"]
 
     def kill(self) -> None:
-        """As by `kill -9`; whoever read for it is gone too."""
+        """As by `kill -9`; whoever read for it goes too, who had just begun as soon as it has read its own modules."""
         readers = self.readers
         self.process.kill()
         self._close()
-        until(lambda: not any(alive(pid) for pid in readers), 5)
+        until(lambda: not any(alive(pid) for pid in readers))
 
     def end(self) -> dict[str, Any]:
         """In order; what it told last."""

@@ -45,9 +45,9 @@ class Figures:
         hit: part of the frames that came whose answers were in time, dropped ones being late.
         age_ms: of answers, median and 99th percentile.
         steps: applications of f per answered frame.
-        shown: the task's figure for what stands on the screen when the next frame is due: the newest answer by then, of
-            whichever frame, against the labels of the frame that has come last (Li, Wang and Ramanan, "Towards
-            streaming perception", ECCV 2020).
+        shown: the task's figure for what stands on the screen when the next frame comes, or is due: the newest answer
+            by then, of whichever frame, against the labels of the frame that has come last (Li, Wang and Ramanan,
+            "Towards streaming perception", ECCV 2020).
         own: the same answers against the labels of the frames that they are about.
     """
 
@@ -93,11 +93,12 @@ def on_screen(outcome: Outcome, show: Show, arrived: Sequence[tuple[int, int]]) 
         by_camera[one.camera].append(one)
     times = {camera: np.array([one.answered_s for one in answers]) for camera, answers in by_camera.items()}
     for camera, number in arrived:
-        arrival = show.tables[camera][number]
+        arrival, *later = show.tables[camera][number : number + 2]
         target = show.film(camera).targets[arrival.shows]
         if target is None or camera not in times:
             continue
-        place = int(np.searchsorted(times[camera], arrival.at_s + show.deadline_s, side="right"))
+        over_s = min([arrival.at_s + show.deadline_s, *(one.at_s for one in later)])
+        place = int(np.searchsorted(times[camera], over_s, side="right"))
         if place:
             yield camera, arrival.shows, by_camera[camera][place - 1].result, target
 

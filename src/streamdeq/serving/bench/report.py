@@ -59,7 +59,7 @@ def chart(bench: CamerasBench, metric: str) -> Chart:
         kept = tuple((load, value) for load, value in points if value is not None)
         lines.append(Line(SAID[way], kept, COLOURS[number % len(COLOURS)], dots=True))
     cameras = bench.curve[0].cameras if bench.curve else 0
-    title = f"{cameras} cameras, {bench.model}: accuracy on the screen over load (dashed: full steps, one step)"
+    title = f"{cameras} cameras, {bench.model}; dashed: capacity at full steps, at one"
     return Chart(title, "arrivals / capacity at full steps", f"{metric} on the screen", tuple(lines), marks=(1, limit))
 
 

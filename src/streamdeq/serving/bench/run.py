@@ -136,7 +136,7 @@ class Bench:
             yield self._measure(way, settings.max_steps, settings.cameras, fps, capacity, settings.resamples)
 
     def _held(self, way: Way, capacity: tuple[float, float]) -> Point:
-        """Search for the most cameras at one step, from what the capacity lets one expect."""
+        """Search for the most cameras at one step, from what the capacity lets one expect; one, where none is held."""
         settings = self.settings
         together = way in ("served", "lockstep")
         guess = max(1, int((capacity[1] if together else self.capacity(1, 1)) / settings.fps))
@@ -147,14 +147,16 @@ class Bench:
                 seen[cameras] = self._measure(way, 1, cameras, settings.fps, capacity)
             return seen[cameras].figures.hit >= HIT
 
-        if holds(guess):
-            while holds(guess + 1):
-                guess += 1
-        else:
-            while guess > 1 and not holds(guess - 1):
-                guess -= 1
-            guess = max(1, guess - 1)
-        return seen[guess]
+        most, cameras = 0, guess
+        too_many: int | None = None
+        while too_many is None or too_many - most > 1:
+            if holds(cameras):
+                most, cameras = cameras, cameras + max(1, cameras // 4)
+            else:
+                too_many = cameras
+            if too_many is not None:
+                cameras = max(1, (most + too_many) // 2)
+        return seen[max(1, most)]
 
     def _measure(
         self, way: Way, steps: int, cameras: int, fps: float, capacity: tuple[float, float], resamples: int = 0
