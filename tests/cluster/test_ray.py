@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 from pyarrow import parquet
 from support import pool_jobs
 from support.making_videos import write_video
+from support.ray_cluster import two_nodes
 from support.small_files import tiny_weights
 
 from streamdeq.cluster.archive import Archive, Settings, begin
@@ -25,7 +26,6 @@ from streamdeq.cluster.jobs import ArchiveOptions
 from streamdeq.cluster.ray_pool import RayPool
 from streamdeq.streaming.options import StreamOptions
 
-os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 ray = pytest.importorskip("ray", reason="ray is not installed: no cluster to work on")
 pytestmark = [
     pytest.mark.slow,
@@ -33,22 +33,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),
 ]
 LENGTH = 60
-
-
-@pytest.fixture
-def cluster() -> Iterator[Any]:
-    """Two nodes of one core."""
-    from ray.cluster_utils import Cluster
-
-    paths = os.environ.get("PYTHONPATH", "")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [*map(str, map(Path, sys.path)), paths]))
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 128 << 20})
-    made.add_node(num_cpus=1, object_store_memory=128 << 20)
-    made.wait_for_nodes()
-    yield made
-    ray.shutdown()
-    made.shutdown()
-    os.environ["PYTHONPATH"] = paths
 
 
 def noted(folder: Path, inner: Callable[[], Callable[[Any], Any]]) -> Callable[[Any], Any]:
@@ -76,7 +60,12 @@ def rows_of(out: Path) -> list[tuple[str, int]]:
     return sorted((row["camera"], row["index"]) for row in rows)
 
 
-def test_a_worker_and_a_node_die_and_every_frame_is_there_once(cluster: Any, tmp_path: Path) -> None:
+def test_a_worker_and_a_node_die_and_every_frame_is_there_once(tmp_path: Path) -> None:
+    with two_nodes() as cluster:
+        check_deaths(cluster, tmp_path)
+
+
+def check_deaths(cluster: Any, tmp_path: Path) -> None:
     films, out, pids = films_in(tmp_path / "films", 8), tmp_path / "out", tmp_path / "pids"
     pids.mkdir()
     weights = tiny_weights(tmp_path / "tiny.safetensors")

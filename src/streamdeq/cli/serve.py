@@ -5,7 +5,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,6 +28,9 @@ def serve(
     token_file: Annotated[
         Path | None, Option("The token is in this file; default: $STREAMDEQ_TOKEN, or a new one.", metavar="FILE")
     ] = None,
+    ray: Annotated[
+        str | None, Option("Cameras on a Ray cluster (extra 'ray'); local is this machine.", metavar="ADDRESS|local")
+    ] = None,
     threads: options.Threads = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -47,7 +50,12 @@ def serve(
     given = {name: value for name, value in (("host", host), ("port", port), ("prefix", prefix)) if value is not None}
     where, token = replace(config.listen, **given), fixed_token(token_file)
     log_to(sys.stderr, "WARNING" if quiet else "INFO")
-    server = Server(config)
+    if ray is None:
+        server: Any = Server(config)
+    else:
+        from streamdeq.cluster.fleet import Fleet
+
+        server = Fleet(config, ray)
     outputs = Outputs(server, config.results)
     served = HttpServer(server, where, config.allow, outputs, token)
     with stop_signals() as caught, outputs, server, served:

@@ -3,6 +3,8 @@
 import logging
 import os
 import pickle
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -128,11 +130,15 @@ def connected(ray: Any, address: str) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    quiet = (
-        {"include_dashboard": False, "object_store_memory": STORE_BYTES} if address == LOCAL else {"address": address}
-    )
+    alone = {"include_dashboard": False, "object_store_memory": STORE_BYTES}
+    where = alone if address == LOCAL else {"address": address}
+    # Ray has its own way to die of signals; who asked to hear of them before still does.
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        ray.init(**quiet, logging_level="error", log_to_driver=False)
+        ray.init(**where, logging_level="error", log_to_driver=False)
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
     except (ConnectionError, ValueError, RuntimeError) as error:
         text = str(error).strip().splitlines() or [type(error).__name__]
         raise StreamdeqError(f"cannot reach the Ray cluster at {address}: {text[0]}; give another, or local") from error

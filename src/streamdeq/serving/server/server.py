@@ -71,17 +71,20 @@ class Server:
 
     # -- cameras ---------------------------------------------------------------------------------------------
 
-    def add(self, name: str, camera: CameraConfig, open_: Callable[[], Source] | None = None) -> None:
+    def add(
+        self, name: str, camera: CameraConfig, open_: Callable[[], Source] | None = None, *, waiting: bool = False
+    ) -> None:
         """A camera more.
 
         Args:
             open_: opens it, in the place of what `camera.source` says.
+            waiting: one that cannot be opened is tried again, and no error.
 
         Raises:
             StreamdeqError: there is one of that name, it wants what cannot be, or it cannot be served beside the
                 others; then with the figures.
         """
-        self._add(name, camera, open_)
+        self._add(name, camera, open_, waiting=waiting)
 
     def change(self, name: str, **changes: Any) -> None:
         """Other settings, from the next frame on; the latent is kept where model, size and boxes are.
@@ -95,10 +98,14 @@ class Server:
                 raise StreamdeqError(unknown("setting", key, sorted(SAME_SOURCE | {"source", "loop"})))
         self._become(camera, replace(camera.config, **changes))
 
-    def remove(self, name: str) -> CameraReport:
-        """A camera less; its figures. What it had at hand is dropped, its saved state is deleted."""
-        report = self._remove(self._camera(name))
-        self._keeper.forget(name)
+    def remove(self, name: str, *, keep: bool = False) -> CameraReport:
+        """A camera less; its figures. What it had at hand is dropped; its state is saved to `keep`, or deleted."""
+        camera = self._camera(name)
+        if keep:
+            self._keeper.save(camera)
+        report = self._remove(camera)
+        if not keep:
+            self._keeper.forget(name)
         return report
 
     def swap_model(self, name: str, weights: str) -> None:

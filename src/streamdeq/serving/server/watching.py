@@ -52,7 +52,7 @@ class Watching:
     def _of(self, published: Published) -> _Watched | None:
         """What watches the camera; begun anew where its rules are others."""
         watched, rules = self._cameras.get(published.camera), published.rules
-        if watched is not None and watched.rules is rules:
+        if watched is not None and watched.rules == rules:
             return watched
         if watched is not None:
             self._cameras.pop(published.camera).close()
