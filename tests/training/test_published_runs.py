@@ -77,6 +77,8 @@ def settings(name: str) -> list[str]:
     recipe = RECIPES[name]
     chosen = [*SMALL, *OF_TASK[recipe.task], "unroll=1..2" if hasattr(recipe.unroll, "low") else "unroll=2"]
     chosen += ["implicit.backward=2"] if recipe.implicit else []
+    # Eight channels and pictures of noise do not stand the rate that ImageNet's networks begin with.
+    chosen += ["optimizer.lr=1e-3"] if recipe.task == "classification" else []
     return [*chosen, "pretrain.steps=1"] if recipe.pretrain.steps else chosen
 
 
