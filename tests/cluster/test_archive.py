@@ -14,7 +14,8 @@ from support.small_files import tiny_weights
 
 from streamdeq.api import load
 from streamdeq.cluster.archive import Archive, Settings, archive_at, films_of
-from streamdeq.cluster.jobs import ArchiveOptions, Worker, planned
+from streamdeq.cluster.jobs import Worker, planned
+from streamdeq.cluster.options import ArchiveOptions
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import TakenError
 from streamdeq.streaming.options import StreamOptions

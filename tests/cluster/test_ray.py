@@ -22,7 +22,7 @@ from support.ray_cluster import two_nodes
 from support.small_files import tiny_weights
 
 from streamdeq.cluster.archive import Archive, Settings, begin
-from streamdeq.cluster.jobs import ArchiveOptions
+from streamdeq.cluster.options import ArchiveOptions
 from streamdeq.cluster.ray_pool import RayPool
 from streamdeq.streaming.options import StreamOptions
 

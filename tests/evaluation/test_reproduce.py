@@ -18,10 +18,11 @@ from streamdeq.data.synthetic.scene import CLASSES
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.protocol.run import evaluate
 from streamdeq.evaluation.protocol.score import Condition, Mode
-from streamdeq.evaluation.reproduce.item import ItemSettings, read_found
+from streamdeq.evaluation.reproduce.item import read_found
 from streamdeq.evaluation.reproduce.items import ITEMS
 from streamdeq.evaluation.reproduce.paths import _distances
 from streamdeq.evaluation.reproduce.run import Reproduction, Subjects
+from streamdeq.evaluation.reproduce.settings import ItemSettings
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.checkpoint import save_weights
 from streamdeq.models.spec import ModelSpec, ReferenceSolve

@@ -9,7 +9,7 @@ from streamdeq.cli import options
 from streamdeq.cli.progress import track
 from streamdeq.cli.stopping import stop_signals
 from streamdeq.cli.terminal import say
-from streamdeq.cluster.jobs import ArchiveOptions
+from streamdeq.cluster.options import ArchiveOptions
 from streamdeq.codec import Option
 
 Films = Annotated[

@@ -9,7 +9,7 @@ from streamdeq.cli import options
 from streamdeq.cli.terminal import say
 from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.reproduce.item import ItemSettings
+from streamdeq.evaluation.reproduce.settings import ItemSettings
 
 
 def reproduce(

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from streamdeq import threads
-from streamdeq.cluster.jobs import ArchiveOptions, Counts, Worker, planned, result_path
+from streamdeq.cluster.jobs import Counts, Worker, planned, result_path
+from streamdeq.cluster.options import ArchiveOptions
 from streamdeq.cluster.plan import FilmPlan, read_plan
 from streamdeq.cluster.pool import Pool
 from streamdeq.cluster.ray_pool import RayPool

@@ -5,56 +5,22 @@ What is done is a whole file under its final name; whoever does it again finds i
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from streamdeq.api import Model, load
+from streamdeq.cluster.options import ArchiveOptions
 from streamdeq.cluster.plan import FilmPlan, key_of, plan_film, read_plan, write_plan
-from streamdeq.codec import Option
 from streamdeq.errors import OutOfMemoryError, StreamdeqError
 from streamdeq.files import shown, sweep
 from streamdeq.results.record import Record, absence_record, answer_record
 from streamdeq.results.sinks.parquet import RowGroups, counts_of
 from streamdeq.running.summary import stages_of
-from streamdeq.streaming.options import StreamOptions
 from streamdeq.streaming.stream import Stream
-from streamdeq.values import MAX_PIXELS
-from streamdeq.values.choice import Choice
 from streamdeq.values.frame import Failure, Frame
-from streamdeq.values.numbers import check_above_zero, check_number
 from streamdeq.video import Source, open_source
 from streamdeq.video.parts import film_part
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArchiveOptions:
-    """How films are answered.
-
-    Args:
-        stream, choice: as of a run.
-        minutes: longer films are divided into parts of about that length; None: none is.
-        overlap: frames before a part that only warm its latent, where it does not begin with a shot.
-    """
-
-    stream: StreamOptions = field(default_factory=StreamOptions)
-    choice: Choice = field(default_factory=Choice)
-    minutes: Annotated[
-        float | None, Option("Films are divided into parts of about so many minutes; none: they are not.", metavar="N")
-    ] = 10.0
-    overlap: Annotated[
-        int, Option("Frames before a part that warm its latent, where it begins with no shot change.", least=0)
-    ] = 20
-    max_pixels: Annotated[
-        int, Option("Larger pictures are not decoded; default: 8192 x 4320.", metavar="N", least=1)
-    ] = MAX_PIXELS
-
-    def __post_init__(self) -> None:
-        check_number("overlap", self.overlap, whole=True, least=0)
-        if self.minutes is not None:
-            check_above_zero("minutes", self.minutes)
-        if self.choice.track and self.minutes is not None:
-            object.__setattr__(self, "minutes", None)  # ids last over all of a film
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from streamdeq.evaluation.peers import load_peer
 from streamdeq.evaluation.protocol.plan import Draw
 from streamdeq.evaluation.protocol.run import check_classes
 from streamdeq.evaluation.reporting.table import check_writable, write_json
-from streamdeq.evaluation.reproduce.item import ItemSettings, Work, read_found, to_plain
+from streamdeq.evaluation.reproduce.item import Work, read_found, to_plain
 from streamdeq.evaluation.reproduce.items import ITEMS, find_item
 from streamdeq.evaluation.reproduce.latents import Measured
+from streamdeq.evaluation.reproduce.settings import ItemSettings
 from streamdeq.models import zoo
 from streamdeq.models.checkpoint import digest, read_weights
 from streamdeq.runtime.precision import precision_of
