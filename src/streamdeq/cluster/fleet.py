@@ -203,7 +203,7 @@ class Fleet:
 
     def _begin(self, node: str, cores: float) -> None:
         """A replica on a machine, with all its cores."""
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # pyright: ignore[reportMissingImports]
 
         there = NodeAffinitySchedulingStrategy(node, soft=False)
         kind = self._ray.remote(num_cpus=cores, max_restarts=0, max_concurrency=8, scheduling_strategy=there)(Replica)

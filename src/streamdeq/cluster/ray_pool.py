@@ -64,7 +64,7 @@ class RayPool(Generic[J, A]):
                         )
 
     def _wave(self, wave: dict[int, J]) -> Iterator[tuple[int, A | StreamdeqError]]:
-        from ray import data
+        from ray import data  # pyright: ignore[reportMissingImports]
 
         logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what dies is told here, without a traceback each
         context = data.DataContext.get_current()
@@ -112,7 +112,7 @@ def ray_module() -> Any:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
     try:
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise StreamdeqError(
             "--ray needs the package ray, which is not installed: pip install 'streamdeq[ray]'"

@@ -26,7 +26,7 @@ def frame_of(rows: Sequence[Row], columns: Sequence[str]) -> Any:
         StreamdeqError: pandas is not installed.
     """
     try:
-        import pandas
+        import pandas  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise StreamdeqError("to_pandas needs pandas, which is not installed: pip install pandas") from None
     return pandas.DataFrame(list(rows), columns=list(columns))
