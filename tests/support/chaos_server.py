@@ -1,22 +1,28 @@
 """A server in a process of its own, told what to do line by line and telling how it stands twice a second.
 
 Run as `python -m support.chaos_server FOLDER WEIGHTS PORT PORT…`: a camera over the network for each port, and one that
-plays the pictures of FOLDER/street. Lines on standard input: `swap WEIGHTS`, `subscribe`, `change NAME STEPS`, `end`.
+plays the pictures of FOLDER/street. Answers go to FOLDER/results.db, and to an address where nobody listens. Lines on
+standard input: `swap WEIGHTS`, `subscribe`, `change NAME STEPS`, `end`.
 """
 
 import json
 import os
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
+from streamdeq.results.sinks import read_sink
 from streamdeq.serving.server import CameraConfig, ModelConfig, Server, ServerConfig
 from streamdeq.serving.server.config import StateConfig
 from streamdeq.serving.server.feed import open_camera
+from streamdeq.serving.server.outputs import Outputs
 from streamdeq.video import LiveSource, Source
 from support.processes import children
 
 PERIOD_S = 0.5
+#: Of an address that refuses every connection.
+NOBODY = "http://127.0.0.1:9/results"
 
 
 class Opened:
@@ -62,14 +68,19 @@ def main() -> None:
     state = StateConfig(Path(folder) / "state", every_s=1.0)
     idle = []
     ended = threading.Event()
-    with Server(ServerConfig({"main": ModelConfig(weights)}, state=state, overload=True)) as server:
+    server = Server(ServerConfig({"main": ModelConfig(weights)}, state=state, overload=True))
+    sinks = [read_sink({"kind": "sqlite", "path": str(Path(folder) / "results.db")}), read_sink(NOBODY)]
+    outputs = Outputs(server, sinks)
+    with outputs, server:
         for name, opens in opened.items():
             server.add(name, CameraConfig(opens._source, fps=None if name == "near" else 10, max_steps=4), opens)
 
         def status() -> None:
             while not ended.wait(PERIOD_S):
                 lost = [one.lost for one in idle]
-                tell(memory=memory(), cameras=figures(server), readers=children(os.getpid(), "live.reader"), lost=lost)
+                written = {report.label: asdict(report) for report in outputs.reports()}
+                readers = children(os.getpid(), "live.reader")
+                tell(memory=memory(), cameras=figures(server), readers=readers, lost=lost, written=written)
 
         telling = threading.Thread(target=status)
         telling.start()
@@ -88,7 +99,10 @@ def main() -> None:
         last = {name: server.remove(name) for name in list(server.cameras()) if name != "near"}
     last = {**server.reports(), **last}
     counted = {name: [report.decoded, opened[name].decoded] for name, report in last.items()}
-    tell(ended=True, counted=counted, readers=children(os.getpid(), "live.reader"))
+    processed = sum(report.processed for report in last.values())
+    written = [asdict(report) for report in outputs.reports()]
+    readers = children(os.getpid(), "live.reader")
+    tell(ended=True, counted=counted, readers=readers, processed=processed, written=written, unmade=outputs.lost)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ import os
 import random
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -60,6 +61,11 @@ class Process:
     def answered(self, name: str) -> int:
         return self.told[-1]["cameras"][name]["processed"]
 
+    @property
+    def stored(self) -> int:
+        """Answers that the file of results is said to have got from this server."""
+        return next(report["written"] for label, report in self.told[-1]["written"].items() if "http" not in label)
+
     def kill(self) -> None:
         """As by `kill -9`; whoever read for it goes too, who had just begun as soon as it has read its own modules."""
         readers = self.readers
@@ -87,7 +93,7 @@ class World:
         self._weights = [tiny_weights(folder / f"{n}.safetensors", n) for n in range(2)]
         self._ports = [free_port() for _ in range(FAR)]
         self._publishers: list[Publisher | None] = [None] * FAR
-        self.kills = 0
+        self.kills = self.stored = 0
         self.server = self._start()
 
     def _start(self) -> Process:
@@ -129,6 +135,7 @@ class World:
 
     def kill_server(self) -> None:
         self.server.kill()
+        self.stored = self.server.stored
         self.kills += 1
         self.server = self._start()
 
@@ -163,6 +170,14 @@ def test_everything_goes_wrong_and_every_frame_is_accounted_for(tmp_path: Path):
                 assert world.server.told[-1]["cameras"]["near"]["warm"]
         last = world.server.end()
         assert last["readers"] == []
+        store, down = last["written"]
+        assert (store["written"], store["lost"], last["unmade"]) == (last["processed"], 0, 0)
+        assert (down["written"], down["lost"]) == (0, last["processed"])
+        with closing(
+            sqlite3.connect(tmp_path / "results.db")
+        ) as results:  # what was said to be stored before the kill is
+            [[stored]] = results.execute("SELECT count(*) FROM records")
+        assert stored >= world.stored + store["written"]
         for counted, decoded in last["counted"].values():
             assert counted == decoded
     finally:
