@@ -1,7 +1,7 @@
 """Every Python block of the README and the pages runs, a page's blocks one after another, on the packaged weights."""
 
+import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from PIL import Image
 from support.making_videos import picture, write_video
 from support.markdown import PAGES, ROOT, blocks
 
-import streamdeq
+from streamdeq.registry import Registry
 
 SIZE_HW = (96, 128)
 
@@ -30,17 +30,18 @@ PYTHON = {str(page.relative_to(ROOT)): source for page in PAGES if (source := py
 @pytest.fixture
 def registered_for_a_page(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a page registers is taken out again: later tests of this process see the program's own choices."""
-    register, names = streamdeq.register, list[tuple[str, str]]()
+    register, made = Registry.register, list[tuple[Registry[Any], str]]()
 
-    def remembered(kind: str, name: str) -> Any:
-        names.append((kind, name))
-        return register(kind, name)
+    def remembered(registry: Registry[Any], name: str) -> Any:
+        # By itself or by `streamdeq.register`; a room that is imported for the first time meanwhile keeps its own.
+        if "page" in {sys._getframe(n).f_globals.get("__name__") for n in (1, 2)}:
+            made.append((registry, name))
+        return register(registry, name)
 
-    monkeypatch.setattr(streamdeq, "register", remembered)
+    monkeypatch.setattr(Registry, "register", remembered)
     yield
-    for kind, name in names:
-        module, registry = streamdeq._KINDS[kind]
-        del getattr(import_module(module), registry)._items[name]
+    for registry, name in made:
+        del registry._items[name]
 
 
 def test_the_pages_that_show_python_are_found() -> None:
