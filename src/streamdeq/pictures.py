@@ -1,10 +1,10 @@
 """Pictures as people have them, as (H, W, 3) uint8 RGB."""
 
+import sys
 from typing import Any
 
 import numpy as np
 from PIL import Image
-from torch import Tensor
 
 from streamdeq.errors import StreamdeqError
 
@@ -23,7 +23,8 @@ def as_rgb(image: Any, *, bgr: bool = False) -> np.ndarray:
     if isinstance(image, Image.Image):
         return np.asarray(image.convert("RGB"))
     array = image
-    if isinstance(image, Tensor):
+    torch = sys.modules.get("torch")  # whoever has a tensor has it; processes that only read video have not
+    if torch is not None and isinstance(image, torch.Tensor):
         array = image.detach().cpu().numpy()
         if array.ndim == 4 and len(array) == 1:
             array = array[0]
