@@ -3,6 +3,8 @@
 import gc
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -280,6 +282,14 @@ def test_train_goes_on_from_these_weights(tmp_path: Path):
     assert trained.spec.provenance.recipe["init"] == str(first)
     again = trained.train(data, steps=1, out=tmp_path / "again", settings=["optimizer.lr=1e-5"])
     assert again.spec.provenance.recipe["optimizer"]["lr"] == 1e-5
+
+
+def test_to_load_a_model_brings_neither_training_nor_torchvision():
+    program = (
+        "import sys, streamdeq; streamdeq.load; print(sorted({'torchvision', 'streamdeq.training'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_the_package_shows_its_interface():

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 from PIL import Image
@@ -20,27 +20,18 @@ from torch import Tensor
 from streamdeq import api
 from streamdeq.api import Boxes, Options
 from streamdeq.codec import from_plain, override
-from streamdeq.data.labels import open_labelled
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.protocol.plan import usual_offsets
-from streamdeq.evaluation.protocol.rows import ScoreRow, best_single, make_rows, table_blocks
-from streamdeq.evaluation.protocol.run import evaluate
-from streamdeq.evaluation.protocol.score import Mode
-from streamdeq.evaluation.protocol.settings import Settings
-from streamdeq.evaluation.reporting.table import Text
 from streamdeq.pictures import as_rgb
 from streamdeq.runtime.switching import EAGER
 from streamdeq.solvers import make_solver
 from streamdeq.streaming.options import StartFrom, StreamOptions, WorkingSize
 from streamdeq.streaming.several import Streams
-from streamdeq.training import session
-from streamdeq.training.loop import run_training
-from streamdeq.training.recipe import Recipe
-from streamdeq.training.recipes import RECIPES
-from streamdeq.training.run import WEIGHTS, RunSettings
-from streamdeq.training.trainer import Trainer
 from streamdeq.values.choice import Choice
 from streamdeq.video import Source, open_source
+
+if TYPE_CHECKING:  # evaluation and training, which bring torchvision, are imported by who asks for them
+    from streamdeq.evaluation.protocol.rows import ScoreRow
+    from streamdeq.training.recipe import Recipe
 
 #: Kinds of sources whose frames have nothing to do with one another.
 PICTURES = ("image", "images")
@@ -50,21 +41,28 @@ PICTURES = ("image", "images")
 class Scores:
     """What `Model.val` found; printed it is the table of `streamdeq eval`."""
 
-    rows: tuple[ScoreRow, ...]
+    rows: "tuple[ScoreRow, ...]"
 
     @property
     def single(self) -> float | None:
         """The best of single frames."""
+        from streamdeq.evaluation.protocol.rows import best_single
+
         best = best_single(self.rows)
         return None if best is None else best.value
 
     def streaming(self, iterations: int, offset: int | None = None) -> float | None:
         """After so many frames, the most there are if None, with so many iterations on each; None where not scored."""
+        from streamdeq.evaluation.protocol.score import Mode
+
         found = [row for row in self.rows if row.mode is Mode.STREAMING and row.iterations == iterations]
         wanted = max((row.offset or 0 for row in found), default=0) if offset is None else offset
         return next((row.value for row in found if row.offset == wanted), None)
 
     def __str__(self) -> str:
+        from streamdeq.evaluation.protocol.rows import table_blocks
+        from streamdeq.evaluation.reporting.table import Text
+
         return Text().page("", table_blocks(self.rows, Text()), [])
 
 
@@ -139,6 +137,12 @@ class Model(api.Model):
         Raises:
             StreamdeqError: no such data, or of other classes.
         """
+        from streamdeq.data.labels import open_labelled
+        from streamdeq.evaluation.protocol.plan import usual_offsets
+        from streamdeq.evaluation.protocol.rows import make_rows
+        from streamdeq.evaluation.protocol.run import evaluate
+        from streamdeq.evaluation.protocol.settings import Settings
+
         dataset = open_labelled(str(data), split, self.spec.task, lambda line: None)
         after = tuple(offsets) if offsets is not None else usual_offsets(dataset)
         evaluation = evaluate(self, dataset, Settings(tuple(iterations), offsets=after))
@@ -166,6 +170,13 @@ class Model(api.Model):
         Raises:
             StreamdeqError: the data are for another task, a setting does not exist, the model names no recipe.
         """
+        from streamdeq.data.labels import open_labelled
+        from streamdeq.training import session
+        from streamdeq.training.loop import run_training
+        from streamdeq.training.recipes import RECIPES
+        from streamdeq.training.run import WEIGHTS, RunSettings
+        from streamdeq.training.trainer import Trainer
+
         made = RECIPES[recipe] if recipe else self._recipe()
         made = override(made, list(settings))
         made = replace(made, init=None if self.origin is None else str(self.origin))
@@ -209,7 +220,9 @@ class Model(api.Model):
 
     # -- inside ------------------------------------------------------------------------------------------
 
-    def _recipe(self) -> Recipe:
+    def _recipe(self) -> "Recipe":
+        from streamdeq.training.recipe import Recipe
+
         told = self.spec.provenance.recipe
         if not told:
             raise StreamdeqError(f"model '{self.spec.name}' does not say how it was trained: name a recipe")

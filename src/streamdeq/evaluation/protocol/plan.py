@@ -107,6 +107,12 @@ def usual_offsets(dataset: Dataset) -> tuple[int, ...]:
     return (*(offset for offset in USUAL_OFFSETS if offset < most), most)
 
 
+def films_of(dataset: Dataset) -> tuple[int, ...]:
+    """For each clip a number that clips with the same frames share."""
+    known: dict[int, int] = {}
+    return tuple(known.setdefault(id(clip.film), len(known)) for clip in dataset.clips)
+
+
 def make_plan(
     dataset: Dataset, offsets: Sequence[int], *, early: bool = False, draw: Draw = EVERY, reach: int | None = None
 ) -> ScoringPlan:
@@ -124,8 +130,7 @@ def make_plan(
     labelled = [Sample(number, t) for number, clip in enumerate(dataset.clips) for t in clip.labelled]
     if not labelled:
         raise StreamdeqError(f"expected labelled frames in split '{dataset.split}' of {dataset.name}, found none")
-    known: dict[int, int] = {}
-    films = tuple(known.setdefault(id(clip.film), len(known)) for clip in dataset.clips)
+    films = films_of(dataset)
     if all(len(clip) == 1 for clip in dataset.clips):
         note = f"split '{dataset.split}' of {dataset.name} has single pictures only, no video: nothing to stream"
         return ScoringPlan(draw(labelled), (), note, films)

@@ -9,7 +9,7 @@ from streamdeq.codec import from_plain
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.bootstrap import Figure, Resamples, resample
 from streamdeq.evaluation.protocol.curves import over_the_offset
-from streamdeq.evaluation.protocol.plan import Sample
+from streamdeq.evaluation.protocol.plan import Sample, films_of
 from streamdeq.evaluation.protocol.rows import ScoreRow, make_rows
 from streamdeq.evaluation.protocol.run import Job
 from streamdeq.evaluation.protocol.score import Score
@@ -83,9 +83,9 @@ class Tally:
 
 
 def drawn(work: Work, samples: Sequence[Sample]) -> Resamples | None:
-    known: dict[int, int] = {}
-    films = [known.setdefault(id(clip.film), len(known)) for clip in work.measured[0].dataset.clips]
-    return resample(samples, work.settings.resamples, films=films) if work.settings.resamples else None
+    if not work.settings.resamples:
+        return None
+    return resample(samples, work.settings.resamples, films=films_of(work.measured[0].dataset))
 
 
 def steps_on_the_frame(work: Work) -> dict[str, Any]:
@@ -95,18 +95,15 @@ def steps_on_the_frame(work: Work) -> dict[str, Any]:
     offset = max(settings.after(measured.dataset))
     samples = measured.ends(max(offset, 1))
     lines, metric, draws = {}, "", drawn(work, samples)
-    for most in settings.counts():
-        warm, cold = Tally.empty(measured), Tally.empty(measured)
+    # From zeros once, at the most iterations: fewer are on its way.
+    runs = [(f"streaming, {most} a frame", most, offset) for most in settings.counts()]
+    for name, most, before in (*runs, ("from zeros", max(settings.counts()), 0)):
+        tally = Tally.empty(measured)
         for sample in samples:
-            for x, result in _steps(measured, sample, most, offset):
-                warm.add(x, sample, result)
-            for x, result in _steps(measured, sample, most, 0):
-                cold.add(x, sample, result)
+            for x, result in _steps(measured, sample, most, before):
+                tally.add(x, sample, result)
             work.done()
-        lines[f"streaming, {most} a frame"] = warm.line(draws)
-        metric = warm.metric
-        if most == max(settings.counts()):
-            lines["from zeros"] = cold.line(draws)
+        lines[name], metric = tally.line(draws), tally.metric
     return {"lines": lines, "metric": metric, "offset": offset, "frames": len(samples)}
 
 
