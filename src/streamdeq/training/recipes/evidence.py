@@ -25,7 +25,7 @@ def _four(base: Recipe, steps: int) -> None:
         schedule=Cosine(warmup=100),
         precision="fp32",
     )
-    began = replace(plain, steps=steps, init=plain.name, optimizer=replace(plain.optimizer, lr=1e-3))
+    began = replace(plain, steps=steps, init=plain.name, precision="bf16", optimizer=replace(plain.optimizer, lr=1e-3))
     derive(began, f"{base.name}-il", unroll=Fixed(26), implicit=IL("broyden", backward=26))
     derive(began, f"{base.name}-ur", unroll=Fixed(20))
     sur = derive(began, f"{base.name}-sur", unroll=Uniform(1, 20))
@@ -34,11 +34,11 @@ def _four(base: Recipe, steps: int) -> None:
 
 _SMALL = replace(CAMVID_S_PUBLISHED, size=144, crop_hw=(128, 192), batch=4)
 
-_four(replace(_SMALL, name="camvid-paper"), steps=2000)
+_four(replace(_SMALL, name="camvid-paper"), steps=1000)
 #: The other cell beside it, fed at every scale.
 _four(
     replace(_SMALL, name="camvid-lite", architecture=replace(CAMVID_S_SUR.architecture, channels=(16, 32, 64, 128))),
-    steps=2000,
+    steps=1000,
 )
-_four(replace(PERSON_S, name="mot15-paper", architecture=_SMALL.architecture, size=192, crop_hw=(192, 256)), steps=1500)
-_four(replace(BEE_S, name="bee-paper", architecture=_SMALL.architecture, batch=4), steps=2000)
+_four(replace(PERSON_S, name="mot15-paper", architecture=_SMALL.architecture, size=192, crop_hw=(192, 256)), steps=1000)
+_four(replace(BEE_S, name="bee-paper", architecture=_SMALL.architecture, batch=4), steps=1000)
