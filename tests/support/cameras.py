@@ -55,7 +55,7 @@ def server_of(model: Any = None, **settings: Any) -> Server:
     return Server(ServerConfig({"main": ModelConfig("any")}, **settings), {"main": model or latent_model()})
 
 
-def until(true: Callable[[], bool], patience_s: float = 20) -> None:
+def until(true: Callable[[], bool], patience_s: float = 60) -> None:
     """Waits for it; a test fails that waits too long."""
     end_s = time.monotonic() + patience_s
     while not true():

@@ -38,7 +38,7 @@ def event(index: int, camera: str = "gate", **more: Any) -> dict[str, Any]:
     return {**own, **told, "box_xyxy": [0.0, 0.0, 9.0, 9.0], "in": 1, "out": 0, **more}
 
 
-def wait_until(condition, patience_s: float = 10.0) -> None:
+def wait_until(condition, patience_s: float = 60.0) -> None:
     end_s = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < end_s, "it did not happen"

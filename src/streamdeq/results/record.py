@@ -4,6 +4,7 @@ Events of rules are records too (`event.schema.json`). Every record says its sch
 """
 
 import json
+import time
 from collections.abc import Mapping
 from functools import cache
 from math import isnan
@@ -17,6 +18,9 @@ from streamdeq.video.sinks.jsonl import plain
 Record = dict[str, Any]
 Kind = Literal["result", "event"]
 RESULT, EVENT = "streamdeq/result@1", "streamdeq/event@1"
+#: What is added to the monotonic clock's time for the time of day, as it was when the program began: a record is never
+#: older than the one before it, whatever is done to the machine's clock.
+WALL_S = time.time() - time.monotonic()
 
 
 def answer_record(

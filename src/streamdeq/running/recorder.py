@@ -1,12 +1,12 @@
 """Write what a run yields: annotated video, JSON lines, label pictures, MOT text."""
 
 from contextlib import ExitStack
-from time import monotonic, perf_counter, time
+from time import perf_counter
 from typing import Any
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.results.buffered import Sinks
-from streamdeq.results.record import Record, absence_record, answer_record
+from streamdeq.results.record import WALL_S, Record, absence_record, answer_record
 from streamdeq.results.sinks import read_sink
 from streamdeq.rules.clips import ClipRecorder
 from streamdeq.rules.config import Clips
@@ -76,7 +76,7 @@ class Recorder(Sink[ProcessedItem]):
     def write(self, item: ProcessedItem) -> None:
         frame = item.taken
         if isinstance(frame, Failure | Gap):
-            self._write_record(absence_record(frame, camera=self._name, at=time()))
+            self._write_record(absence_record(frame, camera=self._name, at=WALL_S + item.answered_s))
             return
         began = perf_counter()
         if self._video:
@@ -109,7 +109,7 @@ class Recorder(Sink[ProcessedItem]):
             self._task,
             result,
             camera=self._name,
-            at=time() - (monotonic() - item.answered_s),
+            at=WALL_S + item.answered_s,
             stages_s={**stages_of(frame.decode_s, result.status), "draw": item.draw_s, "encode": encode_s},
             dropped_before=frame.dropped_before,
             age_s=None if frame.captured_s is None else item.answered_s - frame.captured_s,

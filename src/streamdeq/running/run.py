@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
-from time import monotonic, perf_counter, time
+from time import monotonic, perf_counter
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from streamdeq.api import Model
 from streamdeq.errors import OutOfMemoryError, StreamdeqError
 from streamdeq.files import shown
+from streamdeq.results.record import WALL_S
 from streamdeq.rules.config import rules_for
 from streamdeq.rules.watch import Watch
 from streamdeq.running.drawing import Drawing, ProcessedItem
@@ -140,13 +141,14 @@ class Run:
                 if not isinstance(item, Frame) or isinstance(error, OutOfMemoryError):
                     raise
                 failure, self._unprocessed = error, self._unprocessed + 1
-                recorder.write(ProcessedItem(Failure(item.index, shown(str(error)), item.time_s)))
+                failed = Failure(item.index, shown(str(error)), item.time_s)
+                recorder.write(ProcessedItem(failed, answered_s=monotonic()))
                 continue
             result = None if result is None else choose(result)
             compared = None if compared is None else choose_scratch(compared)
             answered_s, events, marks = monotonic(), (), None
             if watch is not None and result is not None:
-                events, marks = watch.update(result, camera=self._name, at=time())
+                events, marks = watch.update(result, camera=self._name, at=WALL_S + answered_s)
             recorder.write(ProcessedItem(item, result, compared, answered_s, events, marks))
             if result is not None and isinstance(item, Frame):
                 self.summary.count(item.decode_s, result.status)

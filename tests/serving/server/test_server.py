@@ -23,7 +23,7 @@ def test_answers_are_those_of_the_same_steps_alone_whatever_the_mix():
         "least": (replace(ANY, min_steps=2, max_steps=2), played(pictures(25, 3), 30)),
         "wide": (replace(ANY, max_steps=5, deadline_ms=30), played(pictures(12, 4, (32, 80)), 15)),
     }
-    with server_of(model) as server:
+    with server_of(model, overload=True) as server:
         subscription = server.subscribe(1000)
         for name, (camera, opens) in cameras.items():
             server.add(name, camera, opens)

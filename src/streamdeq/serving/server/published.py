@@ -9,13 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from streamdeq.results.record import Record, answer_record
+from streamdeq.results.record import WALL_S, Record, answer_record
 from streamdeq.rules.config import Rules
 from streamdeq.tasks import Task
 from streamdeq.values.frame import Frame
-
-#: What is added to the monotonic clock's time for the time of day, as it was when the program began.
-WALL_S = time.time() - time.monotonic()
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,9 +56,9 @@ class Access:
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
             host = without_port(headers.get("host", "")).lower()
             if not (host in hosts or (addresses and _is_address(host))):
-                return await refuse(scope, send, 400, "asked for under a name that is not this server's")
+                return await refuse(scope, receive, send, 400, "asked for under a name that is not this server's")
             if reason := self._refusal(scope, headers):
-                return await refuse(scope, send, 403, reason)
+                return await refuse(scope, receive, send, 403, reason)
             await app(scope, receive, self._remembering(scope, send))
 
         return guarded

@@ -56,9 +56,8 @@ def limited(app: App, rate: Rate) -> App:
         client = (scope.get("client") or ("",))[0]
         if wait_s := rate.take(client):
             later = str(math.ceil(wait_s))
-            return await refuse(
-                scope, send, 429, f"too many requests: ask again in {later} s", [("retry-after", later)]
-            )
+            told = f"too many requests: ask again in {later} s"
+            return await refuse(scope, receive, send, 429, told, [("retry-after", later)])
 
         async def counting(message: Any) -> None:
             if message.get("status") in (401, 403) or (message["type"] == "websocket.close" and "code" in message):
@@ -76,8 +75,6 @@ async def json_body(request: Any, most: int, within_s: float = REQUEST_S) -> byt
     Raises:
         RefusedError: it is something else, has more than `most` bytes, or takes longer than `within_s`.
     """
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != JSON:
-        raise RefusedError(415, f"expected Content-Type: {JSON}")
     body = bytearray()
     try:
         async with asyncio.timeout(within_s):
@@ -87,4 +84,6 @@ async def json_body(request: Any, most: int, within_s: float = REQUEST_S) -> byt
                     raise RefusedError(413, f"expected at most {most} bytes")
     except TimeoutError:
         raise RefusedError(408, f"expected the whole request within {within_s:g} seconds") from None
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != JSON:
+        raise RefusedError(415, f"expected Content-Type: {JSON}")
     return bytes(body)

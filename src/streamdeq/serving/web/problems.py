@@ -1,5 +1,6 @@
 """Errors over HTTP as RFC 9457 has them (`application/problem+json`)."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
@@ -8,10 +9,14 @@ from typing import Any
 from streamdeq.errors import StreamdeqError
 
 Send = Callable[[Any], Awaitable[None]]
+Receive = Callable[[], Awaitable[Any]]
 App = Callable[[Any, Any, Send], Awaitable[None]]
 Headers = Iterable[tuple[str, str]]
 
 MEDIA_TYPE = "application/problem+json"
+#: Bytes of a refused request's body, and seconds, that are read and forgotten: whoever is hung up on while sending
+#: may never see the answer (RFC 9112, 9.6).
+FORGOTTEN, FORGET_S = 1 << 16, 1.0
 
 
 class RefusedError(StreamdeqError):
@@ -27,15 +32,29 @@ def problem(status: int, detail: str) -> dict[str, Any]:
     return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
 
 
-async def refuse(scope: Any, send: Send, status: int, detail: str, headers: Headers = ()) -> None:
-    """Answer at the level of ASGI, before anything of the request's body is read."""
+async def refuse(scope: Any, receive: Receive, send: Send, status: int, detail: str, headers: Headers = ()) -> None:
+    """Answer at the level of ASGI; of the request's body nothing is kept, and no more than a little read."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": detail[:120]})
         return
+    await _forget(scope, receive)
     named = (("content-type", MEDIA_TYPE), ("cache-control", "no-store"), ("connection", "close"), *headers)
     lines = [(name.encode(), value.encode()) for name, value in named]
     await send({"type": "http.response.start", "status": status, "headers": lines})
     await send({"type": "http.response.body", "body": json.dumps(problem(status, detail)).encode()})
+
+
+async def _forget(scope: Any, receive: Receive) -> None:
+    """Read a small body to its end."""
+    length = dict(scope["headers"]).get(b"content-length", b"")
+    if not (length.isdigit() and 0 < int(length) <= FORGOTTEN):
+        return
+    try:
+        async with asyncio.timeout(FORGET_S):
+            while (await receive()).get("more_body"):
+                pass
+    except TimeoutError:
+        pass
 
 
 def answer_errors(app: Any, headers: dict[str, str]) -> None:
