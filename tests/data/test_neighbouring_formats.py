@@ -134,7 +134,7 @@ def yolo(root: Path, label: str, settings: str = "train: images/train\n", file: 
 )
 def test_polygons_and_boxes_with_key_points_are_boxes(tmp_path: Path, label: str, settings: str):
     root = yolo(tmp_path, label, "train: images/train\n" + settings)
-    target = open_labelled(str(root), "train").clips[0].target(0)
+    target = open_labelled(str(root), "train", "detection").clips[0].target(0)
     assert (target.xyxy.tolist(), target.labels.tolist()) == ([[0, 6, 16, 18]], [1])
 
 

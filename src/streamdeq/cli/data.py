@@ -27,8 +27,8 @@ def data(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with a data set.")],
     sample: Annotated[int, Option("Labelled frames of each split to read.", least=0)] = 50,
     task: Annotated[
-        Literal["detection", "pose"] | None,
-        Option("Where a folder has labels for two tasks: detection or pose.", metavar="TASK"),
+        Literal["detection", "pose", "segmentation"] | None,
+        Option("Where a folder has labels for two tasks: detection, pose or segmentation.", metavar="TASK"),
     ] = None,
     allow_outside: AllowOutside = False,
     quiet: Quiet = False,
@@ -56,6 +56,7 @@ def _lines(folder: Path, report: "Report") -> list[str]:
         before = "–" if not split.labelled else str(low) if low == high else f"{low}…{high}"
         lines.append(f"    {split.name:14}{split.clips:8}{split.frames:9}{split.labelled:10}   {before}")
     lines += _classes(report)
+    lines += [f"    note: {note}" for note in report.notes]
     lines += [f"    missing: {missing}" for missing in report.missing]
     lines += [f"    problem: {problem}" for problem in report.problems[:_PROBLEMS_SHOWN]]
     if len(report.problems) > _PROBLEMS_SHOWN:

@@ -46,7 +46,7 @@ def find_reader(folder: Path, task: str = "", allow_outside: bool = False) -> Re
             f"expected 'synthetic' or a folder with a data set ({known}), got {folder}, which is no folder"
         )
     for reader in asked:
-        reader.allow_outside = allow_outside
+        reader.allow_outside, reader.asked = allow_outside, task
     for reader in sorted(asked, key=lambda reader: not reader.task or reader.task != task):
         if reader.recognises(folder):
             return reader
