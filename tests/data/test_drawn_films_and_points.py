@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from support.box_trees import picture
 from support.export_trees import (
-    cvat_images, cvat_video, label_studio, labelme, labelme_shape, studio_result, track, track_box, yolo_polygons,
+    cvat_images,
+    cvat_video,
+    label_studio,
+    labelme,
+    labelme_shape,
+    studio_result,
+    track,
+    track_box,
+    yolo_polygons,
 )  # fmt: skip
 
 from streamdeq.data.check import check
