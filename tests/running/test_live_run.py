@@ -15,7 +15,7 @@ from streamdeq.streaming.options import StreamOptions
 from streamdeq.values.frame import Frame, Gap
 from streamdeq.video import LivePolicy, Patience
 
-PATIENCE = Patience(open_timeout_s=20, read_timeout_s=2, first_delay_s=0.05, longest_delay_s=0.2)
+PATIENCE = Patience(open_timeout_s=60, read_timeout_s=30, first_delay_s=0.05, longest_delay_s=0.2)
 
 
 def run_with_deaths(folder, deaths, frames_each=5, max_gap_s=2.0):
@@ -40,13 +40,13 @@ def run_with_deaths(folder, deaths, frames_each=5, max_gap_s=2.0):
     with run.results() as results:
         for result in results:
             seen.append(result)
-    publisher.join(30)
+    publisher.join(60)
     assert not publisher.is_alive()
     [lines] = [json.loads(f"[{','.join(p.read_text().splitlines())}]") for p in folder.glob("*.jsonl")]
     return run, seen, lines
 
 
-def wait_until(condition, patience_s=40.0):
+def wait_until(condition, patience_s=60.0):
     end = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < end, "nothing came"

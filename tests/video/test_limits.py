@@ -99,7 +99,7 @@ def test_whoever_waits_for_room_or_for_an_item_is_woken():
     consumer.start()
     for item in range(3):
         assert queue.put(item)
-    consumer.join(10)
+    consumer.join(60)
     assert taken == [0, 1, 2]
 
 

@@ -58,7 +58,7 @@ def test_standard_input_is_read_from_its_first_byte(tmp_path, name):
     for path in containers(tmp_path):
         with subprocess.Popen(["cat", str(path)], stdout=subprocess.PIPE) as cat:
             command = [sys.executable, "-c", READ, name]
-            done = subprocess.run(command, stdin=cat.stdout, capture_output=True, text=True, timeout=60)
+            done = subprocess.run(command, stdin=cat.stdout, capture_output=True, text=True, timeout=240)
         assert done.stdout.split() == ["stdin", *map(str, range(30))], (path.name, done.stderr)
 
 
