@@ -120,7 +120,9 @@ def test_a_websocket_outlives_the_time_that_a_request_may_take():
 def test_a_page_gets_in_past_idle_ones_and_keeps_what_it_has():
     with Viewer() as one, ExitStack() as stack:
         watching = connected(stack, port_of(one))
-        watching.sendall(b"GET /picture?token=%b HTTP/1.1\r\nHost: localhost\r\n\r\n" % token_of(one).encode())
+        watching.sendall(
+            b"GET /picture?token=%b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % token_of(one).encode()
+        )
         assert watching.recv(12) == b"HTTP/1.1 200"
         idle = [connected(stack, port_of(one)) for _ in range(6)]
         assert ask(one, "/status")[0] == 200
