@@ -1,7 +1,7 @@
 """The ground truth of a clip's frames: held in memory, read by a function when it is asked for, or in label maps."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -120,12 +120,15 @@ class Drawn:
         return tuple(sorted(self.sheets))
 
     def read(self, t: int) -> Any:
+        sheet = self.sheet(t)
+        return None if sheet is None else self.make(sheet, (round(sheet.size_hw[0]), round(sheet.size_hw[1])))
+
+    def sheet(self, t: int) -> Sheet | None:
+        """What was drawn on frame `t`, in the pixels of its picture."""
         sheet, place = self.sheets.get(t), self.frames.place(t)
-        if sheet is None or place is None:
-            return None
-        if place[1] is not None:  # a frame of a film, whose size is the one that was drawn on
-            return self.make(sheet, (round(sheet.size_hw[0]), round(sheet.size_hw[1])))
-        return self.make(fitted(sheet, sheet.size_hw, place[0], self.origin), size_of(place[0]))
+        if sheet is None or place is None or place[1] is not None:  # a film's frame has the size that was drawn on
+            return sheet
+        return replace(fitted(sheet, sheet.size_hw, place[0], self.origin), size_hw=size_of(place[0]))
 
 
 class DrawnText(Drawn, InText):
