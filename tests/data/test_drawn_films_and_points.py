@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from support.box_trees import picture
 from support.export_trees import (
     cvat_images,
@@ -213,3 +214,18 @@ def test_key_points_of_yolo_that_are_missing_are_refused_with_their_line(tmp_pat
         open_labelled(str(root), "train", "pose")
     assert open_labelled(str(root), "train", "detection").task == "detection"
     assert open_dataset(str(root), "train", "pose").mirrored == ((1, 2),)
+
+
+@pytest.mark.parametrize("name", ["walk/{}.png", "walk_{:04d}.png"])
+def test_a_film_among_ones_own_pictures_has_a_label_picture_per_frame_counted_from_0(tmp_path: Path, name: str) -> None:
+    film(tmp_path / "images/val/walk.mp4")
+    for t in (1, 3):
+        path = tmp_path / "labels/val" / name.format(t)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((24, 32), t % 2 + t // 3, np.uint8)).save(path)
+    (tmp_path / "classes.txt").write_text("road\ncar\nsky\n")
+    [clip] = open_labelled(str(tmp_path), "val").clips
+    assert (clip.name, clip.fps, len(clip), clip.labelled) == ("val/walk", 10, 4, (1, 3))
+    assert [int(clip.target(t).max()) for t in (1, 3)] == [1, 2]
+    assert [round(clip.image(t).mean() / 30) for t in (1, 3)] == [1, 3]
+    assert check(tmp_path).problems == ()

@@ -18,6 +18,7 @@ from streamdeq.errors import StreamdeqError
 if TYPE_CHECKING:
     from streamdeq.data.check import Report
 
+_ACTIONS = ("check", "convert", "formats")
 _CLASSES_SHOWN, _PROBLEMS_SHOWN = 40, 20
 
 
@@ -25,10 +26,12 @@ def data(
     action: Annotated[
         str,
         typer.Argument(
-            metavar="check|convert", parser=reader("ACTION", Literal["check", "convert"]), help="What to do."
+            metavar="check|convert|formats",
+            parser=reader("ACTION", Literal["check", "convert", "formats"]),
+            help="What to do.",
         ),
     ],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with a data set.")],
+    folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="A folder with a data set.")] = None,
     dest: Annotated[Path | None, typer.Argument(metavar="[DEST]", help="convert: a new or empty folder.")] = None,
     to: Annotated[Literal["coco", "yolo", "masks"] | None, Option("convert: the layout to write.")] = None,
     link: Annotated[bool, Option("convert: link to the pictures instead of copying them.")] = False,
@@ -40,6 +43,12 @@ def data(
     allow_outside: AllowOutside = False,
     quiet: Quiet = False,
 ) -> None:
+    if action == "formats":
+        from streamdeq.data.open import formats
+
+        return say(*formats().splitlines())
+    if folder is None:
+        raise StreamdeqError(f"expected a folder with a data set, as in: data {action} DIR")
     folder = folder.expanduser()
     if action == "convert":
         return _convert(folder, dest, to, link, task or "", allow_outside, quiet)

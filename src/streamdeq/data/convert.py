@@ -20,7 +20,7 @@ _SPLITS = {"all": "train"}
 
 @dataclass(frozen=True)
 class Converted:
-    """What came of it: the task, the splits with how many frames are labelled in each, and what was written and lost."""
+    """What came of it: the task, how many frames are labelled in each split, what was written and what lost."""
 
     task: str
     classes: int
@@ -70,10 +70,8 @@ def convert(
             for _ in writer.add(dataset, split):
                 watch()
         writer.finish()
-        licence = (
-            f"# {found.name}\n\nConverted by `streamdeq data convert` from {found.name}.\n\nLicence: {found.licence}\n"
-        )
-        (part / "README.md").write_text(licence, "utf-8")
+        origin = f"# {found.name}\n\nConverted from {found.name} by `streamdeq data convert`.\n"
+        (part / "README.md").write_text(f"{origin}\nLicence: {found.licence}\n", "utf-8")
     counts = {split: len(dataset.samples) for split, dataset in datasets.items()}
     notes = tuple(dict.fromkeys(note for dataset in datasets.values() for note in dataset.notes))
     return Converted(found.task, len(found.classes), counts, writer.told, notes)

@@ -43,7 +43,7 @@ class Writer(ABC):
     def add(self, dataset: Dataset, split: str) -> Iterator[None]:
         """Write a split; yields after each frame."""
 
-    def finish(self) -> None:
+    def finish(self) -> None:  # noqa: B027  (not every layout has any)
         """Write what is about all splits."""
 
     def picture(self, clip: Clip, t: int, folder: str, alone: bool) -> str:
