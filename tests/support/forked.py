@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import types
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -150,8 +151,11 @@ def _serve(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
         read, write = os.pipe()
         if not (between := os.fork()):
             os.close(read)
+            parent = os.getpid()
             if not (pid := os.fork()):
                 os.close(write)
+                while os.getppid() == parent:  # until it is adopted
+                    time.sleep(0.001)
                 channel.close()
                 return json.loads(message), files
             os.write(write, str(pid).encode())
