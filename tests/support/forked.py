@@ -39,6 +39,8 @@ SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 #: The longest request: the variables and arguments of a process.
 REQUEST_BYTES = 1 << 20
 
+#: The Pythons that are forked from, and the environments in which they start.
+_starts = {sys.executable: dict(os.environ)}
 _lock = Lock()
 
 
@@ -60,7 +62,7 @@ class Popen(subprocess.Popen[Any]):
         }
         theirs = (pipes[0], pipes[3], pipes[5])  # the other ends are ours
         files = [number if file == -1 else file for number, file in enumerate(theirs)]
-        self.pid = _ask(told, files)
+        self.pid = _ask(given[0], told, files)
         self._child_created = True
         self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
 
@@ -83,36 +85,36 @@ def run(command: Sequence[Any], *, timeout: float | None = None, check: bool = F
 
 def _alike(command: list[Any], env: Any) -> bool:
     """Whether a fork does what the command would."""
-    if sys.platform != "linux" or command[0] != sys.executable or len(command) < 2:
+    if sys.platform != "linux" or command[0] not in _starts or len(command) < 2:
         return False
     if command[1].startswith("-") and command[1] not in ("-c", "-m"):
         return False
-    return env is None or _start_of(env) == _start_of(os.environ) == _start_of(_first_environment())
+    return _start_of(os.environ if env is None else env) == _start_of(_starts[command[0]])
 
 
 def _start_of(env: Any) -> dict[str, str]:
     return {os.fsdecode(k): os.fsdecode(v) for k, v in env.items() if os.fsdecode(k).startswith(READ_AT_START)}
 
 
-@cache
-def _first_environment() -> dict[str, str]:
-    return dict(os.environ)
+def also(executable: str, env: dict[str, str]) -> None:
+    """Fork from this Python too, which has streamdeq in its path, where it would be started in this environment."""
+    _starts[executable] = env
 
 
 @cache
-def _parent() -> socket.socket:
+def _parent(executable: str) -> socket.socket:
     """The way to the process that has imported everything; it ends when this one does."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     for end in (ours, theirs):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, REQUEST_BYTES)
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, __file__, str(theirs.fileno())],
+            [executable, __file__, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             cwd=Path(__file__).parents[2],
-            env={**_first_environment(), "OMP_NUM_THREADS": "1"},
+            env={**_starts[executable], "OMP_NUM_THREADS": "1"},
         )
     atexit.register(lambda: (ours.close(), process.wait()))
     return ours
@@ -129,9 +131,9 @@ def _adopting():
         libc.prctl(SUBREAPER, 0, 0, 0, 0)
 
 
-def _ask(told: dict[str, Any], files: list[int]) -> int:
+def _ask(executable: str, told: dict[str, Any], files: list[int]) -> int:
     with _lock, _adopting():
-        parent = _parent()
+        parent = _parent(executable)
         socket.send_fds(parent, [json.dumps(told).encode()], files)
         answer = parent.recv(100)
     if not answer:
