@@ -123,7 +123,7 @@ def kill_again_and_again(publish, times):
     assert times_s == sorted(times_s)
 
 
-@pytest.mark.parametrize(("publish", "times"), [(rtsp, 1), (tcp, 1)])
+@pytest.mark.parametrize(("publish", "times"), [(rtsp, 1), pytest.param(tcp, 1, marks=pytest.mark.slow)])
 def test_a_killed_publisher_comes_back_and_every_frame_is_accounted_for(publish, times):
     kill_again_and_again(publish, times)
 
