@@ -189,7 +189,8 @@ class Run:
         self.paths = recorder.paths
         half = WAITING_BYTES // 2  # of large pictures one waits for each stage
         written = ThreadedSink(recorder, AHEAD, size_of, half)
-        films = "video" in self.paths or clips is not None
+        pictures = "png" in self.paths and not task.label_maps
+        films = "video" in self.paths or pictures or clips is not None
         drawing = Drawing(task, written, films=films, observer=self._observer)
         return ThreadedSink(drawing, AHEAD, size_of, half)
 
