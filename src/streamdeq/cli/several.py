@@ -38,8 +38,9 @@ def report_all(model: Any, sources: list[str], chosen: Any, *, quiet: bool) -> N
         for path in reversed([path for path in run.paths.values() if path.exists()]):
             say(path)
     problems = [part for part in work.parts if part.problem is not None]
-    if len(problems) == len(work.parts) and len({str(part.problem) for part in problems}) == 1:
-        raise problems[0].problem  # of an option, most likely: it is told once
+    told = {str(problem): problem for part in problems if (problem := part.problem) is not None}
+    if len(told) == 1 and len(problems) == len(work.parts):
+        raise next(iter(told.values()))  # of an option, most likely
     for part in problems:
         say(f"streamdeq: {part.label}: {' '.join(str(part.problem).split())}", err=True)
     if caught:
