@@ -11,8 +11,8 @@ from streamdeq.values.choice import Choice
 from streamdeq.values.live import LivePolicy
 from streamdeq.values.numbers import check_number
 
-#: A film; a line of JSON per frame; pictures (label maps, or frames as drawn); MOTChallenge's lines; COCO's JSON; YOLO's
-#: label files; a table.
+#: A film; a line of JSON per frame; pictures (label maps, or frames as drawn); MOTChallenge's lines; COCO's JSON;
+#: YOLO's label files; a table.
 Kind = Literal["video", "jsonl", "png", "mot", "coco", "yolo", "csv"]
 
 
