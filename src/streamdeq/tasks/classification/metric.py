@@ -1,7 +1,6 @@
 """Accuracy over a whole split."""
 
 import math
-from collections import Counter
 
 import numpy as np
 
@@ -20,7 +19,7 @@ class Accuracy(Metric):
 
     def __init__(self, classes: int, names: tuple[str, ...] = ()) -> None:
         self.classes, self.names = classes, names
-        self.pairs = Counter[tuple[int, int]]()
+        self.pairs: dict[tuple[int, int], int] = {}  # (target, answer), how often
         self.count = 0
         self.hits = {1: 0, 5: 0}
 
@@ -31,16 +30,20 @@ class Accuracy(Metric):
             raise StreamdeqError(f"expected a class index 0..{self.classes - 1}, got {target}; check the data set")
         order = result.order().tolist()
         place = order.index(target)
-        self.pairs[target, order[0]] += 1
+        self._add((target, order[0]), 1)
         self.count += 1
         for k in self.hits:
             self.hits[k] += place < k
 
     def merge(self, other: "Accuracy") -> None:
         self.count += other.count
-        self.pairs += other.pairs
+        for pair, number in other.pairs.items():
+            self._add(pair, number)
         for k, hits in other.hits.items():
             self.hits[k] += hits
+
+    def _add(self, pair: tuple[int, int], number: int) -> None:
+        self.pairs[pair] = self.pairs.get(pair, 0) + number
 
     def confusion(self) -> Confusion:
         counts = np.zeros((self.classes, self.classes), np.int64)
