@@ -1,7 +1,6 @@
 """A sink behind its buffer: whoever publishes waits for nothing, and every record is written, lost or waiting."""
 
 import threading
-import time
 
 import pytest
 from support.records import event, record, wait_until
@@ -24,7 +23,7 @@ class Place(Sink):
         self.gate.set()
 
     def write(self, item):
-        self.gate.wait(10)
+        self.gate.wait(60)
         if self.broken:
             raise self.broken if isinstance(self.broken, Exception) else StreamdeqError("the disk is full")
         self.kept += item
@@ -56,10 +55,8 @@ def test_a_slow_sink_does_not_slow_who_publishes_and_the_oldest_are_lost() -> No
     with Buffered(place, "place", waiting=10) as sink:
         sink.write(record(0))
         wait_until(lambda: not sink._queue)  # it is in the sink's hand
-        began_s = time.monotonic()
-        for n in range(1, 1001):
+        for n in range(1, 1001):  # nobody opens the gate meanwhile
             sink.write(record(n))
-        assert time.monotonic() - began_s < 1.0
         told = accounted(sink, 1001)
         assert (told.lost, told.waiting) == (990, 11)
         place.gate.set()
@@ -107,9 +104,8 @@ def test_a_dead_sink_is_left_after_a_while_and_its_loss_counted() -> None:
     sink = Buffered(place, "place", retries=QUICK, drain_s=0.1)
     for n in range(7):
         sink.write(record(n))
-    began_s = time.monotonic()
-    sink.close()
-    assert time.monotonic() - began_s < 2.0
+    wait_until(lambda: sink.report().failures)
+    sink.close()  # and comes back
     told = accounted(sink, 7)
     assert (told.written, told.lost, told.error) == (0, 7, "the disk is full")
 
@@ -119,12 +115,12 @@ def test_a_sink_that_hangs_does_not_hold_up_the_end() -> None:
     place.gate.clear()
     sink = Buffered(place, "place", drain_s=0.1)
     sink.write(record(0))
-    began_s = time.monotonic()
+    wait_until(lambda: not sink._queue)  # it is in the sink's hand
     sink.close()
-    assert time.monotonic() - began_s < 3.0
+    assert sink._thread.is_alive()
     assert accounted(sink, 1).lost == 1
     place.gate.set()
-    sink._thread.join(5)
+    sink._thread.join(60)
     assert accounted(sink, 1).lost == 1
 
 
@@ -139,10 +135,11 @@ def test_a_patient_publisher_waits_for_a_slow_sink_and_loses_nothing() -> None:
 
     publisher = threading.Thread(target=publish)
     publisher.start()
-    time.sleep(0.1)
+    wait_until(lambda: len(sink._queue) == 3)
+    publisher.join(0.1)
     assert publisher.is_alive()
     place.gate.set()
-    publisher.join(10)
+    publisher.join(60)
     sink.close()
     assert [one["index"] for one in place.kept] == list(range(300))
 

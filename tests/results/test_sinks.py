@@ -152,6 +152,7 @@ def test_a_webhook_gets_signed_records_and_is_tried_again_while_it_fails(monkeyp
         with Buffered(options.open(), options.label, retries=QUICK) as sink:
             for n in range(3):
                 sink.write(record(n))
+            wait_until(lambda: sink.report().written == 3)
     assert [one["index"] for one in server.accepted] == [0, 1, 2]
     assert sink.report().failures == 3
     assert sink.report().lost == 0

@@ -7,7 +7,7 @@ import pytest
 from support.pose_parts import detector
 from support.small_models import frames, tiny_model
 
-from streamdeq.api import load
+from streamdeq.api import Model, load
 from streamdeq.errors import StreamdeqError
 from streamdeq.running.options import RunOptions
 from streamdeq.running.run import Run
@@ -15,22 +15,27 @@ from streamdeq.running.run import Run
 RULES = "lines: {gate: {start: [0, 10], end: [60, 10]%s}}"
 
 
-def test_rules_are_for_detectors_and_for_their_classes(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def boxes() -> Model:
+    return detector()
+
+
+def test_rules_are_for_detectors_and_for_their_classes(boxes: Model, tmp_path: Path) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text(RULES % "")
     with pytest.raises(StreamdeqError, match="segmentation gives none: take a detector"):
         Run(tiny_model(), [], RunOptions(rules=path))
     path.write_text(RULES % ", classes: [unicorn]")
     with pytest.raises(StreamdeqError, match="gate: no class 'unicorn'"):
-        Run(detector(), [], RunOptions(rules=path))
+        Run(boxes, [], RunOptions(rules=path))
     with pytest.raises(StreamdeqError, match="cannot read"):
-        Run(detector(), [], RunOptions(rules=tmp_path / "none.yaml"))
+        Run(boxes, [], RunOptions(rules=tmp_path / "none.yaml"))
 
 
-def test_a_run_with_rules_tracks_and_draws_its_lines(tmp_path: Path) -> None:
+def test_a_run_with_rules_tracks_and_draws_its_lines(boxes: Model, tmp_path: Path) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text(RULES % "")
-    work = Run(detector(), [frame.image for frame in frames(3)], RunOptions(rules=path, save=tmp_path / "out"))
+    work = Run(boxes, [frame.image for frame in frames(3)], RunOptions(rules=path, save=tmp_path / "out"))
     with work.results() as results:
         assert all(result.ids is not None for result in results)
     assert len(work.paths["jsonl"].read_text().splitlines()) >= 3

@@ -15,7 +15,7 @@ from streamdeq.streaming.options import StreamOptions
 from streamdeq.values.frame import Frame, Gap
 from streamdeq.video import LivePolicy, Patience
 
-PATIENCE = Patience(open_timeout_s=20, read_timeout_s=2, first_delay_s=0.05, longest_delay_s=0.2)
+PATIENCE = Patience(open_timeout_s=60, read_timeout_s=30, first_delay_s=0.05, longest_delay_s=0.2)
 
 
 def run_with_deaths(folder, deaths, frames_each=5, max_gap_s=2.0):
@@ -40,13 +40,13 @@ def run_with_deaths(folder, deaths, frames_each=5, max_gap_s=2.0):
     with run.results() as results:
         for result in results:
             seen.append(result)
-    publisher.join(30)
+    publisher.join(60)
     assert not publisher.is_alive()
     [lines] = [json.loads(f"[{','.join(p.read_text().splitlines())}]") for p in folder.glob("*.jsonl")]
     return run, seen, lines
 
 
-def wait_until(condition, patience_s=40.0):
+def wait_until(condition, patience_s=60.0):
     end = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < end, "nothing came"
@@ -72,18 +72,14 @@ def check_accounts_and_files(run, seen, lines, folder, deaths):
     assert played == summary.processed
 
 
-def test_a_publisher_that_dies_twice_is_met_again_and_nothing_is_lost_from_sight(tmp_path):
-    run, seen, lines = run_with_deaths(tmp_path, deaths=2)
+def test_a_publisher_that_dies_twice_is_met_again_and_a_frame_after_a_gap_too_long_starts_cold(tmp_path):
+    run, seen, lines = run_with_deaths(tmp_path, deaths=2, max_gap_s=1e-6)
     check_accounts_and_files(run, seen, lines, tmp_path, 2)
-    gaps = [result.status.gap_s for result in seen]
-    assert len([gap for gap in gaps if gap]) == 2
-
-
-def test_after_a_gap_longer_than_allowed_the_next_frame_starts_cold_and_says_so(tmp_path):
-    _, seen, _ = run_with_deaths(tmp_path, deaths=1, max_gap_s=1e-6)
-    [after] = [result for result in seen if result.status.gap_s]
-    assert str(after.status.start) == "cold"
-    assert [str(r.status.start) for r in seen if not r.status.gap_s][1:] == ["warm"] * (len(seen) - 2)
+    first, *others = [result.status for result in seen]
+    assert str(first.start) == "cold"
+    assert len([status for status in others if status.gap_s]) == 2
+    for status in others:
+        assert str(status.start) == ("cold" if status.gap_s else "warm")
 
 
 @pytest.mark.slow

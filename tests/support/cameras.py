@@ -1,8 +1,9 @@
 """Cameras without a device: arrays played at a rate, and a model whose answers are its latents, to all digits."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from streamdeq.models.architecture import Architecture
 from streamdeq.serving.server import CameraConfig, ModelConfig, Published, Server, ServerConfig, Subscription
 from streamdeq.tasks import Choice
+from streamdeq.values.frame import Frame, Item
 from streamdeq.video import Paced, Source, open_source
 from support.small_models import Answer, StubModel, frames, network_functions, tiny_spec
 
@@ -35,6 +37,44 @@ def played(images: list[np.ndarray], fps: float, *, again: bool = False) -> Call
     return camera
 
 
+class Waiting(Paced):
+    """Shows the next picture when the server has done with the one before, however long that takes.
+
+    Frames come, by their `captured_s`, at the source's own rate, to the microsecond: what goes by it does not depend on
+    when this machine finds the time.
+    """
+
+    def __init__(self, source: Source, server: Server, name: str) -> None:
+        super().__init__(source)
+        self._server, self._name = server, name
+
+    def _once(self, source: Source) -> Iterator[Item]:
+        for item in super()._once(source):
+            assert isinstance(item, Frame)
+            yield replace(item, captured_s=self._began_s + item.time_s)
+            until(lambda: self._stop.is_set() or self._answered())
+
+    @cached_property
+    def _began_s(self) -> float:
+        return time.monotonic()
+
+    def _answered(self) -> bool:
+        self._server._ticks.wake()  # a frame that is thinned out wakes nobody
+        report = self._server.reports().get(self._name)
+        return report is None or not report.at_hand
+
+
+def waiting(server: Server, name: str, images: list[np.ndarray], fps: float = 100.0) -> Callable[[], Source]:
+    """Opens a camera of which the server, under that name, drops no frame."""
+
+    def camera() -> Source:
+        opened = Waiting(open_source(images, fps=fps), server, name)
+        opened.info = replace(opened.info, size_hw=(images[0].shape[0], images[0].shape[1]))
+        return opened
+
+    return camera
+
+
 class Whole(SimpleNamespace):
     """What of a task a server asks for, where answers are shown as they are."""
 
@@ -51,7 +91,9 @@ def latent_model(seed: int = 0) -> StubModel:
     return StubModel(functions, Whole.spec, Whole(), stride=stride)
 
 
-def server_of(model: Any = None, **settings: Any) -> Server:
+def server_of(model: Any = None, *, overload: bool = True, **settings: Any) -> Server:
+    """Of whatever there is room for on this machine, unless told otherwise."""
+    settings["overload"] = overload
     return Server(ServerConfig({"main": ModelConfig("any")}, **settings), {"main": model or latent_model()})
 
 

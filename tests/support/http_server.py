@@ -25,7 +25,7 @@ def request(
     port: int, path: str, method: str = "GET", body: Any = None, **headers: str
 ) -> tuple[int, bytes, dict[str, str]]:
     """Status, body and headers of the answer; a `body` that is no bytes goes as JSON, `_` in a header's name is `-`."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=30)
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=60)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     if body is not None and not isinstance(body, bytes):
         body, named = json.dumps(body).encode(), {"Content-Type": "application/json", **named}

@@ -16,7 +16,7 @@ import av
 from streamdeq.errors import StreamdeqError
 from support.making_videos import picture
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 TESTS = Path(__file__).resolve().parents[1]
 
 
@@ -83,7 +83,7 @@ class InBackground:
             self.error = error
 
     def join(self):
-        self._thread.join(20)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
 

@@ -25,7 +25,7 @@ def token_of(viewer: Viewer) -> str:
 
 def ask(viewer: Viewer, path: str, body: str | None = None, **headers: str) -> tuple[int, bytes, dict[str, str]]:
     """A GET, or a POST where there is a body, with the token; keyword `content_type` is the header Content-Type."""
-    connection = http.client.HTTPConnection("127.0.0.1", port_of(viewer), timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port_of(viewer), timeout=60)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     named = {"Authorization": f"Bearer {token_of(viewer)}", **named}
     connection.request("GET" if body is None else "POST", path, body, named)

@@ -260,7 +260,7 @@ def test_whoever_waits_is_woken_by_an_item_and_by_the_end():
     inbox.put(still(0))
     inbox.end("enough")
     inbox.end("never heard")
-    consumer.join(10)
+    consumer.join(60)
     assert [type(entry).__name__ for entry in entries] == ["Waiting", "End"]
     assert entries[1] == End("enough")
 

@@ -95,7 +95,7 @@ def test_no_secret_is_told_while_a_source_is_read_lost_and_given_up(scheme, capl
         source = open_source(address, live=policy)
         seen = [repr(source), source.name, repr(source.info), repr(policy)]
         consumer = InBackground(source)
-        server.settimeout(20)
+        server.settimeout(60)
         if scheme == "tcp":
             # FFmpeg takes no login for plain TCP: whatever it makes of it, nobody must hear of it.
             time.sleep(0.5)
@@ -115,7 +115,7 @@ def test_no_secret_is_told_while_a_source_is_read_lost_and_given_up(scheme, capl
 def asked_of(server):
     """The first request that comes, as text."""
     with server.accept()[0] as connection:
-        connection.settimeout(20)
+        connection.settimeout(60)
         return connection.recv(4096).decode()
 
 
@@ -126,7 +126,7 @@ def test_what_an_address_names_is_filled_in_as_it_is_opened_and_told_nowhere(tmp
     monkeypatch.setenv("CAM_TOKEN", secrets[2])
     policy = LivePolicy(patience=Patience(open_timeout_s=5, max_attempts=1))
     with socket.create_server(("127.0.0.1", 0)) as server, caplog.at_level(logging.DEBUG):
-        server.settimeout(20)
+        server.settimeout(60)
         port = server.getsockname()[1]
         address = f"${{CAM_USER}}:${{file:{tmp_path}/password}}@127.0.0.1:{port}/live?token=${{CAM_TOKEN}}"
         asking = InBackground(asked_of(server) for _ in range(1))

@@ -8,10 +8,10 @@ import socket
 import threading
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import pairwise
 
 import av
-import numpy as np
 import pytest
 from support.making_videos import number_on, picture
 from support.publishing import free_port, rtsp, tcp, udp
@@ -20,7 +20,7 @@ from streamdeq.values.frame import Failure, Frame, Gap
 from streamdeq.video import LivePolicy, Patience, open_source
 
 # Bounded in every case: no test waits longer for a source that does not come.
-QUICK = Patience(read_timeout_s=1.0, first_delay_s=0.05, longest_delay_s=0.2, give_up_s=30)
+QUICK = Patience(read_timeout_s=30.0, first_delay_s=0.05, longest_delay_s=0.2, give_up_s=90)
 EVERY = LivePolicy("every", waiting=200, patience=QUICK)
 LATEST = LivePolicy("latest", patience=QUICK)
 
@@ -37,6 +37,13 @@ def until(items, enough):
         if enough(item):
             break
     return taken
+
+
+def wait_for(true):
+    end_s = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end_s, "it never came"
+        time.sleep(0.005)
 
 
 def number(item):
@@ -135,14 +142,15 @@ def test_ten_kills_leave_neither_memory_nor_descriptors_behind(publish):
 def test_a_stalled_publisher_counts_as_lost_and_another_may_take_its_place():
     port = free_port()
     another = rtsp(port, first=1000)
-    with listening("rtsp", port) as source, rtsp(port) as stalled:
+    policy = LivePolicy("every", waiting=200, patience=replace(QUICK, read_timeout_s=2.0))
+    with listening("rtsp", port, policy) as source, rtsp(port) as stalled:
         items = until(source, lambda item: number(item) >= 5)
         stalled.pause()
         with another:
             items += until(source, lambda item: number(item) >= 1005)
-    gap = next(item for item in items if isinstance(item, Gap))
-    assert gap.seconds >= 1
-    assert "nothing came for 1 s" in gap.reason
+    gap = [item for item in items if isinstance(item, Gap)][-1]
+    assert gap.seconds >= 2
+    assert "nothing came for 2 s" in gap.reason
     check_numbers(items)
     check_account(source, items)
 
@@ -196,7 +204,7 @@ def test_garbage_fails_an_attempt_and_what_comes_next_is_read():
     with listening("tcp", port) as source:
         sender = in_background(lambda: (send(port, rubbish), send(port, transport_stream(60))))
         items = until(source, lambda item: number(item) == 59)
-        sender.join(10)
+        sender.join(60)
     assert [number(item) for item in items] == list(range(60))
     check_account(source, items)
 
@@ -211,7 +219,7 @@ def test_garbage_in_mid_stream_costs_frames_and_they_are_counted():
     with listening("tcp", port) as source:
         sender = in_background(send, port, data[:third], noise.randbytes(20_000), bytes(broken), data[2 * third :])
         items = until(source, lambda item: number(item) >= 99)
-        sender.join(10)
+        sender.join(60)
     good = [number(item) for item in frames_of(items)]
     assert good[:20] == list(range(20))
     assert good[-5:] == list(range(95, 100))
@@ -219,35 +227,36 @@ def test_garbage_in_mid_stream_costs_frames_and_they_are_counted():
     assert source.stats.failed > 0
 
 
-def slow_consumer(policy, count):
-    """Frames that somebody gets who takes five times as long as the source."""
+def slow_consumer(policy, count, behind):
+    """Frames that somebody gets who takes the next when so many more have come, each with how many there were then."""
     port = free_port()
     with listening("tcp", port, policy) as source, tcp(port, fps=50):
-        items = []
-        for item in source:
-            age_s = time.monotonic() - item.captured_s
-            items.append((item, age_s))
-            time.sleep(0.1)
-            if len(items) == count:
-                break
+        items, frames = [], iter(source)
+        while len(items) < count:
+            if items:
+                wait_for(lambda: source.received > items[-1][0].index + behind)
+            received = source.received
+            items.append((next(frames), received))
         check_account(source, [item for item, _ in items])
     check_numbers(item for item, _ in items)
     return items
 
 
 def test_latest_gives_a_slow_consumer_the_freshest_frame_and_counts_the_others():
-    items = slow_consumer(LATEST, 12)
-    assert np.median([item.dropped_before for item, _ in items[1:]]) >= 3
-    assert np.median([age_s for _, age_s in items]) < 0.15
+    items = slow_consumer(LATEST, 12, behind=5)
+    assert all(item.dropped_before >= 3 for item, _ in items[1:])
+    # What had been counted may still be on its way into the inbox.
+    assert all(item.index >= received - 2 for item, received in items[1:])
 
 
 def test_every_gives_a_slow_consumer_all_until_too_many_wait():
     few = LivePolicy("every", waiting=15, patience=QUICK)
-    items = slow_consumer(few, 16)
-    assert [item.dropped_before for item, _ in items[:3]] == [0, 0, 0]
-    assert sum(item.dropped_before for item, _ in items) > 20
-    # What waits is old, but bounded: 15 frames, 20 ms each, and the one being worked on.
-    assert 0.2 < np.median([age_s for _, age_s in items[8:]]) < 0.6
+    items = slow_consumer(few, 16, behind=5)
+    assert [item.dropped_before for item, _ in items[:2]] == [0, 0]
+    late = slow_consumer(few, 4, behind=30)
+    assert all(item.dropped_before >= 10 for item, _ in late[1:])
+    # What waits is old, but bounded: 15 frames, and what is on its way.
+    assert all(received - 17 <= item.index < received for item, received in (*items[1:], *late[1:]))
 
 
 def test_stale_frames_are_dropped_and_counted():
@@ -255,12 +264,13 @@ def test_stale_frames_are_dropped_and_counted():
     policy = LivePolicy("every", max_staleness_s=0.2, waiting=100, patience=QUICK)
     with listening("tcp", port, policy) as source, tcp(port):
         items = until(source, lambda item: number(item) >= 3)
-        time.sleep(0.7)
+        wait_for(lambda: source.received > items[-1].index + 25)
+        time.sleep(0.25)  # by now all of them are stale
+        asked_s = time.monotonic()
         items += until(source, lambda item: True)
-        age_s = time.monotonic() - items[-1].captured_s
         check_account(source, items)
     assert items[-1].dropped_before >= 20
-    assert age_s < 0.3
+    assert items[-1].captured_s >= asked_s - 0.2
 
 
 def test_who_stops_at_the_gap_leaves_the_frame_after_it_to_the_account():

@@ -20,7 +20,7 @@ from support.publishing import Publisher
 from streamdeq.errors import StreamdeqError
 from streamdeq.video import LivePolicy, LiveSource, Patience, open_source
 
-QUICK = Patience(first_delay_s=0.05, longest_delay_s=0.1, give_up_s=30)
+QUICK = Patience(first_delay_s=0.05, longest_delay_s=0.1, give_up_s=90)
 EVERY = LivePolicy("every", waiting=100, patience=QUICK)
 
 
@@ -65,7 +65,7 @@ def test_a_recording_is_read_whole_however_slow_the_consumer(tmp_path):
 
 
 def test_live_hls_comes_at_its_pace_and_not_in_bursts(tmp_path):
-    options = {"hls_time": "0.4", "hls_list_size": "6", "hls_flags": "delete_segments"}
+    options = {"hls_time": "0.4", "hls_list_size": "100"}
     with (
         web_server(tmp_path) as port,
         Publisher(str(tmp_path / "live.m3u8"), "hls", fps=25, options=options),
@@ -208,4 +208,4 @@ def test_a_camera_without_time_stamps_has_the_times_at_which_its_pictures_came(t
         assert source.fps is None
     elapsed_s = items[-1].captured_s - items[0].captured_s
     assert items[-1].time_s - items[0].time_s == pytest.approx(elapsed_s, abs=0.01)
-    assert elapsed_s > 1.2  # 14 steps at the library's 25 per second would be 0.56
+    assert elapsed_s > 0.8  # 14 steps at the library's 25 per second would be 0.56

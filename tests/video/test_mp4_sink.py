@@ -230,7 +230,7 @@ def test_pixels_that_are_not_square_stay_as_they_are(tmp_path, aspect):
 
 def test_a_full_disk_is_one_line_and_leaves_nothing_behind(tmp_path):
     path = tmp_path / "out.mp4"
-    run = subprocess.run([sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, timeout=240)
     assert (run.returncode, run.stderr) == (2, "")
     assert run.stdout.startswith(f"cannot write {path}: ")
     assert run.stdout.count("\n") == 1

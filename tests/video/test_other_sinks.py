@@ -129,7 +129,7 @@ class Gate(Slow):
         self.opened = threading.Event()
 
     def write(self, item):
-        assert self.opened.wait(timeout=10)
+        assert self.opened.wait(timeout=60)
         super().write(item)
 
 

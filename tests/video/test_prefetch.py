@@ -62,7 +62,7 @@ def test_the_source_works_while_the_consumer_does():
         items = iter(source)
         next(items)
         # Without a thread nothing would happen while the consumer waits.
-        assert third.wait(timeout=10)
+        assert third.wait(timeout=60)
 
 
 def test_an_error_of_the_source_meets_the_consumer_where_it_belongs():
@@ -96,11 +96,10 @@ def test_a_source_stuck_in_a_call_does_not_hold_up_the_program():
 
     def pictures():
         yield picture(0)
-        release.wait(20)
+        release.wait(60)
 
     source = prefetch(open_source(pictures()))
     next(iter(source))
-    started_s = time.perf_counter()
     source.close()
-    assert time.perf_counter() - started_s < 2.5
+    assert reading_threads()  # it was not waited for
     release.set()

@@ -2,13 +2,15 @@
 
 import json
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import validate
 from PIL import Image
-from support.camera_server import Served, until
+from support.camera_server import Served, running, until
 from support.http_server import request
+from support.small_files import tiny_weights
 
 from streamdeq.results.record import schema_of
 
@@ -98,7 +100,12 @@ def test_a_source_is_told_without_its_login(served: Served):
         served.ask("/cameras/door", "DELETE")
 
 
-def test_a_camera_that_there_is_no_room_for_is_a_conflict_with_the_figures(served: Served):
+def test_a_camera_that_there_is_no_room_for_is_a_conflict_with_the_figures(tmp_path: Path):
+    weights = tiny_weights(tmp_path / "tiny.safetensors")
+    file = tmp_path / "none.yaml"
+    file.write_text(
+        f"models: {{ tiny: {weights} }}\nallow: {{ schemes: [tcp], hosts: [127.0.0.1] }}\nlisten: {{ port: 0 }}\n"
+    )
     many = {
         "name": "fast",
         "source": "tcp://127.0.0.1:9",
@@ -107,7 +114,8 @@ def test_a_camera_that_there_is_no_room_for_is_a_conflict_with_the_figures(serve
         "min_steps": 20,
         "max_steps": 20,
     }
-    code, told = served.ask("/cameras", "POST", many)
+    with running(file) as served:
+        code, told = served.ask("/cameras", "POST", many)
     assert (code, told["title"]) == (409, "Conflict")
     assert "not admitted: 1e+03 frames per second at 20 steps" in told["detail"]
 

@@ -10,9 +10,6 @@ from selenium.webdriver.remote.webelement import WebElement
 from support.browser import chromium
 from support.camera_server import Served, until
 
-#: More steps are asked for than a busy machine may have.
-MORE = "overload: true\n"
-
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.cameras import ANY, ended, pictures, played, server_of, taken, until
+from support.cameras import ANY, ended, pictures, played, server_of, taken, until, waiting
 from support.pose_models import FILM, pose_model
 from support.small_models import tiny_model
 
@@ -18,7 +18,7 @@ def starts_of(folder: Path, seed: int = 0) -> list[Start]:
     """How the frames of a camera began, in a server with that folder."""
     with server_of(tiny_model(seed), state=StateConfig(folder)) as server:
         subscription = server.subscribe()
-        server.add("a", ANY, played(pictures(3), 20))
+        server.add("a", ANY, waiting(server, "a", pictures(3)))
         ended(server, "a")
         assert server.reports()["a"].warm == (folder / "a.safetensors").exists()
     return [one.result.status.start for one in taken(subscription)]
@@ -31,6 +31,14 @@ def test_a_server_that_ends_saves_and_one_that_begins_goes_on(tmp_path: Path):
     assert {*starts_of(tmp_path)} == {Start.WARM}
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The state of a camera."""
+    folder = tmp_path_factory.mktemp("state")
+    starts_of(folder)
+    return (folder / "a.safetensors").read_bytes()
+
+
 def test_latents_are_saved_now_and_then(tmp_path: Path):
     with server_of(tiny_model(), state=StateConfig(tmp_path, every_s=0.1)) as server:
         server.add("a", ANY, played(pictures(20), 20, again=True))
@@ -40,23 +48,23 @@ def test_latents_are_saved_now_and_then(tmp_path: Path):
         assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == ["a.safetensors"]
 
 
-def test_a_camera_that_is_removed_leaves_no_state(tmp_path: Path):
-    starts_of(tmp_path)
+def test_a_camera_that_is_removed_leaves_no_state(tmp_path: Path, saved: bytes):
+    (tmp_path / "a.safetensors").write_bytes(saved)
     with server_of(tiny_model(), state=StateConfig(tmp_path)) as server:
-        server.add("a", ANY, played(pictures(3), 20))
+        server.add("a", ANY, waiting(server, "a", pictures(3)))
         ended(server, "a")
         server.remove("a")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: data[::-1]])
-def test_a_damaged_file_costs_a_start_from_zeros(tmp_path: Path, damage, caplog: pytest.LogCaptureFixture):
-    starts_of(tmp_path)
-    path = tmp_path / "a.safetensors"
-    path.write_bytes(damage(path.read_bytes()))
+def test_a_damaged_file_costs_a_start_from_zeros(
+    tmp_path: Path, saved: bytes, damage, caplog: pytest.LogCaptureFixture
+):
+    (tmp_path / "a.safetensors").write_bytes(damage(saved))
     with server_of(tiny_model(), state=StateConfig(tmp_path)) as server:
         subscription = server.subscribe()
-        server.add("a", ANY, played(pictures(3), 20))
+        server.add("a", ANY, waiting(server, "a", pictures(3)))
         ended(server, "a")
         assert not server.reports()["a"].warm
     assert taken(subscription)[0].result.status.start is Start.COLD
@@ -66,7 +74,7 @@ def test_a_damaged_file_costs_a_start_from_zeros(tmp_path: Path, damage, caplog:
 def test_a_folder_that_cannot_be_written_is_said_and_costs_no_frame(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     (tmp_path / "file").touch()
     with server_of(tiny_model(), state=StateConfig(tmp_path / "file")) as server:
-        server.add("a", ANY, played(pictures(3), 20))
+        server.add("a", ANY, waiting(server, "a", pictures(3)))
         ended(server, "a")
         assert server.reports()["a"].processed == 3
     assert "its state cannot be saved" in caplog.text
@@ -81,7 +89,9 @@ def test_a_camera_that_looks_at_instances_steps_a_row_for_each_and_goes_on_from_
     for start in (Start.COLD, Start.WARM):
         with server_of(pose_model(), state=state) as server:
             subscription = server.subscribe()
-            server.add("a", CameraConfig("any", boxes=str(boxes), max_steps=2), played(FILM[:2], 5))
+            server.add(
+                "a", CameraConfig("any", boxes=str(boxes), min_steps=2, max_steps=2), waiting(server, "a", FILM[:2])
+            )
             ended(server, "a")
             answers = [one.result for one in taken(subscription)]
         assert [len(answer) for answer in answers] == [2, 1]
@@ -96,8 +106,8 @@ def test_frames_without_instances_are_answered_too(tmp_path: Path):
     boxes.write_text('{"1": [[10, 10, 50, 60]]}')
     with server_of(pose_model()) as server:
         subscription = server.subscribe()
-        server.add("a", CameraConfig("any", boxes=str(boxes), max_steps=2), played(FILM[:3], 5))
-        server.add("b", CameraConfig("any", boxes=str(boxes), max_steps=3), played(FILM[:3], 5))
+        server.add("a", CameraConfig("any", boxes=str(boxes), max_steps=2), waiting(server, "a", FILM[:3]))
+        server.add("b", CameraConfig("any", boxes=str(boxes), max_steps=3), waiting(server, "b", FILM[:3]))
         ended(server, "a", "b")
         for name in ("a", "b"):
             assert (server.reports()[name].processed, server.reports()[name].failed) == (3, 0)

@@ -3,7 +3,8 @@
 import os
 import signal
 
-from support.cameras import latent_model, pictures, played, server_of, until
+import pytest
+from support.cameras import pictures, played, server_of, until
 from support.processes import children
 from support.publishing import free_port, tcp
 
@@ -12,16 +13,16 @@ from streamdeq.serving.server import CameraConfig
 
 def test_a_camera_that_dies_is_waited_for_and_disturbs_nobody():
     port = free_port()
-    with server_of(latent_model(), overload=True) as server:
+    with server_of() as server:
         server.add("far", CameraConfig(f"tcp://127.0.0.1:{port}?listen", fps=10))
         server.add("near", CameraConfig("any"), played(pictures(20), 20, again=True))
         assert server.reports()["far"].state == "connecting"
-        with tcp(port, fps=20):
+        with tcp(port):
             until(lambda: server.reports()["far"].processed > 2)
             assert server.reports()["far"].state == "live"
         before = server.reports()
         until(lambda: server.reports()["near"].processed > before["near"].processed + 10)
-        with tcp(port, fps=20):
+        with tcp(port):
             until(lambda: server.reports()["far"].reconnects == 1)
             until(lambda: server.reports()["far"].processed > before["far"].processed + 2)
         report = server.remove("far")
@@ -32,12 +33,15 @@ def test_a_camera_that_dies_is_waited_for_and_disturbs_nobody():
         assert (near.failed, near.reconnects, near.state) == (0, 0, "live")
 
 
-def test_a_reading_process_that_is_killed_is_started_again():
+def test_a_reading_process_that_is_killed_is_started_again(caplog: pytest.LogCaptureFixture):
     port = free_port()
-    with server_of(latent_model(), overload=True) as server, tcp(port, fps=20), tcp(port, fps=20):
+    with server_of() as server:
         server.add("far", CameraConfig(f"tcp://127.0.0.1:{port}?listen"))
-        until(lambda: server.reports()["far"].processed > 2)
-        for pid in children(os.getpid(), "live.reader"):
-            os.kill(pid, signal.SIGKILL)
-        until(lambda: server.reports()["far"].reconnects == 1)
+        with tcp(port):
+            until(lambda: server.reports()["far"].processed > 2)
+            for pid in children(os.getpid(), "live.reader"):
+                os.kill(pid, signal.SIGKILL)
+            until(lambda: "the reading process was ended" in caplog.text)
+        with tcp(port):
+            until(lambda: server.reports()["far"].reconnects == 1)
     assert children(os.getpid(), "live.reader") == []

@@ -32,11 +32,11 @@ def test_the_address_is_on_stderr_at_once_and_the_command_ends_as_it_would_witho
         assert running.stderr is not None
         told = re.fullmatch(r"view: http://127\.0\.0\.1:(\d+)(/\?token=[\w-]{43})\n", running.stderr.readline())
         assert told is not None
-        connection = http.client.HTTPConnection("127.0.0.1", int(told[1]), timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", int(told[1]), timeout=60)
         connection.request("GET", told[2])
         assert b"<title>streamdeq</title>" in connection.getresponse().read()
         connection.close()
-        output, errors = running.communicate(timeout=60)
+        output, errors = running.communicate(timeout=240)
     assert (running.returncode, errors) == (0, "")
     assert output.startswith("40 frames decoded = 40 processed")
     assert Path(output.splitlines()[-1]).stat().st_size > 0

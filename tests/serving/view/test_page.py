@@ -120,7 +120,7 @@ def test_a_page_shows_the_run_and_steers_it_by_mouse_and_keyboard(browser: WebDr
         browser.get(viewer.url)
         until(lambda: shows_a_picture(browser), "a picture")
         until(lambda: points(browser) > 20, "a curve of 20 points")
-        assert float(text(browser, "fps")) > 0
+        until(lambda: float(text(browser, "fps")) > 0, "a frame rate")
         assert (text(browser, "taken"), text(browser, "steps-now"), text(browser, "title")) == ("2", "2", "street.mp4")
         assert text(browser, "state") == "running"
 

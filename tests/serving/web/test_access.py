@@ -90,7 +90,7 @@ def test_what_a_browser_says_another_site_asks_for_is_refused_but_for_opening_th
 
 
 def test_a_refused_request_is_not_read_to_its_end(viewer: Viewer):
-    connection = http.client.HTTPConnection("127.0.0.1", port_of(viewer), timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port_of(viewer), timeout=60)
     connection.putrequest("POST", "/controls")
     connection.putheader("Content-Length", str(1 << 40))
     connection.endheaders()

@@ -15,6 +15,8 @@ from streamdeq.values.numbers import check_above_zero
 from streamdeq.video.live.credentials import named_values
 
 TOPIC = "streamdeq/{camera}/{kind}"
+#: A connection that is lost is noticed so soon.
+LOOK_S = 0.5
 #: What a topic's part must not hold: MQTT's own signs, and the slash that parts it.
 SIGNS = str.maketrans("/+#\0", "----")
 
@@ -96,12 +98,20 @@ class Publisher(RecordSink):
             sent = [self._client.publish(options.topic_of(one), as_text(one), qos=options.qos) for one in item]
             end_s = time.monotonic() + options.timeout_s
             for one in sent:
-                one.wait_for_publish(max(0.0, end_s - time.monotonic()))
-                if not one.is_published():
-                    raise StreamdeqError(f"{options.label} did not confirm within {options.timeout_s:g} s")
+                self._wait(one, end_s)
         except (OSError, ValueError, RuntimeError, StreamdeqError) as error:
             self.close()  # what the client would still send by itself is given again
             raise StreamdeqError(f"cannot write to {options.label}: {error}; check the broker") from error
+
+    def _wait(self, sent: Any, end_s: float) -> None:
+        """For the broker's word, as long as there is a connection over which it may come."""
+        while not sent.is_published():
+            left_s = end_s - time.monotonic()
+            if left_s <= 0:
+                raise StreamdeqError(f"{self._options.label} did not confirm within {self._options.timeout_s:g} s")
+            if not self._client.is_connected():
+                raise StreamdeqError("the connection was lost")
+            sent.wait_for_publish(min(left_s, LOOK_S))
 
     def close(self) -> None:
         client, self._client = self._client, None

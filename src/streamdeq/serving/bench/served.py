@@ -13,8 +13,8 @@ from streamdeq.serving.server import CameraConfig, ModelConfig, Server, ServerCo
 from streamdeq.values.frame import Frame, Item
 from streamdeq.video.source import Source, SourceInfo
 
-#: Of answers that are still on their way after the last frame came.
-GRACE_S = 2.0
+#: Answers that are still on their way after the last frame came are waited for so long.
+GRACE_S = 10.0
 
 
 class Start:
@@ -69,8 +69,10 @@ def play_served(show: Show, model: Any, settings: CamerasSettings, most_steps: i
             server.add(f"c{number}", camera, lambda number=number: Arriving(show, number, start))
         zero_s = time.monotonic() + LEAD_S
         start.at(zero_s)
-        end_s = zero_s + max(table[-1].at_s for table in show.tables) + GRACE_S
-        time.sleep(max(0.0, end_s - time.monotonic()))
+        last_s = zero_s + max(table[-1].at_s for table in show.tables)
+        time.sleep(max(0.0, last_s - time.monotonic()))
+        while time.monotonic() < last_s + GRACE_S and not _accounted(server, show):
+            time.sleep(0.02)
         taken = [answers.get(0) for _ in range(most)]
         dropped = sum(report.dropped + report.failed for report in server.reports().values())
     return Outcome(
@@ -81,3 +83,9 @@ def play_served(show: Show, model: Any, settings: CamerasSettings, most_steps: i
         ),
         dropped,
     )
+
+
+def _accounted(server: Server, show: Show) -> bool:
+    """Whether something has become of every frame of the show."""
+    reports = server.reports()
+    return all(reports[f"c{number}"].decoded == len(table) for number, table in enumerate(show.tables))
