@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torchvision
 from safetensors.torch import load_file, save_file
 from support.pose_trees import square_table
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from streamdeq.cli import compare
 from streamdeq.cli.main import build, guarded
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
+from streamdeq.evaluation.comparison import run as timing
 from streamdeq.evaluation.peers import PEERS, load_peer, peer_class, usual
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.checkpoint import save_weights
@@ -42,6 +44,13 @@ TINY = replace(RECIPES["synthetic-tiny"], architecture=Architecture((8, 8), grou
 BOXES = replace(TINY, name="boxes-tiny", task="detection", head=HEAD, size=64, crop_hw=(64, 96))
 POSES = replace(TINY, name="pose-tiny", task="pose", head=PoseSettings(width=16, sigma=1.0), size=64, crop_hw=(64, 64))
 TOOL = Path(__file__).parents[2] / "tools/train_peer.py"
+
+
+@pytest.fixture(autouse=True)
+def few_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enough to be measured; what the milliseconds are is no matter here."""
+    monkeypatch.setattr(timing, "TURNS", 2)
+    monkeypatch.setattr(timing, "FRAMES", timing.UNCOUNTED + 3)
 
 
 def untrained(name: str, spec: ModelSpec, path: Path) -> nn.Module:
@@ -94,6 +103,23 @@ def test_the_detectors_answer_is_that_of_torchvisions_own_network(tmp_path):
     assert found.labels.tolist() == (expected["labels"] - 1).tolist()
     assert (peer.trained.steps, peer.trained.seconds, found.frame_hw) == (7, 60.0, (64, 96))
     assert not any(isinstance(module, nn.BatchNorm2d) for module in peer.network.modules())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large"])
+def test_the_labels_of_the_peer_are_those_of_torchvisions_network(tmp_path, name):
+    dataset = open_dataset("synthetic:clips=1,frames=2,size=64x96", "val")
+    spec = spec_of(replace(TINY, size=64), dataset)
+    untrained(name, spec, tmp_path / "peer.safetensors")
+    image = dataset.clips[0].image(0)
+    found = load_peer(name, tmp_path / "peer.safetensors", spec, CPU, "fp32").answer(image)
+    theirs = getattr(torchvision.models.segmentation, name)(
+        weights=None, weights_backbone=None, num_classes=len(spec.classes)
+    ).eval()
+    theirs.load_state_dict(load_file(tmp_path / "peer.safetensors"))
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (spec.mean, spec.std))
+    expected = theirs(((as_float(image) - mean) / std)[None])["out"].argmax(1)[0]
+    assert (torch.from_numpy(found.labels.astype(np.int64)) == expected).float().mean() > 0.995  # but for ties
 
 
 @torch.no_grad()

@@ -80,7 +80,12 @@ def test_an_item_is_measured_and_drawn_from_its_json_alone(measured: Path, weigh
         drawn.unlink()
     assert guarded(APP, ["reproduce", name, "--draw", "--out", str(tmp_path)]) == 0
     made = {path.suffix for path in tmp_path.iterdir() if path.is_file()} - {".json"}
-    expected = {"table1": {".md"}, "fig10": {".png", ".mp4"}, "fig23": {".png", ".mp4"}}
+    expected = {
+        "table1": {".md"},
+        "variants": {".svg", ".png", ".md"},
+        "fig10": {".png", ".mp4"},
+        "fig23": {".png", ".mp4"},
+    }
     assert made == expected.get(name, {".svg", ".png"})
     for svg in tmp_path.glob("*.svg"):
         assert ElementTree.parse(svg).getroot().tag.endswith("svg")
@@ -88,7 +93,8 @@ def test_an_item_is_measured_and_drawn_from_its_json_alone(measured: Path, weigh
 
 def own(names: list[str], name: str) -> set[str]:
     """The item's JSON and its folder of pictures, and what lies in that."""
-    return {one for one in names if one in (f"{name}.json", name) or one.startswith(("zeros-", "streaming-"))}
+    files = (f"{name}.json", f"{name}-segmentation.json", name)
+    return {one for one in names if one in files or one.startswith(("zeros-", "streaming-"))}
 
 
 def test_the_pictures_are_a_grid_of_iterations_over_frames_and_a_film_of_all(measured: Path):

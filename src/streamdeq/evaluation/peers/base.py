@@ -35,6 +35,8 @@ class Peer(ABC):
     #: Of the task it is for.
     TASK: ClassVar[str]
     STRIDE: ClassVar[int] = 32
+    #: Whether it is the one that is taken where none is named.
+    USUAL: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -94,12 +96,12 @@ def peer_class(name: str, task: str) -> type[Peer]:
 
 
 def usual(task: str) -> str:
-    """The name of the peer for a task.
+    """The name of the peer for a task where none is named.
 
     Raises:
         StreamdeqError: there is none.
     """
-    names = [name for name in PEERS if task == PEERS[name].TASK]
+    names = [name for name in PEERS if task == PEERS[name].TASK and PEERS[name].USUAL]
     if not names:
         raise StreamdeqError(f"there is no peer for {task} (for {', '.join(sorted({PEERS[n].TASK for n in PEERS}))})")
     return names[0]

@@ -1,8 +1,10 @@
-"""Segmentation: torchvision's LR-ASPP on MobileNetV3."""
+"""Segmentation: torchvision's LR-ASPP and DeepLabV3, both on MobileNetV3."""
+
+from typing import ClassVar, Protocol
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models.segmentation import lraspp_mobilenet_v3_large
+from torchvision.models.segmentation import deeplabv3_mobilenet_v3_large, lraspp_mobilenet_v3_large
 
 from streamdeq.data.base import IGNORE_INDEX
 from streamdeq.evaluation.peers.base import PEERS, Peer
@@ -12,15 +14,21 @@ from streamdeq.values.geometry import Geometry
 from streamdeq.values.status import Status
 
 
-@PEERS.register("lraspp_mobilenet_v3_large")
+class _Builder(Protocol):
+    """As torchvision's are called."""
+
+    def __call__(self, *, weights: None, weights_backbone: None, num_classes: int) -> nn.Module: ...
+
+
 class SegmentationPeer(Peer):
     """Logits at the canvas's size under `out`."""
 
     TASK = "segmentation"
+    BUILDER: ClassVar[_Builder]
 
-    @staticmethod
-    def build(spec: ModelSpec) -> nn.Module:
-        return lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=len(spec.classes))
+    @classmethod
+    def build(cls, spec: ModelSpec) -> nn.Module:
+        return cls.BUILDER(weights=None, weights_backbone=None, num_classes=len(spec.classes))
 
     @staticmethod
     def loss(network: nn.Module, x: Tensor, targets: Tensor) -> Tensor:
@@ -28,3 +36,18 @@ class SegmentationPeer(Peer):
 
     def result(self, x: Tensor, geometry: Geometry, status: Status) -> Result:
         return self.task.decode(self.network(x)["out"], geometry, status, self.network)
+
+
+@PEERS.register("lraspp_mobilenet_v3_large")
+class LRASPP(SegmentationPeer):
+    """3.2 million parameters."""
+
+    BUILDER = staticmethod(lraspp_mobilenet_v3_large)
+
+
+@PEERS.register("deeplabv3_mobilenet_v3_large")
+class DeepLabV3(SegmentationPeer):
+    """11 million parameters: the heavier one, with the wider context."""
+
+    USUAL = False
+    BUILDER = staticmethod(deeplabv3_mobilenet_v3_large)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.evaluation.reproduce import accuracy, clocked, latents, paths, pictures, steadiness, systems
+from streamdeq.evaluation.reproduce import accuracy, clocked, latents, paths, pictures, steadiness, systems, variants
 from streamdeq.evaluation.reproduce.item import Item, Work, charted
 from streamdeq.registry import unknown
 from streamdeq.streaming.options import StartFrom
@@ -93,6 +93,7 @@ ITEMS = {
     ),
     "flicker": _valued("Flicker", steadiness.restlessness, "iterations"),
     "recovery": _valued("After a cut", steadiness.recovery, "frames since the cut"),
+    "variants": Item("Ways of training, several seeds of each", variants.variants, variants.draw, several=True),
     "solvers": Item("Other solvers on the same cell", systems.solvers, systems.draw_over_ms),
 }
 

@@ -20,6 +20,7 @@ from streamdeq.evaluation.reproduce.item import Work, read_found, to_plain
 from streamdeq.evaluation.reproduce.items import ITEMS, find_item
 from streamdeq.evaluation.reproduce.latents import Measured
 from streamdeq.evaluation.reproduce.settings import ItemSettings
+from streamdeq.evaluation.reproduce.variants import unique
 from streamdeq.models import zoo
 from streamdeq.models.checkpoint import digest, read_weights
 from streamdeq.runtime.precision import precision_of
@@ -67,10 +68,10 @@ class Reproduction:
         ]
         device = first.functions.device
         self.peers = [load_peer(name, path, first.spec, device, subjects.precision) for name, path in subjects.peers]
-        self._hashes = {
-            model.spec.name: digest(read_weights(zoo.find(name))[1])
-            for name, (model, _) in zip(subjects.models, opened, strict=True)
-        }
+        specs = [model.spec for model, _ in opened]
+        self._names = unique([one.name for one in specs], [one.provenance.recipe.get("seed") for one in specs])
+        hashes = [digest(read_weights(zoo.find(name))[1]) for name in subjects.models]
+        self._hashes = dict(zip(self._names, hashes, strict=True))
 
     def fits(self, name: str) -> str:
         """Why an item cannot be measured on these subjects; empty if it can."""
@@ -109,7 +110,10 @@ class Reproduction:
         functions, subjects = model.functions, self.subjects
         return {
             "models": self._hashes,
-            "references": {one.model.spec.name: plain(one.model.spec.reference_solve) for one in self.measured},
+            "references": {
+                name: plain(one.model.spec.reference_solve)
+                for name, one in zip(self._names, self.measured, strict=True)
+            },
             "peers": [name for name, _ in subjects.peers],
             "data": subjects.data,
             "dataset": self.dataset.name,

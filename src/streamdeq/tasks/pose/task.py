@@ -27,6 +27,7 @@ from streamdeq.values.status import Status
 @TASKS.register("pose")
 class PoseTask(Task):
     joins = True
+    writes = ("video", "jsonl", "png", "coco", "yolo", "csv")
     head_settings = PoseSettings
     counts_early = True
     class_rows = MappingProxyType({"final_layer.weight": (1, 0), "final_layer.bias": (1, 0)})
@@ -75,6 +76,10 @@ class PoseTask(Task):
 
     def metric(self) -> PoseMetric:
         return PoseMetric(self.spec.classes)
+
+    def coco_categories(self) -> list[dict[str, Any]]:
+        skeleton = [[a + 1, b + 1] for a, b in self.settings.skeleton]
+        return [{"id": 1, "name": "instance", "keypoints": list(self.spec.classes), "skeleton": skeleton}]
 
     def draw(self, image: np.ndarray, result: Poses) -> np.ndarray:
         return skeletons(image, result)

@@ -25,7 +25,7 @@ from streamdeq.values.status import Status
 
 @TASKS.register("segmentation")
 class SegmentationTask(Task):
-    writes = ("video", "jsonl", "png")
+    writes = ("video", "jsonl", "png", "coco", "yolo", "csv")
     label_maps = True
     head_settings = DenseSettings
     class_rows = MappingProxyType({"last_layer.3.weight": (1, 0), "last_layer.3.bias": (1, 0)})
