@@ -45,7 +45,13 @@ STILL_FPS = 1.0
 _ROOTS = (
     ".", "images", "{0}", "images/{0}", "{0}2017", "images/{0}2017", "data", "{0}/data", "{0}/images", "images/default",
 )  # fmt: skip
+BOX_FILES = (
+    "{0}.json", "annotations/{0}.json", "annotations/instances_{0}.json", "annotations/instances_{0}2017.json",
+    "{0}/_annotations.coco.json",
+)  # fmt: skip
+"""Where objects of a split are, whether boxes or masks are wanted."""
 _KEYS = (b'"images"', b'"annotations"', b'"categories"')
+_MASKS = re.compile(rb'"segmentation"\s*:\s*(?:\[\s*\[|\{)')
 _POINTS = re.compile(rb'"keypoints"\s*:\s*\[')
 
 
@@ -247,9 +253,9 @@ class CocoFile:
             yield from _film(name_of(about), about.fps, pictures, self.json.path)
 
 
-def find(folder: Path, split: str, files: tuple[str, ...], points: bool) -> Path | None:
+def find(folder: Path, split: str, files: tuple[str, ...], points: bool | None) -> Path | None:
     """The first of `files` that there is, `{0}` in them is the split; else what is COCO's JSON with, or without, key
-    points by its content."""
+    points (None: either) by its content."""
     if folder.is_file():
         inside = {name for name, words in SPLITS.items() if folder.parent.name in words}
         of = _said(folder) or inside or {"train"}
@@ -286,16 +292,29 @@ def _words(stem: str) -> set[str]:
     return set(re.split(r"[^a-z]+", stem.lower()))
 
 
-def _holds(path: Path, points: bool) -> bool:
-    """Whether a file has COCO's keys, and key points or not. It may be large: it is not read whole."""
+def _holds(path: Path, points: bool | None) -> bool:
+    """Whether a file has COCO's keys, and key points or not (None: either). It may be large: it is not read whole."""
     if not path.is_file() or not path.stat().st_size:
         return False
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as text:
-        return all(text.find(key) >= 0 for key in _KEYS) and points == bool(_POINTS.search(text))
+        return all(text.find(key) >= 0 for key in _KEYS) and points in (None, bool(_POINTS.search(text)))
+
+
+def ordered(read: CocoFile) -> list[Any]:
+    """Its categories by their ids, which is the order of classes."""
+    return sorted(read.categories, key=lambda one: (isinstance(one.id, str), one.id))
 
 
 def name_of(video: Video) -> str:
     return str(video.id if video.name is None else video.name)
+
+
+def has_masks(path: Path) -> bool:
+    """Whether a file has the outline of anything."""
+    if not path.is_file() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as text:
+        return bool(_MASKS.search(text))
 
 
 def _is_whole(value: Any) -> bool:
