@@ -212,7 +212,7 @@ def detections() -> Detections:
 def test_boxes_become_what_other_programs_read():
     found = detections()
     assert repr(found) == "<Detections of frame 7: 1 person, 1 car; 1 iterations>"
-    assert found.to_yolo()[0] == "1 0.200000 0.500000 0.200000 0.500000 0.900000"
+    assert found.to_yolo()[0] == "1 0.200000 0.500000 0.200000 0.500000 0.900000 4"
     assert [one["image_id"] for one in found.to_coco()] == [7, 7]
     heading, first, _ = found.to_csv().splitlines()
     assert heading == "class,score,left,top,right,bottom,id"
@@ -285,6 +285,7 @@ def test_train_goes_on_from_these_weights(tmp_path: Path):
     assert (again.spec.name, again.origin) == ("synthetic", out / "best.safetensors")
     assert "recipe: that of synthetic-tiny, fine-tuned: 1 steps of 4 pictures (1.0 epochs), rate 1e-05" in said
     assert (out / "results.csv").exists()
+    assert any(line.startswith("step 1, epoch 1.0: mIoU on train ") for line in said)
     with pytest.raises(StreamdeqError, match="unknown setting 'stepps'"):
         trained.train(data, settings=["stepps=1"])
     assert not Path("runs/synthetic").exists()

@@ -100,6 +100,7 @@ def _train(
 ) -> tuple[int, bool]:
     from streamdeq.cli.progress import track
     from streamdeq.training.job import train
+    from streamdeq.training.results import score_line
 
     batch, pictures = made.recipe.batch, max(1, len(made.dataset.samples))
     score: dict[str, float] = {}
@@ -118,21 +119,7 @@ def _train(
         def scored(line: dict[str, Any]) -> None:
             nonlocal last
             score["score"], last = line["score"], time.monotonic()  # what scoring takes is no slow step
-            tell(_score_line(line, line["step"] * batch / pictures))
+            tell(score_line(line, batch, pictures))
 
         run = made.settings(ranks, workers, report=report, scored=scored, stop=stop, say=tell)
         return train(made, run)
-
-
-def _score_line(line: dict[str, Any], epoch: float) -> str:
-    """`step 150, epoch 3.2: mIoU on val 53.1 from zeros, streaming 50.2 at 1, 51.7 at 2; the best yet`."""
-    from streamdeq.models.spec import ERRORS
-
-    known = ("event", "step", "split", "streaming", "score", "best")
-    name, single = next((key, value) for key, value in line.items() if key not in known)
-    best = min if name.startswith(ERRORS) else max
-    count, value = best(single.items(), key=lambda one: one[1])
-    text = f"step {line['step']}, epoch {epoch:.1f}: {name} on {line['split']} {value:.1f} from zeros with {count}"
-    streaming = ", ".join(f"{figure:.1f} with {number}" for number, figure in line.get("streaming", {}).items())
-    text += f"; streaming {streaming}" if streaming else ""
-    return f"{text}; the best yet" if line["best"] else text

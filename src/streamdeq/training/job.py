@@ -26,6 +26,7 @@ from streamdeq.training.options import EVAL_EVERY, TrainOptions
 from streamdeq.training.parallel import Ranks
 from streamdeq.training.recipe import Recipe
 from streamdeq.training.recipes import RECIPES
+from streamdeq.training.results import score_line
 from streamdeq.training.run import RunSettings
 from streamdeq.training.setup import initial_weights
 from streamdeq.training.trainer import Trainer
@@ -73,9 +74,11 @@ class Job:
         """Where and how it runs.
 
         Args:
-            more: of `RunSettings`: whom to tell.
+            more: of `RunSettings`: whom to tell. Of a score `say` is told, if nobody else is `scored`.
         """
-        chosen = self.options
+        chosen, say = self.options, more.get("say", lambda line: None)
+        batch, pictures = self.recipe.batch, len(self.dataset.samples)
+        told = {"scored": lambda line: say(score_line(line, batch, pictures)), **more}
         return RunSettings(
             folder=self.folder,
             data=str(chosen.data),
@@ -91,7 +94,7 @@ class Job:
             limits=chosen.guard,
             patience=chosen.patience,
             tensorboard=chosen.tensorboard,
-            **more,
+            **told,
         )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from streamdeq.files import atomic_path
+from streamdeq.models.spec import ERRORS
 from streamdeq.training import log
 
 NAME = "results.csv"
@@ -47,6 +48,19 @@ def _scores(line: dict[str, Any]) -> dict[str, Any]:
     told = {f"{name} single {count}": value for count, value in single.items()}
     told |= {f"{name} streaming {count}": value for count, value in line.get("streaming", {}).items()}
     return {**told, "score": line["score"]}
+
+
+def score_line(line: dict[str, Any], batch: int, pictures: int) -> str:
+    """A line of the log about a score, which also says whether it is the `best` yet, for people: `step 150, epoch 3.2:
+    mIoU on val 53.1 from zeros with 4; streaming 50.2 with 1, 51.7 with 2; the best yet`."""
+    name, single = next((name, values) for name, values in line.items() if name not in (*_ABOUT, "best"))
+    best = min if name.startswith(ERRORS) else max
+    count, value = best(single.items(), key=lambda one: one[1])
+    epoch = line["step"] * batch / max(1, pictures)
+    text = f"step {line['step']}, epoch {epoch:.1f}: {name} on {line['split']} {value:.1f} from zeros with {count}"
+    streaming = ", ".join(f"{figure:.1f} with {number}" for number, figure in line.get("streaming", {}).items())
+    text += f"; streaming {streaming}" if streaming else ""
+    return f"{text}; the best yet" if line["best"] else text
 
 
 def write(folder: Path, batch: int, pictures: int, every: int) -> list[dict[str, Any]]:
