@@ -32,8 +32,8 @@ def data(
         ),
     ],
     folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="A folder with a data set.")] = None,
-    dest: Annotated[Path | None, typer.Argument(metavar="[DEST]", help="convert: a new or empty folder.")] = None,
-    to: Annotated[Literal["coco", "yolo", "masks"] | None, Option("convert: the layout to write.")] = None,
+    dest: Annotated[Path | None, typer.Argument(metavar="DEST", help="convert: a new or empty folder.")] = None,
+    to: Annotated[Literal["coco", "yolo", "masks", "mot"] | None, Option("convert: the layout to write.")] = None,
     link: Annotated[bool, Option("convert: link to the pictures instead of copying them.")] = False,
     sample: Annotated[int, Option("check: labelled frames of each split to read.", least=0)] = 50,
     task: Annotated[
