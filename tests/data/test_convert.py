@@ -157,9 +157,7 @@ def test_what_breaks_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_labels_for_which_a_layout_has_no_place_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        StreamdeqError, match=r"labels for segmentation to write as masks, got detection .*coco, mot, yolo"
-    ):
+    with pytest.raises(StreamdeqError, match=r"to write as masks, got detection .*coco, mot, yolo"):
         convert(boxes(tmp_path / "a"), tmp_path / "b", "masks")
     with pytest.raises(StreamdeqError, match=r"got classification .*layouts for classification: none"):
         convert(write_class_folders(tmp_path / "c", {"train": {"cat": 1}}), tmp_path / "b", "coco")
