@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from streamdeq.data.base import Clip, Dataset
-from streamdeq.data.pictures import PICTURES
+from streamdeq.data.pictures import PICTURES, size_of
 from streamdeq.registry import Registry
 
 
@@ -82,6 +82,15 @@ class Writer(ABC):
             name = f"{key}-{number}"
         self._taken.add(f"{folder}/{name}".lower())
         return f"{folder}/{name}"
+
+
+def size_of_frame(clip: Clip, t: int) -> tuple[int, int]:
+    """(height, width), of a picture file without reading its pixels."""
+    place = clip.place(t)
+    if place is not None and place[1] is None:
+        return size_of(place[0])
+    image = clip.image(t)
+    return image.shape[0], image.shape[1]
 
 
 def plain(name: str) -> str:
