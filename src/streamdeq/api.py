@@ -8,10 +8,11 @@ with model.stream(iterations=2) as stream:
 
 import os
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypedDict, Union, Unpack
+from typing import Any, Self, Union, Unpack
 
 import numpy as np
 from torch import Tensor
@@ -23,14 +24,15 @@ from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.export import Described, export
 from streamdeq.runtime.functions import Functions
+from streamdeq.runtime.gathered import Gathered
 from streamdeq.runtime.precision import pick_device, pick_dtype, precision_of
 from streamdeq.runtime.switching import EAGER, Switching
 from streamdeq.solvers import Solver, make_solver
 from streamdeq.streaming.advance import OnUpdate, advance
 from streamdeq.streaming.cut import make_cut_policy
-from streamdeq.streaming.engine import Engine
+from streamdeq.streaming.engine import Engine, ModelFunctions
 from streamdeq.streaming.locate import FromFunction, FromTable, Locator, given_locator, read_boxes
-from streamdeq.streaming.options import DEFAULT_CAP, StartFrom, StreamOptions
+from streamdeq.streaming.options import DEFAULT_CAP, Options, StartFrom, StreamOptions
 from streamdeq.streaming.regions import Follow, Regions
 from streamdeq.streaming.start import Reference
 from streamdeq.streaming.state import StreamState
@@ -46,23 +48,8 @@ from streamdeq.video import open_source
 #: What a user may say about where to look, as `Model.locator` explains.
 Boxes = Union["Model", Locator, Callable[[np.ndarray], Any], str, os.PathLike[str], None]
 
-
-class Options(TypedDict, total=False):
-    """The fields of `StreamOptions` besides `iterations`, as keywords."""
-
-    solver: str | None
-    start: str
-    size: int | str | None
-    tolerance: float | None
-    tolerance_of: str
-    budget_ms: float | None
-    target_fps: float | None
-    max_gap_s: float
-    cuts: str
-    on_cut: str
-    cut_iterations: int
-    patience: int
-    runtime: str
+#: The endings of files of boxes.
+BOX_FILES = (".json", ".jsonl")
 
 
 class Model:
@@ -84,7 +71,8 @@ class Model:
         self.spec = spec
         self.task = build_task(spec)
         self.functions = Functions(network, spec, where, pick_dtype(precision, where))
-        self._computing: dict[str, Switching] = {}
+        self._computing: dict[str, ModelFunctions] = {}
+        self._gathers = False
 
     @classmethod
     def load(cls, name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Self:
@@ -111,11 +99,20 @@ class Model:
         longest = self.spec.longest if size is None else None  # who names a size means it
         return Engine(self._computed_by(runtime), solver, decode, shorter_side, self.spec.architecture.stride, longest)
 
-    def _computed_by(self, name: str) -> Functions | Switching:
+    def gathered(self) -> Self:
+        """The same model for several threads, each with streams of its own: what they need at the same time is computed
+        in one batch."""
+        shared = copy(self)
+        shared._computing = {}
+        shared._gathers = True
+        return shared
+
+    def _computed_by(self, name: str) -> ModelFunctions:
         """What is ready for one stream is so for all."""
-        if name == EAGER:
-            return self.functions
-        return self._computing.setdefault(name, Switching(self.functions, name))
+        if name not in self._computing:
+            made = self.functions if name == EAGER else Switching(self.functions, name)
+            self._computing.setdefault(name, Gathered(made) if self._gathers else made)
+        return self._computing[name]
 
     def stream(
         self,
@@ -178,15 +175,19 @@ class Model:
 
             boxes = FromTable(label_boxes(source, allow_outside))
         elif isinstance(boxes, str | os.PathLike) and not whole:
-            if Path(boxes).suffix in (".json", ".jsonl"):
-                boxes = read_boxes(boxes)
-            else:
-                boxes = load(boxes, self.functions.device.type, precision_of(self.functions.dtype))
+            boxes = read_boxes(boxes) if Path(boxes).suffix in BOX_FILES else self.finder(boxes)
         if isinstance(boxes, Model):
             return boxes._finder(wanted)
         if wanted != Choice():
             raise StreamdeqError("--conf, --classes and --track choose among a detector's boxes; --boxes names none")
         return None if whole else given_locator(boxes)
+
+    def finder(self, boxes: Boxes) -> Boxes:
+        """The detection model that `boxes` names, for the locators of several videos; what names none as it is."""
+        if not isinstance(boxes, str | os.PathLike) or boxes in ("labels", "frame") or Path(boxes).suffix in BOX_FILES:
+            return boxes
+        found = load(boxes, self.functions.device.type, precision_of(self.functions.dtype))
+        return found.gathered() if self._gathers else found
 
     def _finder(self, choice: Choice) -> Locator:
         """This model as what says where to look."""

@@ -18,13 +18,13 @@ from PIL import Image
 from torch import Tensor
 
 from streamdeq import api
-from streamdeq.api import Boxes, Options
+from streamdeq.api import Boxes
 from streamdeq.codec import from_plain, override
 from streamdeq.errors import StreamdeqError
 from streamdeq.pictures import as_rgb
 from streamdeq.runtime.switching import EAGER
 from streamdeq.solvers import make_solver
-from streamdeq.streaming.options import StartFrom, StreamOptions, WorkingSize
+from streamdeq.streaming.options import Options, StartFrom, StreamOptions, WorkingSize
 from streamdeq.streaming.several import Streams
 from streamdeq.values.choice import Choice
 from streamdeq.video import Source, open_source

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 from streamdeq.files import shown
 
@@ -108,8 +108,8 @@ def _lines(title: str, meter: Meter, stream: TextIO, every_s: float) -> Iterator
             say()
 
 
-@contextmanager
-def _bar(title: str, meter: Meter, stream: TextIO) -> Iterator[Advance]:
+def bars(stream: TextIO) -> Any:
+    """Of rich, for tasks with the fields `count`, `rate` and `values`."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -121,7 +121,12 @@ def _bar(title: str, meter: Meter, stream: TextIO) -> Iterator[Advance]:
         TextColumn("{task.fields[values]}"),
         TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, console=Console(file=stream)) as progress:
+    return Progress(*columns, console=Console(file=stream))
+
+
+@contextmanager
+def _bar(title: str, meter: Meter, stream: TextIO) -> Iterator[Advance]:
+    with bars(stream) as progress:
         task = progress.add_task(shown(title), total=meter.total, count=meter.count_text(), rate="", values="")
 
         def advance(**values: float) -> None:

@@ -170,8 +170,8 @@ class Task(ABC):
 
     `locates`: whether a result has `boxes_xyxy`, where another model may look.
     `joins`: whether it answers about windows of a frame, one per instance, and joins the answers.
-    `writes` is what a run can write of it: `video`, `jsonl`, `png` where a result has `labels`, a label map, and `mot`
-    where it has `to_mot()`, lines of text.
+    `writes` is what a run can write of it: `video`, `jsonl`, `png` (label maps where a result has them, else the frame
+    as drawn) and `csv` of every task; `mot`, `yolo` and `coco` where a result has `to_mot()`, `to_yolo()`, `to_coco()`.
     `label_maps`: whether a result has `labels`, a label map.
     `head_settings`: the dataclass of what its head leaves open to a recipe; None where that is nothing.
     `counts_early`: whether its protocol scores a frame at an offset that its clip begins too late for, after all the
@@ -180,7 +180,7 @@ class Task(ABC):
 
     locates: ClassVar[bool] = False
     joins: ClassVar[bool] = False
-    writes: ClassVar[tuple[str, ...]] = ("video", "jsonl")
+    writes: ClassVar[tuple[str, ...]] = ("video", "jsonl", "png", "csv")
     label_maps: ClassVar[bool] = False
     head_settings: ClassVar[type | None] = None
     counts_early: ClassVar[bool] = False
@@ -242,6 +242,10 @@ class Task(ABC):
             what = f"{self.spec.task} has none"
             raise StreamdeqError(f"--conf, --classes and --track choose among detected instances; {what}")
         return lambda result: result
+
+    def coco_categories(self) -> list[dict[str, Any]]:
+        """The classes as COCO lists them; `to_coco` numbers them so."""
+        return [{"id": n, "name": name} for n, name in enumerate(self.spec.classes, start=1)]
 
     @abstractmethod
     def draw(self, image: np.ndarray, result: Any) -> np.ndarray:

@@ -34,7 +34,7 @@ CARRIED = 0.1
 @TASKS.register("detection")
 class DetectionTask(Task):
     locates = True
-    writes = ("video", "jsonl", "mot")
+    writes = ("video", "jsonl", "png", "mot", "coco", "yolo", "csv")
     head_settings = DetectorSettings
     counts_early = True
 

@@ -25,6 +25,7 @@ from streamdeq.values.status import Status
 @TASKS.register("pose")
 class PoseTask(Task):
     joins = True
+    writes = ("video", "jsonl", "png", "coco", "yolo", "csv")
     head_settings = PoseSettings
     counts_early = True
 
@@ -72,6 +73,10 @@ class PoseTask(Task):
 
     def metric(self) -> PoseMetric:
         return PoseMetric(self.spec.classes)
+
+    def coco_categories(self) -> list[dict[str, Any]]:
+        skeleton = [[a + 1, b + 1] for a, b in self.settings.skeleton]
+        return [{"id": 1, "name": "instance", "keypoints": list(self.spec.classes), "skeleton": skeleton}]
 
     def draw(self, image: np.ndarray, result: Poses) -> np.ndarray:
         return skeletons(image, result)

@@ -24,7 +24,7 @@ from streamdeq.values.status import Status
 
 @TASKS.register("segmentation")
 class SegmentationTask(Task):
-    writes = ("video", "jsonl", "png")
+    writes = ("video", "jsonl", "png", "coco", "yolo", "csv")
     label_maps = True
     head_settings = DenseSettings
 
