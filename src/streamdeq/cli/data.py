@@ -18,7 +18,6 @@ from streamdeq.errors import StreamdeqError
 if TYPE_CHECKING:
     from streamdeq.data.check import Report
 
-_ACTIONS = ("check", "convert", "formats")
 _CLASSES_SHOWN, _PROBLEMS_SHOWN = 40, 20
 
 

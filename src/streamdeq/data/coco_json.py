@@ -98,6 +98,7 @@ class Category(Schema):
     expected = "an id and a name"
     id: Id
     name: str
+    supercategory: Any = None
 
     def __post_init__(self) -> None:
         self.id = plain_id(self.id)
@@ -301,8 +302,16 @@ def _holds(path: Path, points: bool | None) -> bool:
 
 
 def ordered(read: CocoFile) -> list[Any]:
-    """Its categories by their ids, which is the order of classes."""
-    return sorted(read.categories, key=lambda one: (isinstance(one.id, str), one.id))
+    """Its categories by their ids, which is the order of classes.
+
+    Without the one that Roboflow puts before them: it is called as the project, all others are in it, and nothing is
+    labelled as it.
+    """
+    first, *others = sorted(read.categories, key=lambda one: (isinstance(one.id, str), one.id)) or [None]
+    of_all = others and first.supercategory == "none" and all(one.supercategory == first.name for one in others)
+    if of_all and not any(one.category_id in (first.id, str(first.id)) for one in read.annotations):
+        return others
+    return [one for one in (first, *others) if one is not None]
 
 
 def name_of(video: Video) -> str:

@@ -19,7 +19,19 @@ from msgspec import Meta
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.boxes import LabelledBox, collect, with_motion
 from streamdeq.data.class_names import IMAGENET_VID
-from streamdeq.data.coco_json import BOX_FILES, SPLITS, Annotation, Category, Coco, CocoFile, Id, find, name_of, ordered
+from streamdeq.data.coco_json import (
+    BOX_FILES,
+    SPLITS,
+    Annotation,
+    Category,
+    Coco,
+    CocoFile,
+    Id,
+    find,
+    has_masks,
+    name_of,
+    ordered,
+)
 from streamdeq.data.problems import Problems
 from streamdeq.data.reader import READERS, Reader, own_dataset
 from streamdeq.data.targets import Held
@@ -52,6 +64,10 @@ class CocoBoxes(Reader):
 
     def splits(self, folder: Path) -> tuple[str, ...]:
         return tuple(split for split in SPLITS if find(folder, split, BOX_FILES, points=False))
+
+    def others(self, folder: Path) -> tuple[str, ...]:
+        found = (find(folder, split, BOX_FILES, points=None) for split in SPLITS)
+        return ("segmentation",) if any(path and has_masks(path) for path in found) else ()
 
     def open(self, folder: Path, split: str) -> Dataset:
         name, _, films = split.partition(":")
