@@ -97,6 +97,7 @@ def check(
     first = datasets[0]
     odd += filter(None, [single_class(first, counts, ignored)])
     notes = tuple(dict.fromkeys(note for dataset in datasets for note in dataset.notes))
+    notes += tuple(f"it has labels for {other}, too: --task {other}" for other in reader.others(folder) if not task)
     counted_whole = first.task == "classification"  # nothing has to be read to know which class a picture shows
     if counted_whole:
         counts, unit = Counter(clip.target(t) for clip, t in first.samples), "pictures"
