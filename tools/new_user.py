@@ -19,6 +19,7 @@ import time
 import venv
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,11 +64,11 @@ def environment(folder: Path) -> dict[str, str]:
     purelib = sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)})
     seen = [entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]
     Path(purelib, "seen.pth").write_text("\n".join(seen) + "\n", encoding="utf-8")
-    script = folder / "bin" / "pip"
-    script.write_text(f"#!{folder}/bin/python\nfrom pip._internal.cli.main import main\nraise SystemExit(main())\n")
-    script.chmod(0o755)
-    if tool := shutil.which("jupyter", path=f"{Path(sys.executable).parent}"):
-        (folder / "bin" / "jupyter").symlink_to(tool)
+    # What an installer would have written, had it installed these here.
+    for name, entry in (("pip", "pip._internal.cli.main"), ("jupyter-nbconvert", "nbconvert.nbconvertapp")):
+        script = folder / "bin" / name
+        script.write_text(f"#!{folder}/bin/python\nfrom {entry} import main\nraise SystemExit(main())\n")
+        script.chmod(0o755)
     path = os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])
     offline = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_DEPS": "1"}
     plain = {"COLUMNS": "110", "NO_COLOR": "1", "PYTHONPATH": "", "VIRTUAL_ENV": str(folder)}
@@ -86,9 +87,7 @@ def follow(folder: Path, camera: Camera | None) -> list[tuple[Step, int, str]]:
         film(place / name, seed)
     done = []
     for step in steps():
-        if step.command.startswith(("pip install nbconvert", "jupyter")) and not shutil.which(
-            "jupyter", path=variables["PATH"]
-        ):
+        if "nbconvert" in step.command and not all(map(find_spec, ("nbconvert", "ipykernel"))):
             done.append((step, 0, "(passed over: no jupyter here)\n"))
             continue
         command = step.command.replace("REPOSITORY", f"--quiet {ROOT}")
