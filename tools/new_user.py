@@ -18,13 +18,15 @@ import sysconfig
 import time
 import venv
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
-from support.browser import FLAGS  # noqa: E402
+from support.browser import chromium  # noqa: E402
 from support.making_videos import write_video  # noqa: E402
 from support.markdown import blocks  # noqa: E402
 
@@ -126,16 +128,8 @@ def run(
     return process.wait(), "".join(said)
 
 
-def chromium(profile: Path) -> Camera:
-    """A browser that is ready to take pictures of pages, a few seconds after they are opened."""
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
-    for flag in (*FLAGS, f"--user-data-dir={profile}", "--window-size=1000,700"):
-        options.add_argument(flag)
-    browser = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
+def looking(browser: Any) -> Camera:
+    """Takes pictures of pages a few seconds after they are opened."""
 
     def take(address: str, picture: Path) -> None:
         browser.get(address)
@@ -164,8 +158,10 @@ def main() -> int:
     told = parser.parse_args()
     folder = told.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    camera = chromium(folder / ".browser") if shutil.which("chromedriver") else None
-    done = follow(folder, camera)
+    with ExitStack() as stack:
+        there = shutil.which("chromium") and shutil.which("chromedriver")
+        browser = stack.enter_context(chromium(folder / ".browser", (1000, 700))) if there else None
+        done = follow(folder, looking(browser) if browser else None)
     if told.keep:
         keep(done, folder, told.keep)
     for step, code, said in done:
