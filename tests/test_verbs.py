@@ -212,7 +212,7 @@ def detections() -> Detections:
 def test_boxes_become_what_other_programs_read():
     found = detections()
     assert repr(found) == "<Detections of frame 7: 1 person, 1 car; 1 iterations>"
-    assert found.to_yolo()[0] == "1 0.200000 0.500000 0.200000 0.500000 0.900000"
+    assert found.to_yolo()[0] == "1 0.200000 0.500000 0.200000 0.500000 0.900000 4"
     assert [one["image_id"] for one in found.to_coco()] == [7, 7]
     heading, first, _ = found.to_csv().splitlines()
     assert heading == "class,score,left,top,right,bottom,id"

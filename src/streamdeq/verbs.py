@@ -5,69 +5,78 @@ lies below: `Model.stream`, the evaluation, the training.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, Unpack
-
-import numpy as np
-from PIL import Image
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from streamdeq import api
 from streamdeq.api import Boxes
 from streamdeq.codec import from_plain, override
 from streamdeq.errors import StreamdeqError
-from streamdeq.pictures import as_rgb
+from streamdeq.models import zoo
 from streamdeq.runtime.switching import EAGER
 from streamdeq.solvers import make_solver
 from streamdeq.streaming.options import Options, StartFrom, StreamOptions, WorkingSize
 from streamdeq.streaming.several import Streams
+from streamdeq.streaming.stream import R
 from streamdeq.values.choice import Choice
-from streamdeq.video import Source, open_source
+from streamdeq.video import Source
+from streamdeq.video.given import in_memory, opened, several
 
 if TYPE_CHECKING:  # evaluation and training, which bring torchvision, are imported by who asks for them
-    from streamdeq.evaluation.protocol.rows import ScoreRow
+    from streamdeq.evaluation.protocol.scores import Scores
+    from streamdeq.tasks.depth.result import Depth
+    from streamdeq.tasks.detection.result import Detections
+    from streamdeq.tasks.pose.result import Poses
+    from streamdeq.tasks.segmentation.result import Segmentation
     from streamdeq.training.recipe import Recipe
 
 #: Kinds of sources whose frames have nothing to do with one another.
 PICTURES = ("image", "images")
 
 
-@dataclass(frozen=True)
-class Scores:
-    """What `Model.val` found; printed it is the table of `streamdeq eval`."""
+class TrackOptions(Options, total=False):
+    """The keywords of `track` besides `stream`."""
 
-    rows: "tuple[ScoreRow, ...]"
-
-    @property
-    def single(self) -> float | None:
-        """The best of single frames."""
-        from streamdeq.evaluation.protocol.rows import best_single
-
-        best = best_single(self.rows)
-        return None if best is None else best.value
-
-    def streaming(self, iterations: int, offset: int | None = None) -> float | None:
-        """After so many frames, the most there are if None, with so many iterations on each; None where not scored."""
-        from streamdeq.evaluation.protocol.score import Mode
-
-        found = [row for row in self.rows if row.mode is Mode.STREAMING and row.iterations == iterations]
-        wanted = max((row.offset or 0 for row in found), default=0) if offset is None else offset
-        return next((row.value for row in found if row.offset == wanted), None)
-
-    def __str__(self) -> str:
-        from streamdeq.evaluation.protocol.rows import table_blocks
-        from streamdeq.evaluation.reporting.table import Text
-
-        return Text().page("", table_blocks(self.rows, Text()), [])
+    keep: bool
+    conf: float | None
+    classes: Sequence[str]
+    boxes: Boxes
+    bgr: bool
 
 
-class Model(api.Model):
+class PredictOptions(TrackOptions, total=False):
+    """The keywords of `predict` besides `stream`."""
+
+    video: bool | None
+
+
+class Model(api.Model[R]):
     """A model with the verbs of one call."""
+
+    @overload
+    def predict(
+        self,
+        source: Any,
+        iterations: int | None = None,
+        *,
+        stream: Literal[False] = ...,
+        **more: Unpack[PredictOptions],
+    ) -> list[R]: ...
+
+    @overload
+    def predict(
+        self, source: Any, iterations: int | None = None, *, stream: Literal[True], **more: Unpack[PredictOptions]
+    ) -> Iterator[R]: ...
+
+    @overload
+    def predict(
+        self, source: Any, iterations: int | None = None, *, stream: bool, **more: Unpack[PredictOptions]
+    ) -> list[R] | Iterator[R]: ...
 
     def predict(
         self,
@@ -102,6 +111,26 @@ class Model(api.Model):
         """
         return self._predict(source, iterations, stream, video, keep, Choice(conf, tuple(classes)), boxes, bgr, options)
 
+    @overload
+    def track(
+        self,
+        source: Any,
+        iterations: int | None = None,
+        *,
+        stream: Literal[False] = ...,
+        **more: Unpack[TrackOptions],
+    ) -> list[R]: ...
+
+    @overload
+    def track(
+        self, source: Any, iterations: int | None = None, *, stream: Literal[True], **more: Unpack[TrackOptions]
+    ) -> Iterator[R]: ...
+
+    @overload
+    def track(
+        self, source: Any, iterations: int | None = None, *, stream: bool, **more: Unpack[TrackOptions]
+    ) -> list[R] | Iterator[R]: ...
+
     def track(
         self,
         source: Any,
@@ -127,7 +156,7 @@ class Model(api.Model):
         iterations: Sequence[int] = (1, 2, 4, 8),
         offsets: Sequence[int] | None = None,
         resamples: int = 0,
-    ) -> Scores:
+    ) -> "Scores":
         """The streaming protocol on a labelled split, as `streamdeq eval`.
 
         Args:
@@ -141,6 +170,7 @@ class Model(api.Model):
         from streamdeq.evaluation.protocol.plan import usual_offsets
         from streamdeq.evaluation.protocol.rows import make_rows
         from streamdeq.evaluation.protocol.run import evaluate
+        from streamdeq.evaluation.protocol.scores import Scores
         from streamdeq.evaluation.protocol.settings import Settings
 
         dataset = open_labelled(str(data), split, self.spec.task, lambda line: None)
@@ -201,7 +231,7 @@ class Model(api.Model):
         start: str = StartFrom.PREVIOUS,
         size: WorkingSize = None,
         runtime: str = EAGER,
-    ) -> Streams:
+    ) -> Streams[R]:
         """So many videos at once, computed together: call it with a list of a frame for each.
 
         Raises:
@@ -240,14 +270,14 @@ class Model(api.Model):
         bgr: bool,
         options: Options,
     ) -> Any:
-        sources = source if _several(source) else [source]
-        opened = [_opened(one, bgr) for one in sources]
-        if not stream and any(one.live for one in opened):
-            raise StreamdeqError(f"{opened[0].name} has no end: ask for an answer at a time, stream=True")
+        sources = source if several(source) else [source]
+        given = [opened(one, bgr) for one in sources]
+        if not stream and any(one.live for one in given):
+            raise StreamdeqError(f"{given[0].name} has no end: ask for an answer at a time, stream=True")
 
         def answers() -> Iterator[Any]:
-            for one in opened:
-                follows = not (one.kind in PICTURES or _in_memory(source)) if video is None else video
+            for one in given:
+                follows = not (one.kind in PICTURES or in_memory(source)) if video is None else video
                 yield from self._answers(one, follows, iterations, choice, boxes, options, keep and not stream)
 
         return answers() if stream else list(answers())
@@ -268,6 +298,7 @@ class Model(api.Model):
             iterations = self.spec.reference_solve.iterations if iterations is None else iterations
         wanted = choice if self.task.locates or choice != Choice() or boxes is not None else None
         with self.stream(iterations, boxes=boxes, choice=wanted, **chosen) as stream:
+            result: Any
             for result in stream.run(source):
                 yield result if follows and not keep else result.kept()
 
@@ -278,26 +309,29 @@ def _unused(folder: Path) -> Path:
     return next(name for name in names if not name.exists())
 
 
-def _in_memory(source: Any) -> bool:
-    """A picture, or a number of them that is known: no generator."""
-    return isinstance(source, list | tuple | np.ndarray | Tensor | Image.Image)
+@overload
+def load(name_or_path: zoo.Segmenters, device: str = "auto", precision: str = "auto") -> "Model[Segmentation]": ...
 
 
-def _several(source: Any) -> bool:
-    """Whether it is a list of sources rather than one; pictures in a list are one."""
-    return isinstance(source, list | tuple) and any(isinstance(one, str | os.PathLike | int) for one in source)
+@overload
+def load(name_or_path: zoo.Detectors, device: str = "auto", precision: str = "auto") -> "Model[Detections]": ...
 
 
-def _opened(source: Any, bgr: bool) -> Source:
-    if isinstance(source, str | int | os.PathLike | Source):
-        return open_source(source)
-    if isinstance(source, Image.Image) or (isinstance(source, np.ndarray | Tensor) and source.ndim < 4):
-        return open_source([as_rgb(source, bgr=bgr)])
-    if not isinstance(source, Iterable):
-        raise StreamdeqError(f"no picture, video, folder or address: {source!r}")
-    return open_source(as_rgb(image, bgr=bgr) for image in source)
+@overload
+def load(name_or_path: zoo.PoseModels, device: str = "auto", precision: str = "auto") -> "Model[Poses]": ...
 
 
-def load(name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Model:
-    """As `Model.load` of `streamdeq.api`, with the verbs."""
+@overload
+def load(name_or_path: zoo.DepthModels, device: str = "auto", precision: str = "auto") -> "Model[Depth]": ...
+
+
+@overload
+def load(name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Model[Any]: ...
+
+
+def load(name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Model[Any]:
+    """As `Model.load` of `streamdeq.api`, with the verbs.
+
+    A type checker knows the answers of packaged models; those of a file are what you say: `model: Model[Detections]`.
+    """
     return Model.load(name_or_path, device, precision)

@@ -15,7 +15,8 @@ import site_pages
 import site_tables
 
 COMMAND = re.compile(
-    r"^(?:torchrun .*--no-python )?streamdeq (bench cameras|data prepare|[a-z]+)((?:[^#\n\\]|\\\n)*)", flags=re.MULTILINE
+    r"^(?:torchrun .*--no-python )?streamdeq (bench cameras|data prepare|[a-z]+)((?:[^#\n\\]|\\\n)*)",
+    flags=re.MULTILINE,
 )
 #: Paths of this repository, as the text names them; what the reader is to make (DIR, runs/…) is none.
 REPOSITORY_PATH = re.compile(r"(?<![\w./-])(?:docs|tests|tools|src)/[\w./*-]*[\w*/]")

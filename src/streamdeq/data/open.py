@@ -6,7 +6,7 @@ from streamdeq.data import readers
 from streamdeq.data.base import Dataset
 from streamdeq.data.reader import READERS, Reader
 from streamdeq.data.synthetic.street import open_street
-from streamdeq.errors import StreamdeqError
+from streamdeq.data.unknown_folder import refuse
 
 SYNTHETIC = "synthetic"
 
@@ -33,6 +33,11 @@ def all_readers() -> list[Reader]:
     return [READERS[name]() for name in sorted(READERS, key=lambda name: rank.get(name, -1))]
 
 
+def formats() -> str:
+    """A line for each format: what it is called, and what a folder holds."""
+    return "\n".join(f"{reader.title}: {reader.expected}" for reader in all_readers())
+
+
 def find_reader(folder: Path, task: str = "", allow_outside: bool = False) -> Reader:
     """The first reader that recognises `folder`, or a file in its place; those for `task` are asked before the others.
 
@@ -40,17 +45,12 @@ def find_reader(folder: Path, task: str = "", allow_outside: bool = False) -> Re
         StreamdeqError: no such folder, or one that nobody recognises.
     """
     asked = [reader for reader in all_readers() if folder.suffix in reader.suffixes or not folder.is_file()]
-    known = "; ".join(f"{reader.title}: {reader.expected}" for reader in asked or all_readers())
     if not (folder.is_dir() or (asked and folder.is_file())):
-        raise StreamdeqError(
-            f"expected 'synthetic' or a folder with a data set ({known}), got {folder}, which is no folder"
-        )
+        raise refuse(folder, "", lambda place: False)
     for reader in asked:
-        reader.allow_outside = allow_outside
+        reader.allow_outside, reader.asked = allow_outside, task
     for reader in sorted(asked, key=lambda reader: not reader.task or reader.task != task):
         if reader.recognises(folder):
             return reader
-    for reader in asked:
-        if lacks := reader.lacks(folder):
-            raise StreamdeqError(f"{folder} looks like {reader.title}, but lacks {lacks}")
-    raise StreamdeqError(f"expected a data set in {folder} ({known}), found none of them; is it another folder?")
+    lacks = next((f"{one.title}\n{what}" for one in asked if (what := one.lacks(folder))), "")
+    raise refuse(folder, lacks, lambda place: any(reader.recognises(place) for reader in asked))

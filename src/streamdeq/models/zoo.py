@@ -2,9 +2,18 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
+
+#: The packaged models by their task, for type checkers.
+Segmenters = Literal[
+    "camvid-s", "camvid-s-il", "camvid-s-published", "camvid-s-sur", "camvid-s-ur", "camvid-s-wsu", "street-s"
+]
+Detectors = Literal["driving-s", "person-s", "person-s-il", "person-s-ur", "street-boxes-s"]
+PoseModels = Literal["bee-s", "bee-s-il", "bee-s-ur", "human-s", "mouse-s", "walkers-s"]
+DepthModels = Literal["street-depth-s"]
 
 FOLDER = Path(__file__).parent.parent / "weights"
 

@@ -70,7 +70,8 @@ def _parts(mask: np.ndarray) -> Iterator[tuple[int, list[int], int]]:
             "camvid-boxes is made with scipy, which is not installed: pip install 'streamdeq[pose]'"
         ) from error
     for category, (index, _) in enumerate(CLASSES, 1):
-        parts, _ = ndimage.label(mask == index, structure=np.ones((3, 3)))
+        labelled: Any = ndimage.label(mask == index, structure=np.ones((3, 3)))
+        parts = labelled[0]
         areas = np.bincount(parts.ravel())
         found = [
             (
@@ -89,4 +90,4 @@ def _parts(mask: np.ndarray) -> Iterator[tuple[int, list[int], int]]:
 def _first_block(part: np.ndarray, top: int, left: int) -> tuple[int, int]:
     """Where a part begins, in blocks of 2x2 pixels, row by row: the order of OpenCV's connected components."""
     rows, columns = part.nonzero()
-    return min(zip((rows + top) // 2, (columns + left) // 2, strict=True))
+    return min(zip(((rows + top) // 2).tolist(), ((columns + left) // 2).tolist(), strict=True))

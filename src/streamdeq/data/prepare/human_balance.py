@@ -87,7 +87,7 @@ def smoothed(track: np.ndarray) -> np.ndarray:
         times = np.arange(run[0], run[-1] + 1)
         if len(times) >= _SHORTEST_RUN:
             bridged = np.stack([np.interp(times, run, track[run, axis]) for axis in (0, 1)], axis=1)
-            result[times] = filtfilt(*coefficients, bridged, axis=0)
+            result[times] = filtfilt(coefficients[0], coefficients[1], bridged, axis=0)
     return result
 
 
