@@ -74,6 +74,7 @@ def environment(folder: Path) -> dict[str, str]:
     path = os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])
     offline = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_DEPS": "1"}
     plain = {"COLUMNS": "110", "NO_COLOR": "1", "PYTHONPATH": "", "VIRTUAL_ENV": str(folder)}
+    plain["JUPYTER_PATH"] = f"{sys.prefix}/share/jupyter"
     return {**os.environ, **offline, **plain, "PATH": path}
 
 

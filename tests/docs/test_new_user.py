@@ -35,5 +35,5 @@ def test_every_step_of_the_page_works(tmp_path: Path) -> None:
         done = new_user.follow(tmp_path, new_user.looking(browser))
     assert [(step.command, said) for step, code, said in done if code != 0] == []
     assert len(list(tmp_path.glob("page-*.png"))) == 2
-    made = ("seen/street.mp4", "people/street.json", "mine/street.mp4", "last.png", "many/yard/yard.mp4")
+    made = ("seen/street.mp4", "people/street.json", "mine/street.mp4", "frame-30.png", "many/yard/yard.mp4")
     assert [name for name in made if not (tmp_path / "work" / name).is_file()] == []
