@@ -79,7 +79,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def follow(folder: Path, camera: Camera | None) -> list[tuple[Step, int, str]]:
-    """Every step with its exit code and what it said; pages' pictures go into `folder`, as page-1.png, …"""
+    """Every step with its exit code and what it said; pages' pictures go into `folder`, named as the headings"""
     variables = environment(folder / ".environment")
     place = folder / "work"
     place.mkdir()
@@ -94,10 +94,17 @@ def follow(folder: Path, camera: Camera | None) -> list[tuple[Step, int, str]]:
             done.append((step, 0, "(passed over: no jupyter here)\n"))
             continue
         command = step.command.replace("REPOSITORY", f"--quiet {ROOT}")
-        picture = folder / f"page-{1 + len(list(folder.glob('page-*.png')))}.png" if step.shows else None
-        code, said = run(command, place, variables, picture, camera)
-        done.append((step, code, said.replace(str(folder), "~").replace(str(ROOT), "REPOSITORY")))
+        picture = folder / f"{named(step.heading)}.png"
+        code, said = run(command, place, variables, picture if step.shows else None, camera)
+        if camera is not None and "--to html" in command and code == 0:
+            camera((place / "streamdeq.html").as_uri(), picture)
+        said = said.replace(str(folder), "~").replace(str(ROOT), "REPOSITORY")
+        done.append((step, code, re.sub(r"(?<=token=)[\w-]+", "…", said)))
     return done
+
+
+def named(heading: str) -> str:
+    return heading.lower().replace(" ", "-")
 
 
 def film(path: Path, seed: int) -> None:
@@ -146,9 +153,9 @@ def keep(done: list[tuple[Step, int, str]], folder: Path, to: Path) -> None:
     headings = list(dict.fromkeys(step.heading for step, _, _ in done))
     for number, heading in enumerate(headings, start=1):
         text = "".join(f"$ {step.command}\n{said}\n" for step, _, said in done if step.heading == heading)
-        name = f"{number}-{heading.lower().replace(' ', '-')}.txt"
+        name = f"{number}-{named(heading)}.txt"
         (to / name).write_text(text, encoding="utf-8")
-    for picture in folder.glob("page-*.png"):
+    for picture in folder.glob("*.png"):
         shutil.copy(picture, to / picture.name)
 
 
