@@ -17,6 +17,7 @@ from streamdeq.data.randomness import torch_seed
 from streamdeq.data.sampling import Batch
 from streamdeq.implicit.recompute import recomputed
 from streamdeq.models.checkpoint import read_weights
+from streamdeq.models.licence import tell
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.models.transfer import Transfer, transfer
@@ -99,6 +100,7 @@ class Trainer:
         if origin is None:
             return None
         source, tensors = read_weights(origin)
+        tell(source)
         account = transfer(self.network, self.spec, tensors, source, str(self.recipe.init))
         if self.state.average:
             self.state.average = WeightAverage(self.network, self.recipe.ema)
