@@ -60,7 +60,8 @@ def summary(outputs: list[Output], seconds: float) -> str:
     failed = [line for text in texts for line in re.findall(r"^(?:FAILED|ERROR) .*", text, flags=re.MULTILINE)]
     counts: Counter[str] = Counter()
     for text in texts:
-        for count, word in re.findall(r"(\d+) (\w+)", (text.splitlines() or [""])[-1]):
+        closing = re.findall(r"^.* in [\d.]+s\b.*$", text, flags=re.MULTILINE)[-1:]
+        for count, word in re.findall(r"(\d+) (\w+)", "".join(closing)):
             counts["errors" if word == "error" else word] += int(count)
     told = ", ".join(f"{counts[word]} {word}" for word in WORDS if counts[word]) or "no tests ran"
     minutes, rest = divmod(round(seconds), 60)

@@ -12,7 +12,7 @@ from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, Union, Unpack
+from typing import Any, Generic, Self, Union, Unpack
 
 import numpy as np
 from torch import Tensor
@@ -38,7 +38,7 @@ from streamdeq.streaming.regions import Follow, Regions
 from streamdeq.streaming.start import Reference
 from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.statefile import read_state
-from streamdeq.streaming.stream import Stream, check_image
+from streamdeq.streaming.stream import R, Stream, check_image
 from streamdeq.tasks import Result, build_task, load_network
 from streamdeq.values.choice import Choice
 from streamdeq.values.frame import Frame
@@ -53,8 +53,8 @@ Boxes = Union["Model", Locator, Callable[[np.ndarray], Any], str, os.PathLike[st
 BOX_FILES = (".json", ".jsonl")
 
 
-class Model:
-    """Weights ready to run. Holds no video's state: that is a stream's.
+class Model(Generic[R]):
+    """Weights ready to run, that answer with R, a `Result`. Holds no video's state: that is a stream's.
 
     Args:
         network: as trained; a folded copy is made for inference.
@@ -125,7 +125,7 @@ class Model:
         choice: Choice | None = None,
         start_from: np.ndarray | None = None,
         **options: Unpack[Options],
-    ) -> Stream:
+    ) -> Stream[R]:
         """A video: feed it frames in order, get an answer for each. Options as in `StreamOptions`.
 
         Args:
@@ -245,8 +245,8 @@ class Model:
 
     @memory_errors()
     def step(
-        self, frame: np.ndarray | Frame, state: StreamState, on_update: OnUpdate | None = None
-    ) -> tuple[Any, StreamState]:
+        self, frame: np.ndarray | Frame, state: StreamState, on_update: OnUpdate[R] | None = None
+    ) -> tuple[R, StreamState]:
         """The functional core: (frame, state) → (result, state). The state given is consumed; `clone` it to keep it."""
         if not isinstance(frame, Frame):
             frame = Frame(frame, state.next_index, 0.0)
@@ -282,10 +282,11 @@ class Model:
         iterations: int = 20,
         solver: str | None = None,
         size: int | str | None = None,
-    ) -> Any:
+    ) -> R:
         """The answer for one picture, (H, W, 3) uint8 RGB or of Pillow's, from zeros: the single-frame baseline."""
         with self.stream(iterations, solver=solver, start="zeros", size=size) as stream:
-            return stream(image).kept()
+            result: Any = stream(image)
+            return result.kept()
 
     def export(
         self,
@@ -335,6 +336,6 @@ class Model:
         return self.task.draw(image, result)
 
 
-def load(name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Model:
+def load(name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Model[Any]:
     """As `Model.load`."""
     return Model.load(name_or_path, device, precision)

@@ -144,7 +144,7 @@ def test_a_pattern_of_films_is_each_of_them_and_a_pattern_of_pictures_is_one_vid
 
 def test_boxes_from_a_detector_are_found_by_one_model_for_all():
     bees = streamdeq.load("bee-s", "cpu").gathered()
-    found = bees.finder("walkers-s")
-    assert found.spec.name == "walkers-s"
+    found = bees.finder("street-boxes-s")
+    assert found.spec.name == "street-boxes-s"
     assert bees.finder("labels") == "labels"
     assert bees.finder(found) is found

@@ -33,15 +33,19 @@ TESTS = Path(__file__).resolve().parents[1]
 
 def order(file: Path) -> tuple[int, int, Path]:
     """Long files first, then large ones."""
-    name = file.relative_to(TESTS).as_posix()
+    name = named(file)
     return LONG.index(name) if name in LONG else len(LONG), -file.stat().st_size, file
+
+
+def named(file: Path) -> str:
+    return Path(os.path.relpath(file, TESTS)).as_posix()
 
 
 def taken(files: dict[Path, list[pytest.Item]], folder: Path) -> Iterator[list[pytest.Item]]:
     """The tests of the files that this process is the first to take, one file after another."""
     for file in sorted(files, key=order):
         try:
-            (folder / file.relative_to(TESTS).as_posix().replace("/", "+")).touch(exist_ok=False)
+            (folder / named(file).replace("/", "+")).touch(exist_ok=False)
         except FileExistsError:
             continue
         yield files[file]

@@ -1,4 +1,4 @@
-"""Many sources through one model: a run each, a thread each, and their frames are computed together."""
+"""Many sources through one model: a run each, a thread each; on a GPU their frames are computed together."""
 
 import os
 from collections import deque
@@ -69,7 +69,9 @@ class Runs:
 
     def __init__(self, model: Model, sources: Sequence[str], options: RunOptions, at_once: int = AT_ONCE) -> None:
         self.parts = parts_of(sources)
-        self._model = model.gathered()
+        # On a CPU threads that compute each by itself keep the cores busy: batches were half as fast
+        # (benchmarks/many_sources.py). A GPU is waited for once per batch.
+        self._model = model if model.functions.device.type == "cpu" else model.gathered()
         self._options = options
         self._at_once = at_once
         self._told: SimpleQueue[Told | BaseException | None] = SimpleQueue()

@@ -36,13 +36,14 @@ class _Asked:
 
 class Gathered(Executor):
     """Args:
-    functions: what computes a batch; called by one thread at a time.
+    functions: what computes a batch.
+    batches: so many are computed at the same time.
     """
 
-    def __init__(self, functions: Any) -> None:
-        self._functions = functions
+    def __init__(self, functions: Any, batches: int = 1) -> None:
+        self._functions, self._batches = functions, batches
         self._waiting: list[_Asked] = []
-        self._computing = False
+        self._computing = 0
         self._changed = threading.Condition()
 
     def inject(self, pictures: Tensor, canvas_hw: HW) -> Injection:
@@ -74,7 +75,7 @@ class Gathered(Executor):
                 _answer(batch)
             finally:
                 with self._changed:
-                    self._computing = False
+                    self._computing -= 1
                     self._changed.notify_all()
         if own.error is not None:
             raise own.error
@@ -83,7 +84,7 @@ class Gathered(Executor):
     def _turn(self, own: _Asked) -> list[_Asked] | None:
         """The batch that the calling thread is to compute; None once its own question is answered."""
         with self._changed:
-            self._changed.wait_for(lambda: own.done or not self._computing)
+            self._changed.wait_for(lambda: own.done or (self._waiting and self._computing < self._batches))
             if own.done:
                 return None
             first, batch, rows = self._waiting[0], [], 0
@@ -92,7 +93,7 @@ class Gathered(Executor):
                     batch.append(one)
                     rows += one.rows
             self._waiting = [one for one in self._waiting if one not in batch]
-            self._computing = True
+            self._computing += 1
             return batch
 
 
