@@ -31,7 +31,9 @@ for module in pkgutil.walk_packages(streamdeq.__path__, "streamdeq."):
 
 def environment(folder: Path, pythons: tuple[str, ...]) -> Path:
     """A new venv of the first of these Pythons that is here; its `bin`."""
-    for version in pythons:
+    own = Path.home() / ".pyenv" / "versions"  # of which uv sees those that are switched on
+    known = [(*sorted(map(str, own.glob(f"{version}.*/bin/python"))), version) for version in pythons]
+    for version in (one for several in known for one in several):
         command = [UV, "venv", "-q", "--no-python-downloads", "--python", version, folder]
         if subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL).returncode == 0:
             return folder / "bin"

@@ -15,7 +15,7 @@ from support.small_files import tiny_weights
 from streamdeq import load
 from streamdeq.models.checkpoint import read_weights, save_weights
 from streamdeq.models.licence import forbids_commerce
-from streamdeq.models.spec import Provenance
+from streamdeq.models.spec import Ancestor, Provenance
 from streamdeq.tasks import load_network
 
 
@@ -27,9 +27,9 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return licensed(tmp_path, "CC BY-NC 4.0, cite us.")
 
 
-def licensed(folder: Path, licence: str) -> Path:
+def licensed(folder: Path, licence: str, *ancestors: Ancestor) -> Path:
     spec, tensors = read_weights(tiny_weights(folder / "tiny.safetensors"))
-    spec = replace(spec, name="lent", provenance=Provenance(licence=licence))
+    spec = replace(spec, name="lent", provenance=Provenance(licence=licence, ancestors=ancestors))
     save_weights(folder / "lent.safetensors", load_network(spec, tensors, "lent"), spec)
     return folder / "lent.safetensors"
 
@@ -57,6 +57,14 @@ def test_weights_for_everybody_say_nothing(weights: Path, tmp_path: Path, caplog
     load(licensed(tmp_path, "Apache-2.0"))
     assert told(caplog) == []
     assert not (tmp_path / "cache").exists()
+
+
+def test_own_weights_that_began_with_others_have_their_licence_to_keep(
+    weights: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    load(licensed(tmp_path, "my own data", Ancestor("camvid-s", "camvid", "CC BY-NC 4.0")))
+    [line] = told(caplog)
+    assert "CC BY-NC 4.0 (of camvid-s, which they began with)" in line
 
 
 def test_a_variable_turns_it_off(weights: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from streamdeq.models.licence import forbids_commerce
+from streamdeq.models.licence import restrictions
 from streamdeq.models.spec import ModelSpec
 from streamdeq.version import __version__
 
@@ -83,7 +83,7 @@ def _sections(spec: ModelSpec, repo: str) -> Iterator[str]:
     if origin.metrics:
         rows = "\n".join(f"| {_cell(name)} | {value:.2f} |" for name, value in origin.metrics.items())
         yield f"## Figures\n\n| | points |\n| --- | ---: |\n{rows}"
-    yield f"## Data and licence\n\nTrained on: {origin.data or 'not said'}.\n\n{_licence(origin.licence)}"
+    yield f"## Data and licence\n\nTrained on: {origin.data or 'not said'}.\n\n{_licence(spec)}"
     yield f"## Where it comes from\n\n{_provenance(origin)}"
 
 
@@ -99,11 +99,15 @@ def _usage(spec: ModelSpec, repo: str) -> str:
     )
 
 
-def _licence(licence: str) -> str:
-    if not licence:
-        return "No licence is stated."
-    bold = "**Not for commercial use.** " if forbids_commerce(licence) else ""
-    return f"{bold}The weights follow their data: {licence}"
+def _licence(spec: ModelSpec) -> str:
+    origin = spec.provenance
+    bold = "**Not for commercial use.** " if restrictions(spec) else ""
+    own = f"The weights follow their data: {origin.licence}" if origin.licence else "No licence is stated."
+    begun = "".join(
+        f"\n- they began with {one.name}, trained on {one.data or 'not said'}: {one.licence or 'no licence stated'}"
+        for one in origin.ancestors
+    )
+    return f"{bold}{own}" + (f"\n{begun}" if begun else "")
 
 
 def _provenance(origin: Any) -> str:

@@ -23,17 +23,22 @@ def forbids_commerce(licence: str) -> bool:
     return FORBIDS_COMMERCE.search(licence) is not None
 
 
+def restrictions(spec: ModelSpec) -> list[str]:
+    """The licences that forbid commercial use: of the weights' own data, and of what they began with."""
+    origin = spec.provenance
+    told = [origin.licence, *(f"{one.licence} (of {one.name}, which they began with)" for one in origin.ancestors)]
+    return [licence.rstrip(".") for licence in dict.fromkeys(told) if forbids_commerce(licence)]
+
+
 def tell(spec: ModelSpec) -> None:
     """One warning at the first use of weights that are not for commerce; that they were told of is kept, per user, in
     the cache folder."""
-    licence = spec.provenance.licence
     silent = os.environ.get(NOTICE, "").lower() in ("off", "0", "no", "false")
-    if not silent and forbids_commerce(licence) and _first(f"{spec.name}\n{licence}"):
+    licences = [] if silent else restrictions(spec)
+    if licences and _first("\n".join([spec.name, *licences])):
+        why = "; ".join(licences)
         log.warning(
-            "the weights of '%s' are not for commercial use: %s (told once; %s=off: never)",
-            spec.name,
-            licence.rstrip("."),
-            NOTICE,
+            "the weights of '%s' are not for commercial use: %s (told once; %s=off: never)", spec.name, why, NOTICE
         )
 
 

@@ -28,8 +28,8 @@ def names() -> list[str]:
 
 
 def find(name_or_path: str | os.PathLike[str]) -> Path:
-    """The file of a packaged model, the path itself where one is given, or the file at `hf://owner/name`, fetched; for a
-    training run's folder its weights.
+    """The file of a packaged model, the path itself where one is given, for a training run's folder its weights, or the
+    file at `hf://owner/name`, fetched.
 
     Raises:
         StreamdeqError: none of these, the nearest name is shown; or what the hub refuses.
