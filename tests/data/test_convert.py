@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 from support.box_trees import coco_video, picture, write_coco_video
-from support.dataset_trees import write_class_folders, write_clips, write_own
+from support.dataset_trees import write_cityscapes, write_cityscapes_labels, write_class_folders, write_clips, write_own
 from support.export_trees import coco_masks, cvat_images, labelme, labelme_shape, yolo_polygons
 from support.pose_trees import square_table
 
@@ -169,6 +169,14 @@ def test_names_that_lead_out_or_are_there_twice_are_written_beside_one_another(t
     (root / "images/train/x.png").unlink()
     convert(root, tmp_path / "b", "masks")
     assert len(open_dataset(str(tmp_path / "b"), "train").clips) == 2
+
+
+def test_a_split_without_labels_is_told_and_not_written(tmp_path: Path) -> None:
+    root = write_cityscapes_labels(write_cityscapes(tmp_path / "a"))
+    done = convert(root, tmp_path / "b", "masks")
+    assert done.notes == ("split 'test' has no labels, and is not written",)
+    assert check(tmp_path / "b").problems == ()
+    assert list(done.splits) == ["train", "val"]
 
 
 def test_the_command_tells_what_it_wrote_and_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ is one. Lines are left out, which is told. The copy of the picture inside a file
 import base64
 import io
 import math
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,7 +35,7 @@ _KINDS = {"rectangle": BOX, "polygon": AREA, "circle": AREA, "mask": AREA, "poin
 _LEFT_OUT = frozenset({"line", "linestrip", "points"})
 #: Files that are looked into for what kinds of shapes there are, and bytes of the first that say whose they are.
 _SAMPLE, _HEAD = 100, 1 << 20
-_CORNERS = 72
+_CORNERS, _MOST_OTHERS = 72, 20_000
 
 
 class _Drawn(Schema):
@@ -115,10 +116,25 @@ def _holds(place: Path) -> bool:
 
 def _files(place: Path) -> list[Path]:
     """All below a folder, if the first is labelme's."""
-    if not place.is_dir():
+    first = _first(place)
+    if first is None or not _is_export(first):
         return []
     listed = sorted(path for path in place.rglob("*.json") if path.is_file() and not path.name.startswith("."))
-    return [path for path in listed if _is_export(path)] if listed and _is_export(listed[0]) else []
+    return [path for path in listed if _is_export(path)]
+
+
+def _first(place: Path) -> Path | None:
+    """The first file of JSON, among so many files: folders of a million pictures are asked about, too."""
+    seen = 0
+    for root, folders, files in os.walk(place):
+        folders.sort()
+        found = [name for name in sorted(files) if name.endswith(".json") and not name.startswith(".")]
+        if found:
+            return Path(root, found[0])
+        seen += len(files)
+        if seen > _MOST_OTHERS:
+            return None
+    return None
 
 
 def _is_export(path: Path) -> bool:

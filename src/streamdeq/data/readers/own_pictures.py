@@ -99,7 +99,8 @@ class OwnPictures(Reader):
 
     def lacks(self, folder: Path) -> str:
         """Of a folder with images/ or labels/: the rest."""
-        there = [name for name in ("images", "labels") if (folder / name).is_dir()]
+        places = {"images": folder / "images", "labels": _labels(folder)}
+        there = [name for name, place in places.items() if place.is_dir()]
         pngs = next(_labels(folder).rglob("*.png"), None) if _labels(folder).is_dir() else None
         if not there or (pngs is None and len(there) == 2):
             return ""  # labels in text are another layout's
