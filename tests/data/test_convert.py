@@ -163,6 +163,14 @@ def test_labels_for_which_a_layout_has_no_place_are_refused(tmp_path: Path) -> N
         convert(write_class_folders(tmp_path / "c", {"train": {"cat": 1}}), tmp_path / "b", "coco")
 
 
+def test_label_maps_have_no_outlines_for_yolo(tmp_path: Path) -> None:
+    with pytest.raises(
+        StreamdeqError, match=r"expected outlines .* got a label map \(clip 'f'\), .* write coco or masks"
+    ):
+        convert(masks(tmp_path / "a"), tmp_path / "b", "yolo")
+    assert not (tmp_path / "b").exists()
+
+
 def test_names_that_lead_out_or_are_there_twice_are_written_beside_one_another(tmp_path: Path) -> None:
     root = write_own(tmp_path / "a", ["train/x", "train/x-2"])
     (root / "images/train/x.png").write_bytes(b"")
