@@ -85,8 +85,8 @@ class YoloWriter(Writer):
         drawn = clip.targets.sheet(t) if isinstance(clip.targets, DrawnMaps) else None
         if drawn is None:
             raise StreamdeqError(
-                f"expected outlines to write as yolo, got a label map (clip '{clip.name}'), which has none; write coco or "
-                "masks"
+                f"expected outlines to write as yolo, got a label map (clip '{clip.name}'), which has none; write coco "
+                "or masks"
             )
         classes = [name for name in self._about.classes if name not in GROUND]
         for one in sorted((one for one in drawn.shapes if one.covers), key=lambda one: one.rank):
