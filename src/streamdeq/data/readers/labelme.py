@@ -128,9 +128,11 @@ def _first(place: Path) -> Path | None:
     seen = 0
     for root, folders, files in os.walk(place):
         folders.sort()
-        found = [name for name in sorted(files) if name.endswith(".json") and not name.startswith(".")]
-        if found:
-            return Path(root, found[0])
+        named = (Path(root, name) for name in sorted(files) if name.endswith(".json") and not name.startswith("."))
+        if (
+            found := next((path for path in named if path.is_file()), None)
+        ) is not None:  # no pipe, which would be waited for
+            return found
         seen += len(files)
         if seen > _MOST_OTHERS:
             return None
