@@ -1,6 +1,6 @@
 """labelme's files: `NAME.json` beside `NAME.jpg`, one a picture.
 
-Layout: the files anywhere below the folder, or below `train/`, `val/`, `test/`. Classes are those of `classes.txt` or
+Layout: the files up to three folders below the folder, or below `train/`, `val/`, `test/`. Classes are those of `classes.txt` or
 `labels.txt` (labelme's own list) where there is one. Polygons, rectangles, circles and masks are areas; label maps are
 painted in the order of the file, as labelme's own tool does. Key points are `point` shapes: the label is the name of
 the point, and those with the same `group_id` belong to one instance, whose box is the rectangle of that group if there
@@ -12,6 +12,7 @@ import io
 import math
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,7 +36,7 @@ _KINDS = {"rectangle": BOX, "polygon": AREA, "circle": AREA, "mask": AREA, "poin
 _LEFT_OUT = frozenset({"line", "linestrip", "points"})
 #: Files that are looked into for what kinds of shapes there are, and bytes of the first that say whose they are.
 _SAMPLE, _HEAD = 100, 1 << 20
-_CORNERS, _MOST_OTHERS = 72, 20_000
+_CORNERS, _MOST_OTHERS, _DEPTH = 72, 20_000, 3
 
 
 class _Drawn(Schema):
@@ -115,28 +116,24 @@ def _holds(place: Path) -> bool:
 
 
 def _files(place: Path) -> list[Path]:
-    """All below a folder, if the first is labelme's."""
-    first = _first(place)
-    if first is None or not _is_export(first):
-        return []
-    listed = sorted(path for path in place.rglob("*.json") if path.is_file() and not path.name.startswith("."))
-    return [path for path in listed if _is_export(path)]
+    """All in a folder, if the first is labelme's."""
+    first = next(_texts(place, _MOST_OTHERS), None)
+    return [path for path in _texts(place) if _is_export(path)] if first is not None and _is_export(first) else []
 
 
-def _first(place: Path) -> Path | None:
-    """The first file of JSON, among so many files: folders of a million pictures are asked about, too."""
-    seen = 0
+def _texts(place: Path, most: int | None = None) -> Iterator[Path]:
+    """The files of JSON at most `_DEPTH` folders deep, by name, until `most` files were seen: folders of a million
+    pictures are asked about, too, and those above anybody's film."""
+    seen, deepest = 0, len(place.parts) + _DEPTH
     for root, folders, files in os.walk(place):
-        folders.sort()
-        named = (Path(root, name) for name in sorted(files) if name.endswith(".json") and not name.startswith("."))
-        if (
-            found := next((path for path in named if path.is_file()), None)
-        ) is not None:  # no pipe, which would be waited for
-            return found
+        folders[:] = sorted(folders) if len(Path(root).parts) < deepest else []
+        for name in sorted(files):
+            path = Path(root, name)
+            if name.endswith(".json") and not name.startswith(".") and path.is_file():  # a pipe would be waited for
+                yield path
         seen += len(files)
-        if seen > _MOST_OTHERS:
-            return None
-    return None
+        if most is not None and seen > most:
+            return
 
 
 def _is_export(path: Path) -> bool:
