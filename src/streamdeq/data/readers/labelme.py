@@ -1,10 +1,10 @@
 """labelme's files: `NAME.json` beside `NAME.jpg`, one a picture.
 
-Layout: the files up to three folders below the folder, or below `train/`, `val/`, `test/`. Classes are those of `classes.txt` or
-`labels.txt` (labelme's own list) where there is one. Polygons, rectangles, circles and masks are areas; label maps are
-painted in the order of the file, as labelme's own tool does. Key points are `point` shapes: the label is the name of
-the point, and those with the same `group_id` belong to one instance, whose box is the rectangle of that group if there
-is one. Lines are left out, which is told. The copy of the picture inside a file is not read.
+Layout: the files up to three folders below the folder, or below `train/`, `val/`, `test/`. Classes are those of
+`classes.txt` or `labels.txt` (labelme's own list) where there is one. Polygons, rectangles, circles and masks are
+areas; label maps are painted in the order of the file, as labelme's own tool does. Key points are `point` shapes: the
+label is the name of the point, and those with the same `group_id` belong to one instance, whose box is the rectangle of
+that group if there is one. Lines are left out, which is told. The copy of the picture inside a file is not read.
 """
 
 import base64
