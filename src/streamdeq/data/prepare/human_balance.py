@@ -1,8 +1,8 @@
 """A man balancing, seen by four cameras: pose2sim's films, and OpenPose's points of its repository's history, smoothed.
 
 Smoothing: points with a score up to 0.2 are dropped, then, twice, those more than 35 pixels from the median of 11
-frames; gaps of up to 8 frames are bridged; a Butterworth filter of 6 Hz runs forwards and backwards, so that it looks at
-frames to come.
+frames; gaps of up to 8 frames are bridged; a Butterworth filter of 6 Hz runs forwards and backwards, so that
+it looks at frames to come.
 """
 
 from collections.abc import Iterator, Sequence
