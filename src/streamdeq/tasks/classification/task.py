@@ -15,6 +15,7 @@ from streamdeq.tasks.classification.objective import objective
 from streamdeq.tasks.classification.result import Classification
 from streamdeq.tasks.objective import Objective
 from streamdeq.values.geometry import Geometry
+from streamdeq.values.look import USUAL, Look
 from streamdeq.values.status import Status
 
 
@@ -36,8 +37,8 @@ class ClassificationTask(Task):
     def metric(self) -> Accuracy:
         return Accuracy(len(self.spec.classes))
 
-    def draw(self, image: np.ndarray, result: Classification) -> np.ndarray:
-        return caption(image, result)
+    def draw(self, image: np.ndarray, result: Classification, look: Look = USUAL) -> np.ndarray:
+        return caption(image, result, look)
 
     def record(self, result: Classification) -> dict[str, Any]:
         return {"top": [{"class": name, "score": round(score, 4)} for name, score in result.top()]}

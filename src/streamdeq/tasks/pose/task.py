@@ -19,6 +19,7 @@ from streamdeq.tasks.pose.objective import objective
 from streamdeq.tasks.pose.result import Poses, joined
 from streamdeq.tasks.pose.settings import PoseSettings
 from streamdeq.values.geometry import Geometry
+from streamdeq.values.look import USUAL, Look
 from streamdeq.values.status import Status
 
 
@@ -78,8 +79,8 @@ class PoseTask(Task):
         skeleton = [[a + 1, b + 1] for a, b in self.settings.skeleton]
         return [{"id": 1, "name": "instance", "keypoints": list(self.spec.classes), "skeleton": skeleton}]
 
-    def draw(self, image: np.ndarray, result: Poses) -> np.ndarray:
-        return skeletons(image, result)
+    def draw(self, image: np.ndarray, result: Poses, look: Look = USUAL) -> np.ndarray:
+        return skeletons(image, result, look)
 
     def record(self, result: Poses) -> dict[str, Any]:
         found = []

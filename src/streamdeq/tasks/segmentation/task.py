@@ -19,6 +19,7 @@ from streamdeq.tasks.segmentation.objective import objective
 from streamdeq.tasks.segmentation.result import Segmentation
 from streamdeq.values.geometry import Geometry
 from streamdeq.values.label_map import label_map
+from streamdeq.values.look import USUAL, Look
 from streamdeq.values.status import Status
 
 
@@ -47,8 +48,8 @@ class SegmentationTask(Task):
     def metric(self) -> "SegmentationMetric":
         return SegmentationMetric(self.spec.classes)
 
-    def draw(self, image: np.ndarray, result: Segmentation) -> np.ndarray:
-        return overlay(image, result)
+    def draw(self, image: np.ndarray, result: Segmentation, look: Look = USUAL) -> np.ndarray:
+        return overlay(image, result, look)
 
     def record(self, result: Segmentation) -> dict[str, Any]:
         return {"shares": {name: round(share, 4) for name, share in result.shares().items()}}
