@@ -229,3 +229,65 @@ def test_a_film_among_ones_own_pictures_has_a_label_picture_per_frame_counted_fr
     assert [int(clip.target(t).max()) for t in (1, 3)] == [1, 2]
     assert [round(clip.image(t).mean() / 30) for t in (1, 3)] == [1, 3]
     assert check(tmp_path).problems == ()
+
+
+# -- MOTChallenge, Roboflow --------------------------------------------------------------------------------
+
+ROWS = "1,4,2,4,8,12,1,-1,-1,-1\n3,4,6,4,8,12,1,1,0.9\n3,9,0,0,4,4,0,8,0.1\n"
+
+
+def mot(root: Path, rows: str = ROWS) -> Path:
+    for t in range(3):
+        picture(root / f"train/walk/img1/{t + 1:06d}.png", t)
+    (root / "train/walk/gt").mkdir(parents=True)
+    (root / "train/walk/gt/gt.txt").write_text(rows)
+    (root / "train/walk/seqinfo.ini").write_text("[Sequence]\nname=walk\nimDir=img1\nframeRate=14\nseqLength=3\n")
+    return root
+
+
+def test_a_sequence_of_motchallenge_is_a_clip_whose_every_frame_is_labelled(tmp_path: Path) -> None:
+    dataset = open_labelled(str(mot(tmp_path)), "train")
+    [clip] = dataset.clips
+    assert (dataset.classes, clip.name, clip.fps, clip.labelled) == (("person",), "walk", 14, (0, 1, 2))
+    assert [clip.target(t).xyxy.tolist() for t in range(3)] == [[[2, 4, 10, 16]], [], [[6, 4, 14, 16], [0, 0, 4, 4]]]
+    assert (clip.target(2).instances.tolist(), clip.target(2).ignore.tolist()) == ([4, 9], [False, True])
+    assert check(tmp_path).problems == ()
+
+
+def test_a_film_with_a_table_beside_it_is_a_clip(tmp_path: Path) -> None:
+    film(tmp_path / "val/walk.mp4")
+    (tmp_path / "val/walk.txt").write_text(ROWS)
+    [clip] = open_labelled(str(tmp_path), "val").clips
+    assert (clip.name, clip.fps, len(clip), clip.labelled) == ("walk", 10, 3, (0, 1, 2))
+    assert (len(clip.target(2)), round(clip.image(2).mean() / 30)) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("1,1,0,0,4\n", r"frame \(from 1\), id, left, top, width, height in .*gt.txt, line 1, got '1,1,0,0,4'"),
+        ("0,1,0,0,4,4\n", r"frame \(from 1\), id, left, top, width, height in .*gt.txt, line 1"),
+        ("1,1,0,0,4,4\n4,1,0,0,4,4\n", r"a frame 1..3 in .*gt.txt, line 2, got 4"),
+        ("1,1,0,0,4,4,1,3,1\n", r"a class 1..1 in .*gt.txt, line 1, got 3; name the classes in classes.txt"),
+        ("1,1,40,0,4,4\n", r"a box in the frame of 32x24 pixels in .*gt.txt, line 1"),
+    ],
+)
+def test_rows_of_motchallenge_that_are_none_are_refused(tmp_path: Path, rows: str, message: str) -> None:
+    with pytest.raises(StreamdeqError, match=message):
+        open_dataset(str(mot(tmp_path, rows)), "train")
+
+
+def test_masks_of_roboflow_have_the_values_of_their_list(tmp_path: Path) -> None:
+    for split in ("train", "valid"):
+        picture(tmp_path / split / "a.jpg")
+        mask = np.zeros((24, 32), np.uint8)
+        mask[:6] = 3
+        Image.fromarray(mask).save(tmp_path / split / "a_mask.png")
+        (tmp_path / split / "_classes.csv").write_text("Pixel Value, Class\n0, background\n3, crack\n")
+    for split in ("train", "val"):
+        dataset = open_labelled(str(tmp_path), split)
+        assert (dataset.task, dataset.classes) == ("segmentation", ("background", "crack"))
+        assert np.bincount(dataset.clips[0].target(0).ravel()).tolist() == [18 * 32, 6 * 32]
+    (tmp_path / "train/_classes.csv").write_text("0, background\n256, crack\n")
+    with pytest.raises(StreamdeqError, match=r"a value 0..255 and a class in .*_classes.csv, line 2, got '256,crack'"):
+        open_dataset(str(tmp_path), "train")

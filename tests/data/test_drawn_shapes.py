@@ -79,6 +79,13 @@ def test_pictures_that_were_made_larger_have_larger_labels(tmp_path: Path, tool:
     np.testing.assert_array_equal(np.array(order)[dataset.clips[0].target(0)], wanted)
 
 
+@pytest.mark.parametrize("tool", ["coco", "cvat", "labelme", "label studio"])
+def test_labels_for_another_task_are_told(tmp_path: Path, tool: str) -> None:
+    root = TREES[tool](tmp_path)
+    assert check(root).notes == ("it has labels for segmentation, too: --task segmentation",)
+    assert check(root, task="segmentation").notes == ()
+
+
 def test_the_task_is_what_was_drawn_where_none_is_asked_for(tmp_path: Path) -> None:
     assert open_dataset(str(cvat_images(tmp_path / "both")), "train").task == "detection"
     polygons = labelme(tmp_path / "areas", [labelme_shape("dog", "polygon", POLYGON)])

@@ -104,6 +104,18 @@ def test_ids_may_be_text(tmp_path: Path, change: Any):
     assert [clip.target(0).xyxy.tolist() for clip in dataset.clips] == [[[4, 6, 12, 16]], [[8, 6, 16, 16]]]
 
 
+@pytest.mark.parametrize("used", [False, True])
+def test_the_category_that_roboflow_puts_before_the_others_is_no_class_unless_something_is(tmp_path: Path, used: bool):
+    whole = coco()
+    whole["categories"] = [
+        {"id": 0, "name": "pets", "supercategory": "none"},
+        {"id": 1, "name": "cat", "supercategory": "pets"},
+    ]
+    whole["annotations"][0]["category_id"] = 0 if used else 1
+    root = write(tmp_path, "train/_annotations.coco.json", "train", whole)
+    assert open_labelled(str(root), "train").classes == (("pets", "cat") if used else ("cat",))
+
+
 def test_a_file_of_json_beside_folders_is_no_classification(tmp_path: Path):
     root = write(tmp_path, "train/labels.json", "train/data", {"classes": ["cat"], "labels": {"1": 0}})
     with pytest.raises(StreamdeqError, match=r"labels in a known form: the \.json files are not"):

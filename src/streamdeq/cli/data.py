@@ -18,7 +18,6 @@ from streamdeq.errors import StreamdeqError
 if TYPE_CHECKING:
     from streamdeq.data.check import Report
 
-_ACTIONS = ("check", "convert", "formats")
 _CLASSES_SHOWN, _PROBLEMS_SHOWN = 40, 20
 
 
@@ -32,8 +31,8 @@ def data(
         ),
     ],
     folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="A folder with a data set.")] = None,
-    dest: Annotated[Path | None, typer.Argument(metavar="[DEST]", help="convert: a new or empty folder.")] = None,
-    to: Annotated[Literal["coco", "yolo", "masks"] | None, Option("convert: the layout to write.")] = None,
+    dest: Annotated[Path | None, typer.Argument(metavar="DEST", help="convert: a new or empty folder.")] = None,
+    to: Annotated[Literal["coco", "yolo", "masks", "mot"] | None, Option("convert: the layout to write.")] = None,
     link: Annotated[bool, Option("convert: link to the pictures instead of copying them.")] = False,
     sample: Annotated[int, Option("check: labelled frames of each split to read.", least=0)] = 50,
     task: Annotated[

@@ -76,6 +76,10 @@ class ExportReader(Reader):
         kinds = self.kinds(folder)
         return bool(kinds) and self.task == _task(kinds, self.asked)
 
+    def others(self, folder: Path) -> tuple[str, ...]:
+        kinds = self.kinds(folder)
+        return tuple(task for task, able in _KINDS.items() if kinds & able and task != self.task)
+
     def open(self, folder: Path, split: str) -> Dataset:
         self.check_split(folder, split)
         read = self.export(folder, split)

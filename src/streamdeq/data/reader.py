@@ -66,6 +66,10 @@ class Reader(ABC):
         kind."""
         return ""
 
+    def others(self, folder: Path) -> tuple[str, ...]:
+        """The other tasks that a folder has labels for."""
+        return ()
+
     def unused(self, folder: Path) -> tuple[str, ...]:
         """What is in a folder and used by no split, in words."""
         return ()

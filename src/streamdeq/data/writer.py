@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from streamdeq.data.base import Clip, Dataset
-from streamdeq.data.pictures import PICTURES
+from streamdeq.data.pictures import PICTURES, size_of
 from streamdeq.registry import Registry
 
 
@@ -54,12 +54,16 @@ class Writer(ABC):
         Args:
             alone: the frame stands for itself, and is named as its clip; else by its number in a folder of that name.
         """
+        key = plain(clip.name) if alone else f"{plain(clip.name)}/{t:06d}"
+        path = self.free(folder, key)
+        return path.removeprefix(f"{folder}/") + self.put(clip, t, path)
+
+    def put(self, clip: Clip, t: int, below: str) -> str:
+        """Put frame `t` at a path below the root that has no suffix yet; the suffix that it gets."""
         place = clip.place(t)
         stored = place[0] if place is not None and place[1] is None else None
         suffix = stored.suffix.lower() if stored is not None else ".png"
-        key = _plain(clip.name) if alone else f"{_plain(clip.name)}/{t:06d}"
-        name = self._free(folder, key, suffix)
-        path = self.root / folder / name
+        path = self.root / f"{below}{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
         if stored is None:
             Image.fromarray(clip.image(t)).save(path)
@@ -68,19 +72,28 @@ class Writer(ABC):
         else:
             shutil.copyfile(stored, path)
         self.told.written["pictures"] += 1
-        return name
+        return suffix
 
-    def _free(self, folder: str, key: str, suffix: str) -> str:
-        """The name that nobody has; not even with another suffix, as labels are named as their pictures."""
+    def free(self, folder: str, key: str) -> str:
+        """The path in a folder that nobody has; not even with another suffix, as labels are named as their pictures."""
         number, name = 1, key
         while f"{folder}/{name}".lower() in self._taken:
             number += 1
             name = f"{key}-{number}"
         self._taken.add(f"{folder}/{name}".lower())
-        return name + suffix
+        return f"{folder}/{name}"
 
 
-def _plain(name: str) -> str:
+def size_of_frame(clip: Clip, t: int) -> tuple[int, int]:
+    """(height, width), of a picture file without reading its pixels."""
+    place = clip.place(t)
+    if place is not None and place[1] is None:
+        return size_of(place[0])
+    image = clip.image(t)
+    return image.shape[0], image.shape[1]
+
+
+def plain(name: str) -> str:
     """A clip's name as a path that stays where it is put: no suffix of a picture, nothing that leads out."""
     path = PurePosixPath(name.replace("\\", "/"))
     path = path.with_suffix("") if path.suffix.lower() in PICTURES else path

@@ -9,6 +9,8 @@ from streamdeq.reading import MOST_DEPTH, read_bytes
 
 #: Bytes and elements of a file: a film of an hour with a few tracks has a tenth of that.
 MOST_XML, MOST_ELEMENTS = 64_000_000, 500_000
+#: Bytes of a tag with its attributes, of which a mask is the longest; what is read at once.
+MOST_TAG, _PART = 4_000_000, 1_000_000
 
 
 @dataclass(slots=True)
@@ -66,7 +68,11 @@ def read_nodes(path: Path) -> Node:
     parser.CharacterDataHandler = text
     parser.EntityDeclHandler = lambda *about: refuse("XML without entities of its own", "<!ENTITY")
     try:
-        parser.Parse(content, True)
+        for begin in range(0, len(content), _PART):
+            parser.Parse(content[begin : begin + _PART], False)
+            if begin - parser.CurrentByteIndex > MOST_TAG:
+                refuse(f"tags of at most {MOST_TAG:,} bytes", "a longer one")
+        parser.Parse(b"", True)
     except expat.ExpatError as error:
         why = expat.ErrorString(error.code)
         raise StreamdeqError(f"expected XML in {path}, line {error.lineno}, got: {why}; export it again") from error

@@ -1,7 +1,7 @@
 """Boxes in COCO's JSON, of pictures or of films (COCO-VID).
 
 Files, per split (train, val or valid, test), the first that exists: `SPLIT.json`, `annotations/SPLIT.json`,
-`annotations/instances_SPLIT.json`, the same with `SPLIT2017`, `SPLIT/_annotations.coco.json`, else what `coco_json`
+`annotations/instances_SPLIT.json`, the same with `SPLIT2017`, `SPLIT/_annotations.coco.json`, else what `coco_files`
 finds by its content. Where pictures lie and what a clip is: there, too. Every image is labelled: one without
 annotations shows that nothing is there. `iscrowd` or `ignore` objects count neither way; `instance_id` (or
 `track_id`) says which object it is. In `train`, `is_vid_train_frame` says which frames are labelled (converters of
@@ -19,7 +19,8 @@ from msgspec import Meta
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.boxes import LabelledBox, collect, with_motion
 from streamdeq.data.class_names import IMAGENET_VID
-from streamdeq.data.coco_json import BOX_FILES, SPLITS, Annotation, Category, Coco, CocoFile, Id, find, name_of, ordered
+from streamdeq.data.coco_files import BOX_FILES, SPLITS, find, has_masks
+from streamdeq.data.coco_json import Annotation, Category, Coco, CocoFile, Id, name_of, ordered
 from streamdeq.data.problems import Problems
 from streamdeq.data.reader import READERS, Reader, own_dataset
 from streamdeq.data.targets import Held
@@ -52,6 +53,10 @@ class CocoBoxes(Reader):
 
     def splits(self, folder: Path) -> tuple[str, ...]:
         return tuple(split for split in SPLITS if find(folder, split, BOX_FILES, points=False))
+
+    def others(self, folder: Path) -> tuple[str, ...]:
+        found = (find(folder, split, BOX_FILES, points=None) for split in SPLITS)
+        return ("segmentation",) if any(path and has_masks(path) for path in found) else ()
 
     def open(self, folder: Path, split: str) -> Dataset:
         name, _, films = split.partition(":")

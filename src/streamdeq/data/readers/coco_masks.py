@@ -13,19 +13,8 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from streamdeq.data.base import Clip, Dataset
-from streamdeq.data.coco_json import (
-    BOX_FILES,
-    SPLITS,
-    Annotation,
-    Category,
-    Coco,
-    CocoFile,
-    Id,
-    Picture,
-    find,
-    has_masks,
-    ordered,
-)
+from streamdeq.data.coco_files import BOX_FILES, SPLITS, find, has_masks
+from streamdeq.data.coco_json import Annotation, Category, Coco, CocoFile, Id, Picture, ordered
 from streamdeq.data.documents import Schema
 from streamdeq.data.frames import PictureFiles
 from streamdeq.data.pictures import size_of

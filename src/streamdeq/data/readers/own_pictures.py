@@ -190,7 +190,8 @@ def _two_values(folder: Path) -> tuple[int, ...]:
 def _classes(path: Path | None, folder: Path) -> tuple[Classes, tuple[str, ...]]:
     """The classes, and what to tell where label pictures of two values decide them."""
     listed = Classes((), (), ()) if path is None else read_classes(path)
-    two = () if len(listed.names) > 2 or listed.stated else _two_values(folder)
+    plain = len(listed.names) <= 2 and not listed.stated
+    two: tuple[int, ...] = _two_values(folder) if plain else ()
     if path is None and not two:
         raise StreamdeqError(f"expected {' or '.join(FILES)} in {folder}, found neither; write one class per line")
     if path is not None and two != (0, 255):

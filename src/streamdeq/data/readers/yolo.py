@@ -116,6 +116,9 @@ class YoloPoints(_Yolo):
             return path is not None and "kpt_shape" in read_yaml(path)
         return False
 
+    def others(self, folder: Path) -> tuple[str, ...]:
+        return ("detection",)
+
     def dataset(self, folder: Path, split: str, about: "_Yaml", clips: list[Clip]) -> Dataset:
         return own_poses(folder, split, about.points, (), about.mirrored or sides_of(about.points), clips)
 

@@ -14,7 +14,7 @@ from streamdeq.data.base import IGNORE_INDEX, Clip, Dataset
 from streamdeq.data.poses import PoseDataset
 from streamdeq.data.shapes import GROUND, IGNORED, Rle, Sheet, map_on, rle_of
 from streamdeq.data.targets import DrawnMaps
-from streamdeq.data.writer import WRITERS, Writer
+from streamdeq.data.writer import WRITERS, Writer, size_of_frame
 from streamdeq.values import UNKNOWN
 from streamdeq.values.boxes import Boxes
 from streamdeq.values.keypoints import Keypoints
@@ -46,11 +46,10 @@ class CocoWriter(Writer):
                 videos.append({"id": len(videos) + 1, "name": clip.name, "fps": clip.fps})
             self.told.lost["frames without labels"] += len(clip) - len(clip.labelled)
             for t in clip.labelled:
-                image = clip.image(t)
+                height, width = size_of_frame(clip, t)
                 about = {"video_id": len(videos), "frame_id": t} if film else {}
                 file = self.picture(clip, t, f"images/{split}", not film)
-                size = {"width": image.shape[1], "height": image.shape[0]}
-                images.append({"id": len(images) + 1, "file_name": file, **size, **about})
+                images.append({"id": len(images) + 1, "file_name": file, "width": width, "height": height, **about})
                 for entry in self._entries(clip, t, dataset, ground):
                     entries.append({"id": len(entries) + 1, "image_id": len(images), **entry})
                 yield

@@ -12,7 +12,7 @@ from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.poses import PoseDataset
 from streamdeq.data.shapes import GROUND, Shape
 from streamdeq.data.targets import DrawnMaps
-from streamdeq.data.writer import WRITERS, Writer
+from streamdeq.data.writer import WRITERS, Writer, size_of_frame
 from streamdeq.values import UNKNOWN
 from streamdeq.values.boxes import Boxes, centred
 from streamdeq.values.keypoints import Keypoints
@@ -34,8 +34,8 @@ class YoloWriter(Writer):
             self.told.lost["films, whose frames become single pictures"] += len(clip) > 1
             self.told.lost["frames without labels"] += len(clip) - len(clip.labelled)
             for t in clip.labelled:
-                image = clip.image(t)
-                lines = list(self._lines(clip, t, image.shape[1], image.shape[0]))
+                height, width = size_of_frame(clip, t)
+                lines = list(self._lines(clip, t, width, height))
                 name = self.picture(clip, t, f"images/{split}", len(clip) == 1)
                 path = (self.root / "labels" / split / name).with_suffix(".txt")
                 path.parent.mkdir(parents=True, exist_ok=True)
