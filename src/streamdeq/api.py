@@ -20,6 +20,7 @@ from torch import Tensor
 from streamdeq.errors import StreamdeqError, memory_errors
 from streamdeq.models import zoo
 from streamdeq.models.checkpoint import read_weights
+from streamdeq.models.licence import tell
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.export import Described, export
@@ -39,9 +40,11 @@ from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.statefile import read_state
 from streamdeq.streaming.stream import R, Stream, check_image
 from streamdeq.tasks import Result, build_task, load_network
+from streamdeq.tasks.base import drawn
 from streamdeq.values.choice import Choice
 from streamdeq.values.frame import Frame
 from streamdeq.values.geometry import Geometry
+from streamdeq.values.look import USUAL, Look
 from streamdeq.values.picture import Picture
 from streamdeq.video import open_source
 
@@ -76,7 +79,8 @@ class Model(Generic[R]):
 
     @classmethod
     def load(cls, name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Self:
-        """A model by the name of packaged weights or by the path of a `.safetensors` file.
+        """A model by the name of packaged weights, the path of a `.safetensors` file or an address on the Hugging Face
+        Hub, `hf://owner/name[@revision][/FILE.safetensors]` (extra `hub`).
 
         Args:
             device: `auto` (CUDA where there is one), `cpu`, `cuda`, `cuda:1`.
@@ -87,8 +91,9 @@ class Model(Generic[R]):
         """
         path = zoo.find(name_or_path)
         spec, tensors = read_weights(path)
-        model = cls(load_network(spec, tensors, str(Path(name_or_path))), spec, device, precision)
+        model = cls(load_network(spec, tensors, os.fspath(name_or_path)), spec, device, precision)
         model.origin = path
+        tell(spec)
         return model
 
     def engine(self, solver: Solver, size: int | str | None = None, runtime: str = EAGER) -> Engine:
@@ -328,9 +333,9 @@ class Model(Generic[R]):
                 pass
             return stream.latent
 
-    def draw(self, image: np.ndarray, result: Any) -> np.ndarray:
+    def draw(self, image: np.ndarray, result: Any, look: Look = USUAL) -> np.ndarray:
         """The frame with the answer on it, as a new array."""
-        return self.task.draw(image, result)
+        return drawn(self.task.draw, image, result, look)
 
 
 def load(name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Model[Any]:
