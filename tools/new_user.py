@@ -119,21 +119,21 @@ def run(
     command: str, place: Path, variables: dict[str, str], picture: Path | None, camera: Camera | None
 ) -> tuple[int, str]:
     """Exit code and output of one command. One with a page is looked at; a server is ended by Ctrl-C then."""
-    process = subprocess.Popen(
+    said = []
+    with subprocess.Popen(
         ["bash", "-c", command], cwd=place, env=variables, text=True, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    said = []
-    for line in process.stdout:
-        said.append(line)
-        if picture is not None and (address := ADDRESS.search(line)):
-            if camera is not None:
-                camera(address[0], picture)
-            if "serve" in command:
-                os.killpg(process.pid, signal.SIGINT)
-            picture = None
-    return process.wait(), "".join(said)
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line)
+            if picture is not None and (address := ADDRESS.search(line)):
+                if camera is not None:
+                    camera(address[0], picture)
+                if "serve" in command:
+                    os.killpg(process.pid, signal.SIGINT)
+                picture = None
+    return process.returncode, "".join(said)
 
 
 def looking(browser: Any) -> Camera:
