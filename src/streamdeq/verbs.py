@@ -5,17 +5,13 @@ lies below: `Model.stream`, the evaluation, the training.
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from streamdeq import api
 from streamdeq.api import Boxes
-from streamdeq.codec import from_plain, override
 from streamdeq.errors import StreamdeqError
 from streamdeq.models import zoo
 from streamdeq.runtime.switching import EAGER
@@ -33,7 +29,6 @@ if TYPE_CHECKING:  # evaluation and training, which bring torchvision, are impor
     from streamdeq.tasks.detection.result import Detections
     from streamdeq.tasks.pose.result import Poses
     from streamdeq.tasks.segmentation.result import Segmentation
-    from streamdeq.training.recipe import Recipe
 
 #: Kinds of sources whose frames have nothing to do with one another.
 PICTURES = ("image", "images")
@@ -183,44 +178,43 @@ class Model(api.Model[R]):
         data: str | os.PathLike[str],
         *,
         steps: int | None = None,
+        epochs: float | None = None,
         out: str | os.PathLike[str] | None = None,
         recipe: str | None = None,
         val: str | None = None,
         settings: Sequence[str] = (),
+        say: Callable[[str], None] = lambda line: None,
     ) -> Self:
-        """A new model, trained on `data` from this one's weights, as `streamdeq train --init`.
+        """A new model, fine-tuned on `data` from this one's weights, as `streamdeq train --init` without a recipe.
 
         Args:
-            steps: optimiser steps; the recipe's if None.
+            steps: optimiser steps; as many as suit the number of pictures if None.
+            epochs: instead, how often each picture is seen.
             out: the run's folder; a new one below `runs` if None. `streamdeq train --resume` goes on with it.
-            recipe: by name; that of this model if None.
-            val: a split to score on meanwhile.
+            recipe: by name, to be followed to the letter; None for what suits the data.
+            val: a split to score on meanwhile; one that the data have, or a part held out, if None; "none" for none.
             settings: changes to the recipe, `optimizer.lr=2e-4`.
+            say: told what is chosen, how the score goes, what is odd.
 
         Raises:
-            StreamdeqError: the data are for another task, a setting does not exist, the model names no recipe.
+            StreamdeqError: something is wrong with the data, a setting does not exist, this model has no weights file.
         """
-        from streamdeq.data.labels import open_labelled
-        from streamdeq.training import session
-        from streamdeq.training.loop import run_training
-        from streamdeq.training.recipes import RECIPES
-        from streamdeq.training.run import WEIGHTS, RunSettings
-        from streamdeq.training.trainer import Trainer
+        from streamdeq.training import job, session
+        from streamdeq.training.options import TrainOptions
+        from streamdeq.training.parallel import Ranks
 
-        made = RECIPES[recipe] if recipe else self._recipe()
-        made = override(made, list(settings))
-        made = replace(made, init=None if self.origin is None else str(self.origin))
-        made = made if steps is None else replace(made, steps=steps)
-        folder = _unused(Path("runs") / made.name) if out is None else Path(out)
-        dataset = open_labelled(str(data), made.split, made.task, lambda line: None)
-        scored = None if val is None else open_labelled(str(data), val, made.task, lambda line: None)
-        device = self.functions.device
-        with session.held(folder):
-            run = RunSettings(folder, str(data), device, validation=scored)
-            trainer = Trainer.build(made, dataset, run)
-            with closing(session.start(trainer)) as log:
-                run_training(trainer, log)
-        return type(self).load(folder / WEIGHTS, str(device))
+        if self.origin is None:
+            raise StreamdeqError(f"model '{self.spec.name}' was made in memory: save it, and load that to train on")
+        device, origin = self.functions.device, Path(self.origin)
+        init = origin.stem if origin.parent == zoo.FOLDER else str(origin)
+        options = TrainOptions(
+            data=str(data), out=None if out is None else Path(out), init=init, eval_split=val, epochs=epochs
+        )
+        changes = [*settings] if steps is None else [*settings, f"steps={steps}"]
+        made = job.prepare(options, recipe, changes, say=say)
+        with session.held(made.folder):
+            job.train(made, made.settings(Ranks(device=device), say=say))
+        return type(self).load(made.folder, str(device))
 
     def streams(
         self,
@@ -249,14 +243,6 @@ class Model(api.Model[R]):
         return Streams(engine, count, evaluations, keep=keep, finish=partial(self._finished, None))
 
     # -- inside ------------------------------------------------------------------------------------------
-
-    def _recipe(self) -> "Recipe":
-        from streamdeq.training.recipe import Recipe
-
-        told = self.spec.provenance.recipe
-        if not told:
-            raise StreamdeqError(f"model '{self.spec.name}' does not say how it was trained: name a recipe")
-        return from_plain(Recipe, dict(told))
 
     def _predict(
         self,
@@ -301,12 +287,6 @@ class Model(api.Model[R]):
             result: Any
             for result in stream.run(source):
                 yield result if follows and not keep else result.kept()
-
-
-def _unused(folder: Path) -> Path:
-    """It, or the first of NAME-2, NAME-3, … that is not there."""
-    names = (folder if n == 1 else folder.with_name(f"{folder.name}-{n}") for n in count(1))
-    return next(name for name in names if not name.exists())
 
 
 @overload

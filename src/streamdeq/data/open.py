@@ -4,6 +4,7 @@ from pathlib import Path
 
 from streamdeq.data import readers
 from streamdeq.data.base import Dataset
+from streamdeq.data.holdout import divided, part_of
 from streamdeq.data.reader import READERS, Reader
 from streamdeq.data.synthetic.street import open_street
 from streamdeq.data.unknown_folder import refuse
@@ -16,7 +17,7 @@ def open_dataset(spec: str, split: str, task: str = "", allow_outside: bool = Fa
 
     `spec` is a folder that one of the readers recognises, or `synthetic[:key=value,...]` with the keys of `StreetSpec`.
     Some folders have labels for two tasks, as COCO's has: `task` is what they are wanted for. Files in a folder may
-    name pictures elsewhere only where that is allowed.
+    name pictures elsewhere only where that is allowed. `train-fit` and `train-holdout` divide any `train`.
 
     Raises:
         StreamdeqError: no such folder, an unknown format or split, an incomplete data set.
@@ -24,7 +25,10 @@ def open_dataset(spec: str, split: str, task: str = "", allow_outside: bool = Fa
     if spec == SYNTHETIC or spec.startswith(f"{SYNTHETIC}:"):
         return open_street(spec[len(SYNTHETIC) + 1 :], split)
     folder = Path(spec).expanduser()
-    return find_reader(folder, task, allow_outside).open(folder, split)
+    reader, (whole, part) = find_reader(folder, task, allow_outside), part_of(split)
+    if part and split not in reader.splits(folder):
+        return divided(reader.open(folder, whole), part)
+    return reader.open(folder, split)
 
 
 def all_readers() -> list[Reader]:
