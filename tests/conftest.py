@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from support.sharing import pytest_runtestloop as pytest_runtestloop
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support import forked
 from support.making_videos import decoded, write_video
 from support.small_runs import wait_for_step
 
@@ -23,7 +24,7 @@ ABOVE_CHANCE = 12.0
 
 
 def streamdeq(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    return forked.Popen(
         [sys.executable, "-m", "streamdeq", *arguments, "--quiet"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import forked
 from support.runtimes import install
 
 import streamdeq
@@ -23,7 +24,7 @@ def patient(iterations):
 
 def python(site: Path, program: str) -> subprocess.CompletedProcess[str]:
     program = f"import sys; sys.path.append({str(site)!r})\n{program}"
-    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return forked.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
 
 def test_an_unknown_name_lists_the_choices_and_the_nearest_spelling() -> None:

@@ -212,7 +212,7 @@ def detections() -> Detections:
 def test_boxes_become_what_other_programs_read():
     found = detections()
     assert repr(found) == "<Detections of frame 7: 1 person, 1 car; 1 iterations>"
-    assert found.to_yolo()[0] == "1 0.200000 0.500000 0.200000 0.500000 0.900000"
+    assert found.to_yolo()[0] == "1 0.200000 0.500000 0.200000 0.500000 0.900000 4"
     assert [one["image_id"] for one in found.to_coco()] == [7, 7]
     heading, first, _ = found.to_csv().splitlines()
     assert heading == "class,score,left,top,right,bottom,id"
@@ -274,14 +274,21 @@ def test_train_goes_on_from_these_weights(tmp_path: Path):
     spec = ModelSpec("tiny", "segmentation", Architecture((8, 16), groups=4, expansion=2), CLASSES, PALETTE, size=32)
     save_weights(first, build_network(spec), spec)
     begun = streamdeq.load(first)
-    with pytest.raises(StreamdeqError, match="name a recipe"):
-        begun.train(data, steps=2)
     trained = begun.train(data, steps=2, out=tmp_path / "run", recipe="synthetic-tiny")
     assert trained.origin == tmp_path / "run" / "model.safetensors"
     assert trained.spec.provenance.recipe["steps"] == 2
     assert trained.spec.provenance.recipe["init"] == str(first)
-    again = trained.train(data, steps=1, out=tmp_path / "again", settings=["optimizer.lr=1e-5"])
+    said: list[str] = []
+    out = tmp_path / "again"
+    again = trained.train(data, steps=1, out=out, settings=["optimizer.lr=1e-5"], val="train", say=said.append)
     assert again.spec.provenance.recipe["optimizer"]["lr"] == 1e-5
+    assert (again.spec.name, again.origin) == ("synthetic", out / "best.safetensors")
+    assert "recipe: that of synthetic-tiny, fine-tuned: 1 steps of 4 pictures (1.0 epochs), rate 1e-05" in said
+    assert (out / "results.csv").exists()
+    assert any(line.startswith("step 1, epoch 1.0: mIoU on train ") for line in said)
+    with pytest.raises(StreamdeqError, match="unknown setting 'stepps'"):
+        trained.train(data, settings=["stepps=1"])
+    assert not Path("runs/synthetic").exists()
 
 
 def test_to_load_a_model_brings_neither_training_nor_torchvision():

@@ -10,6 +10,13 @@ from streamdeq.version import __version__ as __version__
 if TYPE_CHECKING:
     from streamdeq.errors import StreamdeqError
     from streamdeq.streaming.options import StreamOptions
+    from streamdeq.streaming.stream import Stream
+    from streamdeq.tasks.base import Result
+    from streamdeq.tasks.classification.result import Classification
+    from streamdeq.tasks.depth.result import Depth
+    from streamdeq.tasks.detection.result import Detections
+    from streamdeq.tasks.pose.result import Poses
+    from streamdeq.tasks.segmentation.result import Segmentation
     from streamdeq.values.choice import Choice
     from streamdeq.verbs import Model, load
 
@@ -18,12 +25,34 @@ wait_asleep()
 #: Where each public name lives. It is imported when first asked for: the command line answers --help without torch.
 _HOMES = {
     "Choice": "streamdeq.values.choice",
+    "Classification": "streamdeq.tasks.classification.result",
+    "Depth": "streamdeq.tasks.depth.result",
+    "Detections": "streamdeq.tasks.detection.result",
     "Model": "streamdeq.verbs",
+    "Poses": "streamdeq.tasks.pose.result",
+    "Result": "streamdeq.tasks.base",
+    "Segmentation": "streamdeq.tasks.segmentation.result",
+    "Stream": "streamdeq.streaming.stream",
     "StreamOptions": "streamdeq.streaming.options",
     "StreamdeqError": "streamdeq.errors",
     "load": "streamdeq.verbs",
 }
-__all__ = ["Choice", "Model", "StreamOptions", "StreamdeqError", "__version__", "load", "register"]
+__all__ = [
+    "Choice",
+    "Classification",
+    "Depth",
+    "Detections",
+    "Model",
+    "Poses",
+    "Result",
+    "Segmentation",
+    "Stream",
+    "StreamOptions",
+    "StreamdeqError",
+    "__version__",
+    "load",
+    "register",
+]
 
 #: What other packages can bring, and the registry of each kind.
 _KINDS = {

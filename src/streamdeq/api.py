@@ -9,10 +9,11 @@ with model.stream(iterations=2) as stream:
 import os
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypedDict, Union, Unpack
+from typing import Any, Generic, Self, Union, Unpack
 
 import numpy as np
 from torch import Tensor
@@ -24,19 +25,20 @@ from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.export import Described, export
 from streamdeq.runtime.functions import Functions
+from streamdeq.runtime.gathered import Gathered
 from streamdeq.runtime.precision import pick_device, pick_dtype, precision_of
 from streamdeq.runtime.switching import EAGER, Switching
 from streamdeq.solvers import Solver, make_solver
 from streamdeq.streaming.advance import OnUpdate, advance
 from streamdeq.streaming.cut import make_cut_policy
-from streamdeq.streaming.engine import Engine
+from streamdeq.streaming.engine import Engine, ModelFunctions
 from streamdeq.streaming.locate import FromFunction, FromTable, Locator, given_locator, read_boxes
-from streamdeq.streaming.options import DEFAULT_CAP, StartFrom, StreamOptions
+from streamdeq.streaming.options import DEFAULT_CAP, Options, StartFrom, StreamOptions
 from streamdeq.streaming.regions import Follow, Regions
 from streamdeq.streaming.start import Reference
 from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.statefile import read_state
-from streamdeq.streaming.stream import Stream, check_image
+from streamdeq.streaming.stream import R, Stream, check_image
 from streamdeq.tasks import Result, build_task, load_network
 from streamdeq.values.choice import Choice
 from streamdeq.values.frame import Frame
@@ -47,27 +49,12 @@ from streamdeq.video import open_source
 #: What a user may say about where to look, as `Model.locator` explains.
 Boxes = Union["Model", Locator, Callable[[np.ndarray], Any], str, os.PathLike[str], None]
 
-
-class Options(TypedDict, total=False):
-    """The fields of `StreamOptions` besides `iterations`, as keywords."""
-
-    solver: str | None
-    start: str
-    size: int | str | None
-    tolerance: float | None
-    tolerance_of: str
-    budget_ms: float | None
-    target_fps: float | None
-    max_gap_s: float
-    cuts: str
-    on_cut: str
-    cut_iterations: int
-    patience: int
-    runtime: str
+#: The endings of files of boxes.
+BOX_FILES = (".json", ".jsonl")
 
 
-class Model:
-    """Weights ready to run. Holds no video's state: that is a stream's.
+class Model(Generic[R]):
+    """Weights ready to run, that answer with R, a `Result`. Holds no video's state: that is a stream's.
 
     Args:
         network: as trained; a folded copy is made for inference.
@@ -85,7 +72,8 @@ class Model:
         self.spec = spec
         self.task = build_task(spec)
         self.functions = Functions(network, spec, where, pick_dtype(precision, where))
-        self._computing: dict[str, Switching] = {}
+        self._computing: dict[str, ModelFunctions] = {}
+        self._gathers = False
 
     @classmethod
     def load(cls, name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Self:
@@ -112,11 +100,20 @@ class Model:
         longest = self.spec.longest if size is None else None  # who names a size means it
         return Engine(self._computed_by(runtime), solver, decode, shorter_side, self.spec.architecture.stride, longest)
 
-    def _computed_by(self, name: str) -> Functions | Switching:
+    def gathered(self) -> Self:
+        """The same model for several threads, each with streams of its own: what they need at the same time is computed
+        in one batch."""
+        shared = copy(self)
+        shared._computing = {}
+        shared._gathers = True
+        return shared
+
+    def _computed_by(self, name: str) -> ModelFunctions:
         """What is ready for one stream is so for all."""
-        if name == EAGER:
-            return self.functions
-        return self._computing.setdefault(name, Switching(self.functions, name))
+        if name not in self._computing:
+            made = self.functions if name == EAGER else Switching(self.functions, name)
+            self._computing.setdefault(name, Gathered(made) if self._gathers else made)
+        return self._computing[name]
 
     def stream(
         self,
@@ -126,7 +123,7 @@ class Model:
         choice: Choice | None = None,
         start_from: np.ndarray | None = None,
         **options: Unpack[Options],
-    ) -> Stream:
+    ) -> Stream[R]:
         """A video: feed it frames in order, get an answer for each. Options as in `StreamOptions`.
 
         Args:
@@ -179,15 +176,19 @@ class Model:
 
             boxes = FromTable(label_boxes(source, allow_outside))
         elif isinstance(boxes, str | os.PathLike) and not whole:
-            if Path(boxes).suffix in (".json", ".jsonl"):
-                boxes = read_boxes(boxes)
-            else:
-                boxes = load(boxes, self.functions.device.type, precision_of(self.functions.dtype))
+            boxes = read_boxes(boxes) if Path(boxes).suffix in BOX_FILES else self.finder(boxes)
         if isinstance(boxes, Model):
             return boxes._finder(wanted)
         if wanted != Choice():
             raise StreamdeqError("--conf, --classes and --track choose among a detector's boxes; --boxes names none")
         return None if whole else given_locator(boxes)
+
+    def finder(self, boxes: Boxes) -> Boxes:
+        """The detection model that `boxes` names, for the locators of several videos; what names none as it is."""
+        if not isinstance(boxes, str | os.PathLike) or boxes in ("labels", "frame") or Path(boxes).suffix in BOX_FILES:
+            return boxes
+        found = load(boxes, self.functions.device.type, precision_of(self.functions.dtype))
+        return found.gathered() if self._gathers else found
 
     def _finder(self, choice: Choice) -> Locator:
         """This model as what says where to look."""
@@ -242,8 +243,8 @@ class Model:
 
     @memory_errors()
     def step(
-        self, frame: np.ndarray | Frame, state: StreamState, on_update: OnUpdate | None = None
-    ) -> tuple[Any, StreamState]:
+        self, frame: np.ndarray | Frame, state: StreamState, on_update: OnUpdate[R] | None = None
+    ) -> tuple[R, StreamState]:
         """The functional core: (frame, state) → (result, state). The state given is consumed; `clone` it to keep it."""
         if not isinstance(frame, Frame):
             frame = Frame(frame, state.next_index, 0.0)
@@ -279,10 +280,11 @@ class Model:
         iterations: int = 20,
         solver: str | None = None,
         size: int | str | None = None,
-    ) -> Any:
+    ) -> R:
         """The answer for one picture, (H, W, 3) uint8 RGB or of Pillow's, from zeros: the single-frame baseline."""
         with self.stream(iterations, solver=solver, start="zeros", size=size) as stream:
-            return stream(image).kept()
+            result: Any = stream(image)
+            return result.kept()
 
     def export(
         self,
@@ -338,6 +340,6 @@ class Model:
         return self.task.draw(image, result)
 
 
-def load(name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Model:
+def load(name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Model[Any]:
     """As `Model.load`."""
     return Model.load(name_or_path, device, precision)

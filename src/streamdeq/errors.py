@@ -29,6 +29,8 @@ class StreamdeqError(Exception):
         if len(message) > first + last:
             message = f"{message[:first]} … {message[-last:]}"
         super().__init__(CONTROLS.sub("\N{REPLACEMENT CHARACTER}", message.replace("\n", " ")))
+        # What the command line prints: one line, or up to three where each says something of its own.
+        self.lines: tuple[str, ...] = (str(self),)
 
 
 class OutOfMemoryError(StreamdeqError):

@@ -5,69 +5,73 @@ lies below: `Model.stream`, the evaluation, the training.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, Unpack
-
-import numpy as np
-from PIL import Image
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from streamdeq import api
-from streamdeq.api import Boxes, Options
-from streamdeq.codec import from_plain, override
+from streamdeq.api import Boxes
 from streamdeq.errors import StreamdeqError
-from streamdeq.pictures import as_rgb
+from streamdeq.models import zoo
 from streamdeq.runtime.switching import EAGER
 from streamdeq.solvers import make_solver
-from streamdeq.streaming.options import StartFrom, StreamOptions, WorkingSize
+from streamdeq.streaming.options import Options, StartFrom, StreamOptions, WorkingSize
 from streamdeq.streaming.several import Streams
+from streamdeq.streaming.stream import R
 from streamdeq.values.choice import Choice
-from streamdeq.video import Source, open_source
+from streamdeq.video import Source
+from streamdeq.video.given import in_memory, opened, several
 
 if TYPE_CHECKING:  # evaluation and training, which bring torchvision, are imported by who asks for them
-    from streamdeq.evaluation.protocol.rows import ScoreRow
-    from streamdeq.training.recipe import Recipe
+    from streamdeq.evaluation.protocol.scores import Scores
+    from streamdeq.tasks.depth.result import Depth
+    from streamdeq.tasks.detection.result import Detections
+    from streamdeq.tasks.pose.result import Poses
+    from streamdeq.tasks.segmentation.result import Segmentation
 
 #: Kinds of sources whose frames have nothing to do with one another.
 PICTURES = ("image", "images")
 
 
-@dataclass(frozen=True)
-class Scores:
-    """What `Model.val` found; printed it is the table of `streamdeq eval`."""
+class TrackOptions(Options, total=False):
+    """The keywords of `track` besides `stream`."""
 
-    rows: "tuple[ScoreRow, ...]"
-
-    @property
-    def single(self) -> float | None:
-        """The best of single frames."""
-        from streamdeq.evaluation.protocol.rows import best_single
-
-        best = best_single(self.rows)
-        return None if best is None else best.value
-
-    def streaming(self, iterations: int, offset: int | None = None) -> float | None:
-        """After so many frames, the most there are if None, with so many iterations on each; None where not scored."""
-        from streamdeq.evaluation.protocol.score import Mode
-
-        found = [row for row in self.rows if row.mode is Mode.STREAMING and row.iterations == iterations]
-        wanted = max((row.offset or 0 for row in found), default=0) if offset is None else offset
-        return next((row.value for row in found if row.offset == wanted), None)
-
-    def __str__(self) -> str:
-        from streamdeq.evaluation.protocol.rows import table_blocks
-        from streamdeq.evaluation.reporting.table import Text
-
-        return Text().page("", table_blocks(self.rows, Text()), [])
+    keep: bool
+    conf: float | None
+    classes: Sequence[str]
+    boxes: Boxes
+    bgr: bool
 
 
-class Model(api.Model):
+class PredictOptions(TrackOptions, total=False):
+    """The keywords of `predict` besides `stream`."""
+
+    video: bool | None
+
+
+class Model(api.Model[R]):
     """A model with the verbs of one call."""
+
+    @overload
+    def predict(
+        self,
+        source: Any,
+        iterations: int | None = None,
+        *,
+        stream: Literal[False] = ...,
+        **more: Unpack[PredictOptions],
+    ) -> list[R]: ...
+
+    @overload
+    def predict(
+        self, source: Any, iterations: int | None = None, *, stream: Literal[True], **more: Unpack[PredictOptions]
+    ) -> Iterator[R]: ...
+
+    @overload
+    def predict(
+        self, source: Any, iterations: int | None = None, *, stream: bool, **more: Unpack[PredictOptions]
+    ) -> list[R] | Iterator[R]: ...
 
     def predict(
         self,
@@ -102,6 +106,26 @@ class Model(api.Model):
         """
         return self._predict(source, iterations, stream, video, keep, Choice(conf, tuple(classes)), boxes, bgr, options)
 
+    @overload
+    def track(
+        self,
+        source: Any,
+        iterations: int | None = None,
+        *,
+        stream: Literal[False] = ...,
+        **more: Unpack[TrackOptions],
+    ) -> list[R]: ...
+
+    @overload
+    def track(
+        self, source: Any, iterations: int | None = None, *, stream: Literal[True], **more: Unpack[TrackOptions]
+    ) -> Iterator[R]: ...
+
+    @overload
+    def track(
+        self, source: Any, iterations: int | None = None, *, stream: bool, **more: Unpack[TrackOptions]
+    ) -> list[R] | Iterator[R]: ...
+
     def track(
         self,
         source: Any,
@@ -127,7 +151,7 @@ class Model(api.Model):
         iterations: Sequence[int] = (1, 2, 4, 8),
         offsets: Sequence[int] | None = None,
         resamples: int = 0,
-    ) -> Scores:
+    ) -> "Scores":
         """The streaming protocol on a labelled split, as `streamdeq eval`.
 
         Args:
@@ -141,6 +165,7 @@ class Model(api.Model):
         from streamdeq.evaluation.protocol.plan import usual_offsets
         from streamdeq.evaluation.protocol.rows import make_rows
         from streamdeq.evaluation.protocol.run import evaluate
+        from streamdeq.evaluation.protocol.scores import Scores
         from streamdeq.evaluation.protocol.settings import Settings
 
         dataset = open_labelled(str(data), split, self.spec.task, lambda line: None)
@@ -153,44 +178,43 @@ class Model(api.Model):
         data: str | os.PathLike[str],
         *,
         steps: int | None = None,
+        epochs: float | None = None,
         out: str | os.PathLike[str] | None = None,
         recipe: str | None = None,
         val: str | None = None,
         settings: Sequence[str] = (),
+        say: Callable[[str], None] = lambda line: None,
     ) -> Self:
-        """A new model, trained on `data` from this one's weights, as `streamdeq train --init`.
+        """A new model, fine-tuned on `data` from this one's weights, as `streamdeq train --init` without a recipe.
 
         Args:
-            steps: optimiser steps; the recipe's if None.
+            steps: optimiser steps; as many as suit the number of pictures if None.
+            epochs: instead, how often each picture is seen.
             out: the run's folder; a new one below `runs` if None. `streamdeq train --resume` goes on with it.
-            recipe: by name; that of this model if None.
-            val: a split to score on meanwhile.
+            recipe: by name, to be followed to the letter; None for what suits the data.
+            val: a split to score on meanwhile; one that the data have, or a part held out, if None; "none" for none.
             settings: changes to the recipe, `optimizer.lr=2e-4`.
+            say: told what is chosen, how the score goes, what is odd.
 
         Raises:
-            StreamdeqError: the data are for another task, a setting does not exist, the model names no recipe.
+            StreamdeqError: something is wrong with the data, a setting does not exist, this model has no weights file.
         """
-        from streamdeq.data.labels import open_labelled
-        from streamdeq.training import session
-        from streamdeq.training.loop import run_training
-        from streamdeq.training.recipes import RECIPES
-        from streamdeq.training.run import WEIGHTS, RunSettings
-        from streamdeq.training.trainer import Trainer
+        from streamdeq.training import job, session
+        from streamdeq.training.options import TrainOptions
+        from streamdeq.training.parallel import Ranks
 
-        made = RECIPES[recipe] if recipe else self._recipe()
-        made = override(made, list(settings))
-        made = replace(made, init=None if self.origin is None else str(self.origin))
-        made = made if steps is None else replace(made, steps=steps)
-        folder = _unused(Path("runs") / made.name) if out is None else Path(out)
-        dataset = open_labelled(str(data), made.split, made.task, lambda line: None)
-        scored = None if val is None else open_labelled(str(data), val, made.task, lambda line: None)
-        device = self.functions.device
-        with session.held(folder):
-            run = RunSettings(folder, str(data), device, validation=scored)
-            trainer = Trainer.build(made, dataset, run)
-            with closing(session.start(trainer)) as log:
-                run_training(trainer, log)
-        return type(self).load(folder / WEIGHTS, str(device))
+        if self.origin is None:
+            raise StreamdeqError(f"model '{self.spec.name}' was made in memory: save it, and load that to train on")
+        device, origin = self.functions.device, Path(self.origin)
+        init = origin.stem if origin.parent == zoo.FOLDER else str(origin)
+        options = TrainOptions(
+            data=str(data), out=None if out is None else Path(out), init=init, eval_split=val, epochs=epochs
+        )
+        changes = [*settings] if steps is None else [*settings, f"steps={steps}"]
+        made = job.prepare(options, recipe, changes, say=say)
+        with session.held(made.folder):
+            job.train(made, made.settings(Ranks(device=device), say=say))
+        return type(self).load(made.folder, str(device))
 
     def streams(
         self,
@@ -201,7 +225,7 @@ class Model(api.Model):
         start: str = StartFrom.PREVIOUS,
         size: WorkingSize = None,
         runtime: str = EAGER,
-    ) -> Streams:
+    ) -> Streams[R]:
         """So many videos at once, computed together: call it with a list of a frame for each.
 
         Raises:
@@ -220,14 +244,6 @@ class Model(api.Model):
 
     # -- inside ------------------------------------------------------------------------------------------
 
-    def _recipe(self) -> "Recipe":
-        from streamdeq.training.recipe import Recipe
-
-        told = self.spec.provenance.recipe
-        if not told:
-            raise StreamdeqError(f"model '{self.spec.name}' does not say how it was trained: name a recipe")
-        return from_plain(Recipe, dict(told))
-
     def _predict(
         self,
         source: Any,
@@ -240,14 +256,14 @@ class Model(api.Model):
         bgr: bool,
         options: Options,
     ) -> Any:
-        sources = source if _several(source) else [source]
-        opened = [_opened(one, bgr) for one in sources]
-        if not stream and any(one.live for one in opened):
-            raise StreamdeqError(f"{opened[0].name} has no end: ask for an answer at a time, stream=True")
+        sources = source if several(source) else [source]
+        given = [opened(one, bgr) for one in sources]
+        if not stream and any(one.live for one in given):
+            raise StreamdeqError(f"{given[0].name} has no end: ask for an answer at a time, stream=True")
 
         def answers() -> Iterator[Any]:
-            for one in opened:
-                follows = not (one.kind in PICTURES or _in_memory(source)) if video is None else video
+            for one in given:
+                follows = not (one.kind in PICTURES or in_memory(source)) if video is None else video
                 yield from self._answers(one, follows, iterations, choice, boxes, options, keep and not stream)
 
         return answers() if stream else list(answers())
@@ -268,36 +284,34 @@ class Model(api.Model):
             iterations = self.spec.reference_solve.iterations if iterations is None else iterations
         wanted = choice if self.task.locates or choice != Choice() or boxes is not None else None
         with self.stream(iterations, boxes=boxes, choice=wanted, **chosen) as stream:
+            result: Any
             for result in stream.run(source):
                 yield result if follows and not keep else result.kept()
 
 
-def _unused(folder: Path) -> Path:
-    """It, or the first of NAME-2, NAME-3, … that is not there."""
-    names = (folder if n == 1 else folder.with_name(f"{folder.name}-{n}") for n in count(1))
-    return next(name for name in names if not name.exists())
+@overload
+def load(name_or_path: zoo.Segmenters, device: str = "auto", precision: str = "auto") -> "Model[Segmentation]": ...
 
 
-def _in_memory(source: Any) -> bool:
-    """A picture, or a number of them that is known: no generator."""
-    return isinstance(source, list | tuple | np.ndarray | Tensor | Image.Image)
+@overload
+def load(name_or_path: zoo.Detectors, device: str = "auto", precision: str = "auto") -> "Model[Detections]": ...
 
 
-def _several(source: Any) -> bool:
-    """Whether it is a list of sources rather than one; pictures in a list are one."""
-    return isinstance(source, list | tuple) and any(isinstance(one, str | os.PathLike | int) for one in source)
+@overload
+def load(name_or_path: zoo.PoseModels, device: str = "auto", precision: str = "auto") -> "Model[Poses]": ...
 
 
-def _opened(source: Any, bgr: bool) -> Source:
-    if isinstance(source, str | int | os.PathLike | Source):
-        return open_source(source)
-    if isinstance(source, Image.Image) or (isinstance(source, np.ndarray | Tensor) and source.ndim < 4):
-        return open_source([as_rgb(source, bgr=bgr)])
-    if not isinstance(source, Iterable):
-        raise StreamdeqError(f"no picture, video, folder or address: {source!r}")
-    return open_source(as_rgb(image, bgr=bgr) for image in source)
+@overload
+def load(name_or_path: zoo.DepthModels, device: str = "auto", precision: str = "auto") -> "Model[Depth]": ...
 
 
-def load(name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Model:
-    """As `Model.load` of `streamdeq.api`, with the verbs."""
+@overload
+def load(name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Model[Any]: ...
+
+
+def load(name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Model[Any]:
+    """As `Model.load` of `streamdeq.api`, with the verbs.
+
+    A type checker knows the answers of packaged models; those of a file are what you say: `model: Model[Detections]`.
+    """
     return Model.load(name_or_path, device, precision)

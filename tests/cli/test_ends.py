@@ -171,7 +171,7 @@ def test_ctrl_c_in_a_real_process_ends_it_with_130_and_no_traceback() -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "waiting\n"
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors == "streamdeq: interrupted\n"
 
@@ -186,5 +186,5 @@ def test_a_reader_that_goes_away_leaves_no_traceback(lines: int) -> None:
             process.stdout.readline()
         process.stdout.close()
         errors = process.stderr.read()
-        process.wait(timeout=30)
+        process.wait(timeout=60)
     assert errors == ""

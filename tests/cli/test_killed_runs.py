@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from cli.test_interrupted import RUN
+from support import forked
 from support.making_videos import decoded, rough, write_video
 from support.small_files import tiny_weights
 
@@ -95,7 +96,7 @@ def test_twenty_kills_leave_films_that_play_and_nothing_that_the_next_run_does_n
     for moment in moments:
         before = set(os.listdir(out))
         (out / "a.jsonl").unlink(missing_ok=True)
-        with subprocess.Popen(
+        with forked.Popen(
             [*command, "--save", str(out), "--overwrite", "--quiet"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as running:
             wait(running, moment(out))
@@ -112,7 +113,7 @@ def test_twenty_kills_leave_films_that_play_and_nothing_that_the_next_run_does_n
             assert not {name for name in before if "unfinished" in name} & {path.name for path in left}
     assert killed >= 15
     assert played >= 10
-    done = subprocess.run([*command, "--save", str(out), "--overwrite", "--quiet"], capture_output=True, check=False)
+    done = forked.run([*command, "--save", str(out), "--overwrite", "--quiet"], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert sorted(os.listdir(out)) == ["a.jsonl", "a.mp4"]
     assert len(decoded(out / "a.mp4")) == FRAMES

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from PIL import Image
+from support import forked
 from support.making_videos import decoded, rough, write_video
 from support.small_files import tiny_weights
 
@@ -102,7 +103,7 @@ def test_a_planted_link_is_neither_followed_nor_replaced(run, tmp_path):
 
 def test_of_two_processes_on_one_folder_the_second_is_told_so_and_the_first_is_not_disturbed(run, given, tmp_path):
     clip = write_video(tmp_path / "a.mp4", 300, draw=rough)
-    process = subprocess.Popen([*COMMAND, str(clip), *given, "--save", "out"], stdout=subprocess.PIPE, cwd=tmp_path)
+    process = forked.Popen([*COMMAND, str(clip), *given, "--save", "out"], stdout=subprocess.PIPE, cwd=tmp_path)
     until = time.monotonic() + 120
     while not (tmp_path / "out" / "a.jsonl").exists():
         assert time.monotonic() < until

@@ -1,10 +1,10 @@
 """What the shell gives and takes away: closed output, names that are no UTF-8, terminals without letters."""
 
 import os
-import subprocess
 import sys
 
 import pytest
+from support import forked
 from support.making_videos import decoded, write_video
 from support.small_files import tiny_weights
 
@@ -17,10 +17,11 @@ def weights(tmp_path_factory):
 
 
 def run(weights, folder, source, *, shell="", **environment):
-    """`streamdeq run` through a shell with the redirection `shell`."""
+    """`streamdeq run`, through a shell with the redirection `shell` if there is one."""
     options = ["--model", str(weights), "--device", "cpu", "--save", str(folder / "out")]
-    return subprocess.run(
-        ["/bin/sh", "-c", f'exec "$@" {shell}', "sh", *RUN, source, *options],
+    through = ["/bin/sh", "-c", f'exec "$@" {shell}', "sh"] if shell else []
+    return forked.run(
+        [*through, *RUN, source, *options],
         env={**os.environ, **environment},
         capture_output=True,
         timeout=120,

@@ -50,7 +50,7 @@ def test_a_log_gets_a_line_every_few_seconds_and_one_at_the_end() -> None:
             clock.now += 2.0
             advance(residual=0.1 / 10**number)
     assert log.getvalue().splitlines() == [
-        "run: 3/6 frames, 0.5 fps, residual 0.001",
+        "run: 3/6 frames, 0.5 fps, residual 0.001, 0:06 left",
         "run: 6/6 frames, 0.5 fps, residual 1e-06",
     ]
 
@@ -72,7 +72,16 @@ def test_a_log_says_how_far_it_came_when_the_work_fails() -> None:
 
     with pytest.raises(RuntimeError):
         fail_after_one()
-    assert log.getvalue() == "run: 1/9 steps, 0.00 steps/s, loss 1.25\n"
+    assert log.getvalue() == "run: 1/9 steps, 0.00 steps/s, loss 1.25, 0:00 left\n"
+
+
+def test_what_is_left_is_told_in_minutes_and_hours() -> None:
+    clock = FakeClock()
+    meter = Meter(4000, "steps", clock)
+    assert meter.left_text() == ""
+    clock.now += 2.0
+    meter.advance()
+    assert meter.left_text() == "2:13:18 left"
 
 
 def test_quiet_is_silent_and_still_counts() -> None:

@@ -20,6 +20,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from support import forked
 from support.making_videos import cut, decoded, mean_error, overwrite, rough, write_video
 from support.small_files import image_folder, tiny_weights
 from support.small_models import frames as drifting
@@ -557,7 +558,7 @@ def test_a_place_that_the_system_keeps_to_itself_is_one_line(run, clip: Path) ->
 
 def start(clip: Path, weights: Path, save: Path, *arguments: str, **options: Any) -> subprocess.Popen[str]:
     given = ["run", str(clip), "--model", str(weights), "--save", str(save), *arguments]
-    return subprocess.Popen(
+    return forked.Popen(
         [sys.executable, "-m", "streamdeq", *given],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -610,7 +611,7 @@ sys.exit(guarded(build(COMMANDS), sys.argv[1:]))
 def test_a_frame_that_is_too_large_for_the_memory_is_one_line_with_the_way_out(weights: Path, tmp_path: Path) -> None:
     clip = write_video(tmp_path / "large.mp4", 1, size_hw=(2160, 3840))
     given = ["run", str(clip), "--model", str(weights), "--save", str(tmp_path / "out"), "--size", "native", "--quiet"]
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "-c", SHORT_OF_MEMORY, *given, "--device", "cpu", "--precision", "fp32"],
         capture_output=True,
         text=True,
@@ -626,7 +627,7 @@ def test_a_disk_that_fills_up_ends_the_run_in_one_line_and_leaves_no_half_film(w
     clip = write_video(tmp_path / "rough.mp4", 40, size_hw=(96, 128), draw=rough)
     save = tmp_path / "out"
     given = ["run", str(clip), "--model", str(weights), "--save", str(save), "--write", "video", "--quiet"]
-    done = subprocess.run([sys.executable, "-c", LIMITED, *given], capture_output=True, text=True, timeout=120)
+    done = forked.run([sys.executable, "-c", LIMITED, *given], capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert f"cannot write {save / 'rough.mp4'}" in done.stderr

@@ -8,6 +8,7 @@ import pytest
 from support.camvid_trees import write_listed_tree
 from support.dataset_trees import (
     SIZE_HW,
+    random_picture,
     write,
     write_cityscapes,
     write_cityscapes_labels,
@@ -120,7 +121,7 @@ def test_class_folders_are_told_with_the_share_of_their_pictures(
 
 
 @pytest.mark.parametrize("what", ["nothing", "nowhere", "labels alone"])
-def test_what_is_no_data_set_ends_with_2_and_one_line(
+def test_what_is_no_data_set_ends_with_2_and_at_most_three_lines(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str
 ) -> None:
     folder = tmp_path / what
@@ -130,16 +131,51 @@ def test_what_is_no_data_set_ends_with_2_and_one_line(
         write_cityscapes_labels(folder)
     code, out, err = run(capsys, "check", folder)
     assert (code, out) == (2, "")
-    assert err.count("\n") == 1
-    assert str(folder) in err
+    assert err.count("\n") <= 3
+    assert str(folder) in err.splitlines()[0]
+
+
+def test_a_folder_of_another_kind_is_told_what_it_looks_like_what_it_lacks_and_where_to_read_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lines(folder: Path) -> list[str]:
+        code, _, err = run(capsys, "check", folder)
+        assert code == 2
+        assert [len(line) < 400 for line in err.splitlines()] == [True] * 3
+        return err.splitlines()
+
+    pictures = tmp_path / "pictures"
+    for k in range(3):
+        random_picture(pictures / f"{k}.jpg")
+    looks, missing, link = lines(pictures)
+    assert looks.endswith("is no data set that is known: 3 .jpg, the first is 0.jpg")
+    assert missing.startswith("    missing: labels: a class per pixel")
+    assert "docs/data.md" in link
+    for k in range(2):
+        (pictures / f"{k}.txt").write_text("0 0.5 0.5 0.1 0.1")
+    assert "data.yaml, if these are YOLO's labels" in lines(pictures)[1]
+    nested = tmp_path / "nested"
+    write_own(nested / "inner/set", ["a"])
+    assert f"{nested / 'inner/set'} is a data set, give that" in lines(nested)[1]
+    (tmp_path / "set.zip").write_bytes(b"PK")
+    assert "unpack it" in lines(tmp_path / "set.zip")[1]
+    (tmp_path / "empty").mkdir()
+    assert lines(tmp_path / "empty")[0].endswith("it is empty")
+
+
+def test_all_formats_are_listed_in_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "formats")
+    assert (code, err) == (0, "")
+    titles = [line.partition(":")[0] for line in out.splitlines()]
+    assert {"own pictures", "YOLO boxes", "COCO masks", "CVAT export, for pose", "class folders"} <= set(titles)
 
 
 @pytest.mark.parametrize(
     ("removed", "lacks"),
     [
-        ("classes.txt", "lacks classes.txt or classes.json (a class per line, the first is index 0)"),
-        ("images", "lacks images/"),
-        ("labels", "lacks labels/"),
+        ("classes.txt", "classes.txt or classes.json (a class per line, the first is index 0)"),
+        ("images", "images/"),
+        ("labels", "labels/"),
     ],
 )
 def test_ones_own_pictures_are_told_what_they_lack(
@@ -147,7 +183,11 @@ def test_ones_own_pictures_are_told_what_they_lack(
 ) -> None:
     root = write_own(tmp_path, ["a"])
     shutil.rmtree(root / removed) if (root / removed).is_dir() else (root / removed).unlink()
-    assert run(capsys, "check", root) == (2, "", f"streamdeq: {root} looks like own pictures, but {lacks}\n")
+    code, out, err = run(capsys, "check", root)
+    assert (code, out) == (2, "")
+    first, second, third = err.splitlines()
+    assert first.startswith(f"streamdeq: {root} looks like own pictures: ")
+    assert (second, third.partition(":")[0]) == (f"    missing: {lacks}", "    layouts")
 
 
 def test_a_picture_that_is_gone_is_told_by_its_name_once(tmp_path: Path) -> None:
@@ -161,4 +201,4 @@ def test_a_picture_that_is_gone_is_told_by_its_name_once(tmp_path: Path) -> None
 def test_an_unknown_action_lists_the_choices(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "chekc", tmp_path)
     assert code == 2
-    assert "choices: check" in err
+    assert "choices: check, convert, formats" in err

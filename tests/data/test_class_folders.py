@@ -60,4 +60,9 @@ def test_a_split_of_loose_pictures_is_told_with_how_to_sort_them(tmp_path: Path)
 
 def test_pictures_and_labels_of_another_layout_are_no_classes(tmp_path: Path) -> None:
     write_class_folders(tmp_path, {"train": {"images": 1, "labels": 1}})
-    assert "found none of them" in told(tmp_path, "train")
+    assert "is no data set that is known" in told(tmp_path, "train")
+
+
+def test_valid_is_val(tmp_path: Path) -> None:
+    root = write_class_folders(tmp_path, {"train": {"n01": 1, "n02": 1}, "valid": {"n02": 2}})
+    assert [clip.target(0) for clip in open_dataset(str(root), "val").clips] == [1, 1]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from support.box_trees import coco_video, picture, write_coco_video
 from support.dataset_trees import write_own
+from support.export_trees import coco_masks
 from support.keypoint_trees import mpii_person, write_mpii
 from support.label_trees import SETS, yolo
 from support.pose_trees import square_table
@@ -275,3 +276,32 @@ def test_the_biggest_honest_fields_cost_nothing_where_no_schema_names_them(tmp_p
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert len(open_dataset(str(root), "train").clips) == 1
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150_000
+
+
+IMAGE = '<image name="a.png" width="9" height="9">{}</image>'
+STARVING = {
+    "deep": ("<a>" * 100_000, "64 deep"),
+    "many": ("<a/>" * 1_000_000, "at most 500,000 elements"),
+    "wide": ("<a " + " ".join(f'b{k}="1"' for k in range(600_000)) + "/>", "tags of at most 4,000,000 bytes"),
+    "mask": (IMAGE.format('<mask label="a" rle="9e9" left="0" top="0" width="9e4" height="1e5"/>'), "run lengths of"),
+    "polygon": (IMAGE.format('<polygon label="a" points="0,0;1e30,1;1,1"/>'), "a polygon in the picture"),
+    "size": ('<image name="a.png" width="1e300" height="9"/>', "width and height of the image"),
+}
+
+
+@pytest.mark.parametrize("what", STARVING)
+def test_xml_of_a_labelling_tool_that_is_made_to_starve_is_refused(tmp_path: Path, what: str):
+    picture(tmp_path / "a.png")
+    inside, expected = STARVING[what]
+    (tmp_path / "annotations.xml").write_text(f"<annotations>{inside}</annotations>")
+    assert expected in refusal(lambda: everything(tmp_path), 60)
+
+
+def test_masks_of_coco_that_are_made_to_starve_are_refused(tmp_path: Path):
+    root = coco_masks(tmp_path)
+    whole = json.loads((root / "train.json").read_text())
+    large, negative = {"size": [400_000, 500_000], "counts": "05"}, {"size": [24, 32], "counts": [-1, 769]}
+    for segmentation in ([[0, 0, 1e30, 1, 1, 1]], large, negative):
+        whole["annotations"][0]["segmentation"] = segmentation
+        (root / "train.json").write_text(json.dumps(whole))
+        assert "annotations number 1" in refusal(lambda: everything(root, "segmentation"))

@@ -153,10 +153,43 @@ def write_masks(root: Path, classes: str, file: str = "classes.json") -> Path:
     return root
 
 
-@pytest.mark.parametrize("names", ['["background", "thing"]', '["thing"]'])
-def test_a_mask_of_0_and_255_is_told_with_the_way_out(tmp_path: Path, names: str):
-    root, notes = write_masks(tmp_path, names), list[str]()
-    open_labelled(str(root), "train", say=notes.append)
+@pytest.mark.parametrize(
+    ("classes", "names"),
+    [
+        ('["street", "thing"]', ("street", "thing")),
+        ('["thing"]', ("background", "thing")),
+        (None, ("background", "object")),
+    ],
+)
+@pytest.mark.parametrize("folder", ["labels", "masks"])
+def test_masks_of_0_and_255_are_two_classes_and_that_is_told(
+    tmp_path: Path, classes: str | None, names: tuple[str, str], folder: str
+):
+    root, notes = write_masks(tmp_path, classes or "[]"), list[str]()
+    if classes is None:
+        (root / "classes.json").unlink()
+    (root / "labels").rename(root / folder)
+    dataset = open_labelled(str(root), "train", say=notes.append)
+    assert dataset.classes == names
+    assert np.unique(dataset.clips[0].target(0), return_counts=True)[1].tolist() == [12 * 32, 4 * 32]
+    [note] = notes
+    assert f"hold 0 and 255 alone: taken as two classes, 0 is '{names[0]}' and 255 is '{names[1]}'" in note
+    assert (check(root).notes, check(root).ignored) == ((note.partition(": ")[2],), 0)
+
+
+def test_masks_of_one_bit_are_two_classes(tmp_path: Path):
+    root = write_masks(tmp_path, '["road", "car", "sky"]')
+    (root / "classes.json").unlink()
+    for key in "ab":
+        Image.fromarray(np.eye(*SIZE_HW, dtype=bool)).save(root / f"labels/{key}.png")
+    dataset = open_labelled(str(root), "train")
+    assert (dataset.classes, dataset.clips[0].target(0).sum()) == (("background", "object"), min(SIZE_HW))
+
+
+def test_0_and_255_of_three_classes_are_a_class_and_what_is_ignored(tmp_path: Path):
+    root, notes = write_masks(tmp_path, '["road", "car", "sky"]'), list[str]()
+    dataset = open_labelled(str(root), "train", say=notes.append)
+    assert np.unique(dataset.clips[0].target(0)).tolist() == [0, 255]
     [note] = notes
     assert "25.0% of them 255 (ignored), so that any answer scores 100" in note
     assert '{"name": …, "value": 255}' in note

@@ -72,7 +72,7 @@ def test_the_json_file_may_be_given_and_is_one_split(tmp_path: Path, file: str, 
 
 def test_json_of_anything_else_is_no_data_set(tmp_path: Path):
     (tmp_path / "all.json").write_text('{"images": []}')
-    with pytest.raises(StreamdeqError, match=r"expected a data set in .*all\.json .*found none of them"):
+    with pytest.raises(StreamdeqError, match=r"all\.json is a file, no data set that is known"):
         open_dataset(str(tmp_path / "all.json"), "train")
 
 
@@ -104,9 +104,21 @@ def test_ids_may_be_text(tmp_path: Path, change: Any):
     assert [clip.target(0).xyxy.tolist() for clip in dataset.clips] == [[[4, 6, 12, 16]], [[8, 6, 16, 16]]]
 
 
+@pytest.mark.parametrize("used", [False, True])
+def test_the_category_that_roboflow_puts_before_the_others_is_no_class_unless_something_is(tmp_path: Path, used: bool):
+    whole = coco()
+    whole["categories"] = [
+        {"id": 0, "name": "pets", "supercategory": "none"},
+        {"id": 1, "name": "cat", "supercategory": "pets"},
+    ]
+    whole["annotations"][0]["category_id"] = 0 if used else 1
+    root = write(tmp_path, "train/_annotations.coco.json", "train", whole)
+    assert open_labelled(str(root), "train").classes == (("pets", "cat") if used else ("cat",))
+
+
 def test_a_file_of_json_beside_folders_is_no_classification(tmp_path: Path):
     root = write(tmp_path, "train/labels.json", "train/data", {"classes": ["cat"], "labels": {"1": 0}})
-    with pytest.raises(StreamdeqError, match="found none of them"):
+    with pytest.raises(StreamdeqError, match=r"labels in a known form: the \.json files are not"):
         open_dataset(str(root), "train")
 
 
@@ -134,7 +146,7 @@ def yolo(root: Path, label: str, settings: str = "train: images/train\n", file: 
 )
 def test_polygons_and_boxes_with_key_points_are_boxes(tmp_path: Path, label: str, settings: str):
     root = yolo(tmp_path, label, "train: images/train\n" + settings)
-    target = open_labelled(str(root), "train").clips[0].target(0)
+    target = open_labelled(str(root), "train", "detection").clips[0].target(0)
     assert (target.xyxy.tolist(), target.labels.tolist()) == ([[0, 6, 16, 18]], [1])
 
 
@@ -163,5 +175,5 @@ def test_the_yaml_file_may_be_given_and_may_have_any_name(tmp_path: Path, file: 
     for given in (root, root / file):
         dataset = open_labelled(str(given), "train")
         assert (dataset.name, len(dataset.samples)) == ("pets", 1)
-    with pytest.raises(StreamdeqError, match="which is no folder"):
+    with pytest.raises(StreamdeqError, match=r"a\.png is a single picture or film, no data set"):
         open_dataset(str(root / "images/train/a.png"), "train")

@@ -2,11 +2,11 @@
 
 import hashlib
 import itertools
-import subprocess
 import sys
 
 import numpy as np
 import pytest
+from support import forked
 
 from streamdeq.data.base import Clip
 from streamdeq.data.open import open_dataset
@@ -48,7 +48,7 @@ def test_random_access_equals_sequential_access_equals_another_process() -> None
         f"clip = open_dataset('synthetic:{SETTINGS}', 'train').clips[1];"
         "print(hashlib.sha256(clip.image(21).tobytes() + clip.target(21).tobytes()).hexdigest())"
     )
-    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    other = forked.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert other.stdout.strip() == sequential[3]
 
 

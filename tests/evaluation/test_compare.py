@@ -18,6 +18,7 @@ from streamdeq.data.open import open_dataset
 from streamdeq.data.synthetic.labels import PALETTE
 from streamdeq.data.synthetic.scene import CLASSES
 from streamdeq.errors import StreamdeqError
+from streamdeq.evaluation.comparison import run as timing
 from streamdeq.evaluation.comparison.report import render
 from streamdeq.evaluation.comparison.run import compare as judge
 from streamdeq.evaluation.peers import load_peer
@@ -43,6 +44,13 @@ def weights(folder: Path, spec: ModelSpec = SPEC, seed: int = 0) -> str:
     torch.manual_seed(seed)
     save_weights(folder / f"{spec.name}.safetensors", build_network(spec), spec)
     return str(folder / f"{spec.name}.safetensors")
+
+
+@pytest.fixture(autouse=True)
+def few_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enough to be measured; what the milliseconds are is no matter here."""
+    monkeypatch.setattr(timing, "TURNS", 2)
+    monkeypatch.setattr(timing, "FRAMES", timing.UNCOUNTED + 3)
 
 
 @pytest.fixture(scope="module")

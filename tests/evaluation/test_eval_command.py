@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors import safe_open
+from support import forked
 
 from streamdeq import __version__
 from streamdeq.cli import eval, models
@@ -38,7 +38,7 @@ def test_the_command_prints_the_table_and_writes_json(tmp_path: Path):
     model, out = weights(tmp_path), tmp_path / "table.json"
     line = f"eval {model} --data {VIDEO} --iterations 1,2 --offsets 0,2 --batch 3 --device cpu --precision fp32"
     command = [sys.executable, "-m", "streamdeq", *line.split(), "--latency", "--out", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = forked.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
 
     shown = done.stdout.splitlines()

@@ -3,7 +3,6 @@
 import json
 import os
 import pickle
-import subprocess
 import sys
 import tracemalloc
 import zipfile
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support import forked
 from support.history_model import CLIPS, SPEC, HistoryModel, double_model, history_model, numbered, numbered_clip
 from support.small_models import StubModel
 
@@ -264,7 +264,7 @@ def test_processes_of_torchrun_share_an_evaluation(tmp_path: Path):
     shared = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "streamdeq"]
     shared += [*command, str(tmp_path / "shared.json"), "--parts", str(tmp_path / "parts")]
     for one in (alone, shared):
-        done = subprocess.run(one, capture_output=True, text=True, timeout=300)
+        done = forked.run(one, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
     assert done.stdout.count("iterations  NFE") == 1
     assert rows_of(tmp_path / "shared.json") == rows_of(tmp_path / "whole.json")

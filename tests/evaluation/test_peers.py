@@ -20,6 +20,7 @@ from streamdeq.cli import compare
 from streamdeq.cli.main import build, guarded
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
+from streamdeq.evaluation.comparison import run as timing
 from streamdeq.evaluation.peers import PEERS, load_peer, peer_class, usual
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.checkpoint import save_weights
@@ -43,6 +44,13 @@ TINY = replace(RECIPES["synthetic-tiny"], architecture=Architecture((8, 8), grou
 BOXES = replace(TINY, name="boxes-tiny", task="detection", head=HEAD, size=64, crop_hw=(64, 96))
 POSES = replace(TINY, name="pose-tiny", task="pose", head=PoseSettings(width=16, sigma=1.0), size=64, crop_hw=(64, 64))
 TOOL = Path(__file__).parents[2] / "tools/train_peer.py"
+
+
+@pytest.fixture(autouse=True)
+def few_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enough to be measured; what the milliseconds are is no matter here."""
+    monkeypatch.setattr(timing, "TURNS", 2)
+    monkeypatch.setattr(timing, "FRAMES", timing.UNCOUNTED + 3)
 
 
 def untrained(name: str, spec: ModelSpec, path: Path) -> nn.Module:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import torch
+from support import forked
 
 from ..solvers.problems import close
 from .ddp_rank import Loss, pictures
@@ -17,7 +18,7 @@ RANKS = 2
 def test_two_processes_average_to_the_gradient_of_one_with_the_whole_batch(tmp_path):
     outs = [tmp_path / f"rank{rank}.pt" for rank in range(RANKS)]
     running = [
-        subprocess.Popen(
+        forked.Popen(
             [sys.executable, str(SCRIPT), str(rank), str(RANKS), str(tmp_path / "store"), str(out)],
             stderr=subprocess.PIPE,
             text=True,

@@ -13,7 +13,7 @@ from streamdeq.models.checkpoint import digest
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.models.transfer import Left, transfer
-from streamdeq.tasks import build_network
+from streamdeq.tasks import build_network, build_task
 
 ARCH = Architecture((4, 8), groups=2, expansion=2)
 
@@ -58,6 +58,51 @@ def test_stem_and_cell_move_into_another_task_and_the_head_stays_fresh():
     assert account.unused[0].reason == "this network has none (segmentation)"
 
 
+@pytest.mark.parametrize(
+    ("task", "first", "weight", "rows", "before"),
+    [
+        ("segmentation", 5, "last_layer.3.weight", 1, 0),
+        ("classification", 5, "classifier.weight", 1, 0),
+        ("pose", 5, "final_layer.weight", 1, 0),
+        ("detection", 5, "roi_heads.box_predictor.bbox_pred.weight", 4, 4),
+        ("detection", 5, "roi_heads.box_predictor.cls_score.weight", 1, 1),
+    ],
+)
+def test_what_a_head_has_for_a_class_moves_to_the_class_of_that_name(task, first, weight, rows, before):
+    here, there = ("Cars", "cow", "sidewalk"), ("pavement", "car", "sky", "tree", "fence")
+    head = {"hidden": 16, "channels": 8} if task == "detection" else {}
+    source = replace(spec(task, first), classes=there, head=head or spec(task).head)
+    target = replace(spec(task, 3), classes=here, head=head or spec(task).head)
+    tensors, fresh = trained(source), network(target, seed=2)
+    before_it = fresh.state_dict()[f"head.{weight}"].clone()
+    class_rows = {f"head.{name}": where for name, where in build_task(target).class_rows.items()}
+    account = transfer(fresh, target, tensors, source, "other", class_rows)
+    after = fresh.state_dict()[f"head.{weight}"]
+    old = tensors[f"head.{weight}"].float()
+
+    def of(tensor, place):
+        return tensor[before + rows * place : before + rows * (place + 1)]
+
+    assert torch.equal(after[:before], old[:before])
+    assert torch.equal(of(after, 0), of(old, 1))
+    assert torch.equal(of(after, 1), of(before_it, 1))  # a cow is nothing that was known
+    assert torch.equal(of(after, 2), of(old, 0))
+    assert account.classes == (("Cars", "car"), ("sidewalk", "pavement"))
+    assert account.classes_text() == (
+        "2 of 3 classes known by name from other: Cars (there car), sidewalk (there pavement); new: cow"
+    )
+
+
+def test_classes_of_other_names_begin_anew_though_they_are_as_many():
+    source, target = replace(spec(), classes=("a", "b", "c")), replace(spec(), classes=("d", "e", "f"))
+    fresh = network(target, seed=2)
+    before = fresh.state_dict()["head.last_layer.3.weight"].clone()
+    account = transfer(fresh, target, trained(source), source, "other", {"head.last_layer.3.weight": (1, 0)})
+    assert torch.equal(fresh.state_dict()["head.last_layer.3.weight"], before)
+    assert Left("head.last_layer.3.weight", "other has none of these classes") in account.fresh
+    assert account.classes_text() == "0 of 3 classes known by name from other: none; new: d, e, f"
+
+
 def test_the_moved_backbone_computes_what_the_trained_one_does():
     source, target = spec("classification", 5), spec()
     original, fresh = network(source, 1).eval(), network(target, 2).eval()
@@ -71,6 +116,7 @@ def test_the_moved_backbone_computes_what_the_trained_one_does():
 def test_of_a_head_with_other_classes_the_layers_that_fit_move():
     source, target = spec(classes=5), spec(classes=3)
     account = transfer(network(target, 2), target, trained(source), source, "other")
+    assert account.classes is None  # nobody said which tensors have rows for classes
     assert "head.last_layer.0.weight" in account.moved
     assert account.fresh == (
         Left("head.last_layer.3.weight", "[5, 12, 1, 1] there, [3, 12, 1, 1] here"),

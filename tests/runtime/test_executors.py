@@ -10,6 +10,7 @@ from time import monotonic, sleep
 import pytest
 import torch
 import torch.nn.functional as F
+from support import forked
 from support.runtimes import CRASHING, ECHO, install
 from support.small_models import frames, tiny_model
 from torch import Tensor
@@ -161,7 +162,7 @@ def test_without_the_extra_the_error_names_it() -> None:
         "from streamdeq.runtime.trial import EXECUTORS\n"
         "print(EXECUTORS['openvino'].lacks())"
     )
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    said = forked.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert said.stdout == "it needs OpenVINO: pip install 'streamdeq[openvino]'\n"
 
 

@@ -33,7 +33,7 @@ def test_two_hundred_streams_of_three_hundred_sizes_leave_nothing(solver):
     for n in range(200):
         row = one_frame(engine, (8 + 8 * (n % 20), 8 + 8 * (n % 15)))
         if n % 2:  # the video goes on in another size
-            one_frame(engine, (168 + 8 * (n % 20), 160 + 8 * (n % 15)), row)
+            one_frame(engine, (88 + 8 * (n % 20), 80 + 8 * (n % 15)), row)
         engine.close(row)
         if n % 40 == 39:
             assert held() == nothing

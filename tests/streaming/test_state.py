@@ -1,7 +1,6 @@
 """A stream's state is a value: forked, saved, taken up in another process, with the same results."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from support import forked
 from support.small_models import frames, tiny_model
 
 from streamdeq.errors import StreamdeqError
@@ -96,7 +96,7 @@ def test_another_process_takes_a_state_up_and_its_next_ten_results_agree(tmp_pat
     expected, _ = go_on(model, state, clip[2:])
     tests = Path(__file__).parent.parent
     command = [sys.executable, "-c", RESUME, str(tests), str(tmp_path / "state.safetensors"), str(tmp_path / "out.npz")]
-    subprocess.run(command, check=True, timeout=120)
+    forked.run(command, check=True, timeout=120)
     told = np.load(tmp_path / "out.npz")
     assert len(expected) == 10
     assert np.array_equal(told["labels"], np.stack([r.labels for r in expected]))

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from support.small_models import frames, tiny_model
 
-from streamdeq.api import Options
 from streamdeq.errors import StreamdeqError
-from streamdeq.streaming.options import StreamOptions
+from streamdeq.streaming.options import Options, StreamOptions
 
 
 def test_a_stream_gives_labels_in_the_frames_own_pixels():

@@ -8,6 +8,7 @@ from pathlib import Path
 from support.box_trees import coco_video, picture, write_coco_video, write_vid
 from support.camvid_trees import write_listed_tree
 from support.dataset_trees import write_clips, write_own
+from support.export_trees import coco_masks, cvat_images, label_studio, labelme, yolo_polygons
 from support.keypoint_trees import mpii_person, write_coco_people, write_dlc, write_mpii
 from support.pose_trees import square_table
 
@@ -61,7 +62,12 @@ SETS = {
     "own films": Labels(own_films, ("classes.json", "clips.jsonl", "train.txt", "val.txt")),
     "own stills": Labels(own_stills, ("classes.txt",)),
     "camvid": Labels(lambda root: write_listed_tree(root, (8, 8)), ("val.txt", "train.txt")),
-    "yolo": Labels(yolo, ("data.yaml", "listed.txt", "labels/train/a.txt")),
+    "yolo": Labels(yolo, ("data.yaml", "listed.txt", "labels/train/a.txt"), "detection"),
+    "yolo polygons": Labels(yolo_polygons, ("data.yaml", "labels/train/a.txt"), "segmentation"),
+    "coco masks": Labels(coco_masks, ("train.json",), "segmentation"),
+    "cvat": Labels(cvat_images, ("annotations.xml",)),
+    "label studio": Labels(label_studio, ("project-1-at-2026-11-28.json",)),
+    "labelme": Labels(labelme, ("a.json",)),
     "deeplabcut": Labels(
         lambda root: write_dlc(root, {"film": TABLE}), ("config.yaml", "labeled-data/film/CollectedData_ann.csv")
     ),

@@ -27,6 +27,7 @@ from streamdeq.training.recipe import Recipe, Uniform
 from streamdeq.training.recipes import RECIPES
 from streamdeq.training.run import RunSettings
 from streamdeq.training.trainer import Trainer
+from support import forked
 
 PACED = Path(__file__).with_name("paced_training.py")
 #: How long a process may take that has nothing to do but a second's work: others may be busy on this machine.
@@ -106,7 +107,7 @@ def process(
         group: the first of a group of processes.
     """
     program = [str(PACED), str(pause_s), str(halt)] if pause_s or halt else ["-m", "streamdeq"]
-    return subprocess.Popen(
+    return forked.Popen(
         [sys.executable, *program, "train", *arguments, "--threads", "1", "--quiet"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -150,3 +150,14 @@ def test_a_classifier_streams_like_any_task():
     # Three steps, and three more on the same picture, are six steps.
     np.testing.assert_allclose(second.scores, model.solve(image, iterations=6).scores, atol=1e-5)
     assert 0 <= second.change_from(first) <= 1
+
+
+def test_what_was_taken_for_what_is_counted_in_pictures():
+    metric, other = TASK.metric(), TASK.metric()
+    metric.update(SOME, 2)
+    other.update(SOME, 0)
+    other.update(SOME, 0)
+    metric.merge(other)
+    counts = metric.confusion().counts
+    assert (counts[2, 2], counts[0, 2], counts.sum()) == (1, 2, 3)
+    assert TASK.draw_label(np.zeros((64, 96, 3), np.uint8), 1).any()

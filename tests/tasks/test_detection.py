@@ -106,8 +106,8 @@ def test_coco_gets_widths_and_its_own_numbers_of_classes():
 
 def test_a_mot_file_has_a_line_for_whoever_has_an_id_and_without_tracking_for_all():
     assert SOME.to_mot() == [
-        "4,8,10.00,20.00,20.00,60.00,0.9000,-1,-1,-1",
-        "4,9,0.00,0.00,12.00,40.00,0.2000,-1,-1,-1",
+        "4,7,10.00,20.00,20.00,60.00,0.9000,-1,-1,-1",
+        "4,8,0.00,0.00,12.00,40.00,0.2000,-1,-1,-1",
     ]
     assert detections((1, 1, 2, 3, 0.9, 0)).to_mot() == ["4,-1,1.00,1.00,1.00,2.00,0.9000,-1,-1,-1"]
 
@@ -140,7 +140,7 @@ def test_an_object_keeps_its_id_while_it_moves_and_one_that_crosses_it_gets_anot
         seen.append(chooser(found))
     assert seen[0].ids.tolist() == [-1, -1]
     for one in (*seen[2:5], *seen[6:]):
-        assert dict(zip(one.names, one.ids.tolist(), strict=True)) == {"person": 0, "car": 1}
+        assert dict(zip(one.names, one.ids.tolist(), strict=True)) == {"person": 1, "car": 2}
     assert seen[5].names == ["car"]  # the walker is too unsure to be shown, and not forgotten
     empty = replace(detections(), status=replace(STATUS, time_s=1.0))
     assert chooser(empty).ids.tolist() == []
@@ -157,13 +157,13 @@ def ids_shown(scores: tuple[float, ...], conf: float | None = None) -> list[list
 
 
 def test_unsure_boxes_carry_on_an_object_that_is_known_and_begin_none():
-    assert ids_shown((0.9, 0.9, 0.9, 0.3, 0.3, 0.9)) == [[-1], [0], [0], [], [], [0]]
-    assert ids_shown((0.3, 0.3, 0.3, 0.9, 0.9)) == [[], [], [], [-1], [0]]
-    assert ids_shown((0.9, 0.9, 0.07, 0.9)) == [[-1], [0], [], [0]]
+    assert ids_shown((0.9, 0.9, 0.9, 0.3, 0.3, 0.9)) == [[-1], [1], [1], [], [], [1]]
+    assert ids_shown((0.3, 0.3, 0.3, 0.9, 0.9)) == [[], [], [], [-1], [1]]
+    assert ids_shown((0.9, 0.9, 0.07, 0.9)) == [[-1], [1], [], [1]]
 
 
 def test_a_box_that_is_shown_without_tracking_is_shown_with_it():
-    assert ids_shown((0.07, 0.9, 0.9, 0.07, 0.04), conf=0.05) == [[-1], [-1], [0], [0], []]
+    assert ids_shown((0.07, 0.9, 0.9, 0.07, 0.04), conf=0.05) == [[-1], [-1], [1], [1], []]
     assert ids_shown((0.07, 0.07, 0.07), conf=0.05) == [[-1], [-1], [-1]]
 
 

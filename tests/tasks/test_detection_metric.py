@@ -205,3 +205,29 @@ def test_the_figures_are_those_of_pycocotools(seed):
     expected = reference(frames)
     assert (scores["mAP@50"], scores["mAP@[.5:.95]"]) == pytest.approx(expected, abs=1e-9)
     assert 5 < expected[0] < 95  # a case worth comparing
+
+
+def test_who_is_taken_for_whom_is_counted_once_by_the_best_overlap_of_those_that_are_shown():
+    metric = MeanAveragePrecision(CLASSES)
+    far, crowd = (10, 120, 50, 160), (150, 120, 190, 190)
+    target = labelled((*A, PERSON), (*B, PERSON), (*far, CAR), (*crowd, PERSON), ignore=[0, 0, 0, 1])
+    shifted = (14, 10, 54, 90)
+    answers = found(
+        (*A, 0.9, PERSON), (*shifted, 0.95, PERSON),  # twice the same: one is nothing
+        (*B, 0.8, CAR), (*far, 0.4, CAR),  # taken for another, too unsure to be shown
+        (*crowd, 0.9, PERSON),  # neither right nor wrong
+    )  # fmt: skip
+    metric.update(answers, target)
+    told = metric.confusion()
+    assert (told.rows, told.columns) == ((*CLASSES, "nothing"), (*CLASSES, "missed"))
+    assert told.counts.tolist() == [[1, 1, 0, 0], [0, 0, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]]
+
+
+def test_the_curve_is_that_of_the_classes_that_occur():
+    metric = MeanAveragePrecision(CLASSES)
+    assert metric.precision_recall() == {}
+    metric.update(found((*A, 0.7, PERSON), (*B, 0.8, PERSON)), labelled((*A, PERSON)))
+    [(name, (recall, precision))] = metric.precision_recall().items()
+    assert name == "person"
+    assert (recall[0], recall[-1], len(recall)) == (0, 1, 101)
+    assert precision == pytest.approx(np.full(101, 0.5))  # the surer one is wrong

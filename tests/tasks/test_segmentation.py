@@ -169,3 +169,20 @@ def test_frames_add_up_to_one_matrix() -> None:
     metric.update(segmentation([[0, 1]]), np.array([[1, 1]], np.uint8))
     assert metric.compute()["mIoU"] == pytest.approx(100 * (4 / 5 + 1 / 2) / 2)  # a mean of frames would be 62.5
     assert TASK.metric().compute()["mIoU"] != TASK.metric().compute()["mIoU"]  # NaN: every metric starts afresh
+
+
+def test_what_was_taken_for_what_is_counted_in_pixels_and_a_label_is_drawn_as_an_answer_is() -> None:
+    metric = TASK.metric()
+    metric.update(segmentation([[0, 1, 1, 2]]), np.array([[0, 1, 2, 255]], np.uint8))
+    told = metric.confusion()
+    assert told is not None
+    assert (told.unit, told.rows, told.columns) == ("pixels", CLASSES, CLASSES)
+    assert told.counts.tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 0]]
+    image = np.full((60, 80, 3), 100, np.uint8)
+    label = np.ones((60, 80), np.uint8)
+    drawn = TASK.draw_label(image, label)
+    assert (drawn == TASK.draw(image, segmentation(label))).all()
+    label[:, :5] = 255
+    unlabelled = TASK.draw_label(image, label)
+    assert unlabelled is not None
+    assert (unlabelled[:, :5] == 100).all()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from support.small_runs import TINY, command, lines, resume, settings, steps, tensors, train, trainer
 
-from streamdeq.models.checkpoint import read_weights, save_weights
+from streamdeq.models.checkpoint import digest, read_weights, save_weights
 from streamdeq.models.spec import ModelSpec
 from streamdeq.tasks import build_network
 from streamdeq.training import session
@@ -68,6 +68,50 @@ def test_the_command_says_what_moved_and_the_weights_remember_it(tmp_path, class
     assert f"head tensors from {classifier}; 9 fresh, the first is head.last_layer.0.weight" in errors
     spec, _ = read_weights(Path(output.strip()))
     assert spec.provenance.recipe["init"] == str(classifier)
+
+
+def test_while_it_is_frozen_the_backbone_keeps_its_weights_and_the_head_learns(tmp_path, classifier):
+    recipe = replace(TINY, init=str(classifier), freeze=3)
+    running = trainer(tmp_path, recipe)
+    session.start(running).close()
+    began = {name: value.clone() for name, value in running.network.state_dict().items()}
+
+    def moved() -> set[str]:
+        now = running.network.state_dict()
+        return {name.partition(".")[0] for name, value in began.items() if not torch.equal(value, now[name])}
+
+    for step in range(3):
+        running.step(*running.parts(step))
+    assert moved() == {"head"}
+    running.step(*running.parts(3))
+    assert moved() == {"backbone", "head"}
+
+
+def test_a_run_that_is_stopped_while_the_backbone_is_frozen_goes_on_to_the_same_bits(tmp_path, classifier):
+    recipe = replace(TINY, init=str(classifier), freeze=6, steps=9)
+    train(tmp_path / "whole", recipe)
+    stopping = iter([False] * 3 + [True])
+    train(tmp_path / "run", recipe, stop=lambda: next(stopping))
+    resume(tmp_path / "run", recipe)
+    assert steps(tmp_path / "run") == steps(tmp_path / "whole")
+    expected = tensors(tmp_path / "whole")
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in tensors(tmp_path / "run").items())
+
+
+def test_weights_remember_what_they_began_with_and_that_in_turn(tmp_path):
+    train(tmp_path / "first", replace(TINY, steps=1))
+    first = tmp_path / "first" / WEIGHTS
+    train(tmp_path / "second", replace(TINY, steps=1, name="second", init=str(first)))
+    train(
+        tmp_path / "third",
+        replace(TINY, steps=2, name="third", init=str(tmp_path / "second" / WEIGHTS)),
+        stop=lambda: True,
+    )
+    resume(tmp_path / "third", replace(TINY, steps=2, name="third", init=str(tmp_path / "second" / WEIGHTS)))
+    spec, _ = read_weights(tmp_path / "third" / WEIGHTS)
+    assert [one.name for one in spec.provenance.ancestors] == ["second", "synthetic-tiny"]
+    assert spec.provenance.ancestors[1].licence == "none needed: rendered by streamdeq itself"
+    assert spec.provenance.ancestors[1].hash == digest(read_weights(first)[1])
 
 
 def test_weights_that_do_not_fit_or_exist_are_one_line_and_no_run(tmp_path, classifier, capsys):

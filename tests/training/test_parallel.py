@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from support import forked
 from support.small_runs import (
     PATIENCE_S,
     PAUSE_S,
@@ -83,7 +84,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("two")
     arguments = [sys.executable, str(SCRIPT), str(folder)]
     running = [
-        subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment})
+        forked.Popen(arguments, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment})
         for environment in environments(2)
     ]
     for one in running:
@@ -189,7 +190,7 @@ def test_torchrun_takes_up_what_one_process_left_and_the_first_alone_speaks(tmp_
     train(tmp_path, EXACT, stop=lambda: len(calls) == 4 or calls.append(0))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     given = ["-m", "streamdeq", "train", "--resume", str(tmp_path), "--threads", "1"]
-    done = subprocess.run([*torchrun, *given], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    done = forked.run([*torchrun, *given], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert (done.returncode, done.stdout) == (0, f"{tmp_path / WEIGHTS}\n"), done.stderr
     assert [(line["step"], line["ranks"]) for line in lines(tmp_path) if line.get("event") == "resumed"] == [(5, 2)]
     assert_equal_runs(tmp_path, whole)

@@ -32,20 +32,20 @@ with (
         assert isinstance(item, Frame)
         video.write(item)
         lines.write({"index": item.index, "time_s": item.time_s})
-        if item.index in (999, 2999):
+        if item.index in (499, 1499):
             print(resident_mb())
 """
 
 
-def test_reading_and_writing_3000_frames_takes_no_more_memory_than_1000(tmp_path):
-    write_video(tmp_path / "long.mp4", 3000, codec_options={"preset": "ultrafast"})
+def test_reading_and_writing_1500_frames_takes_no_more_memory_than_500(tmp_path):
+    write_video(tmp_path / "long.mp4", 1500, codec_options={"preset": "ultrafast"})
     run = subprocess.run(
-        [sys.executable, "-c", COPY, str(tmp_path)], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", COPY, str(tmp_path)], capture_output=True, text=True, timeout=240, check=True
     )
     early_mb, late_mb = map(float, run.stdout.split())
     assert late_mb - early_mb < 5
     assert run.stderr == ""
-    assert len((tmp_path / "copy.jsonl").read_text().splitlines()) == 3000
+    assert len((tmp_path / "copy.jsonl").read_text().splitlines()) == 1500
 
 
 @pytest.fixture

@@ -34,7 +34,8 @@ COMMANDS = {
     "serve": "Many cameras on one machine, with a page and an interface: streamdeq serve cameras.yaml.",
     "models": "List the packaged models: size, data, licence and metrics of each.",
     "train": "Train a model: streamdeq train camvid-s --data DIR optimizer.lr=1e-3; torchrun starts several processes.",
-    "data": "Say what a folder of data is, what is missing and how to get it: streamdeq data check DIR.",
+    "data": "Say what a folder of data is, what is missing and how to get it: streamdeq data check DIR; "
+    "write it in another layout: streamdeq data convert DIR DEST --to coco.",
     "import_": "Convert a checkpoint of the MDEQ or DEQ authors: "
     "streamdeq import FILE --task segmentation -o OUT.safetensors.",
     "export": "Write a model as files for other programs: streamdeq export camvid-s --format onnx --out DIR.",
@@ -94,15 +95,15 @@ def guarded(app: typer.Typer, arguments: Sequence[str]) -> int:
             code = app(list(arguments), prog_name="streamdeq", standalone_mode=False)
         _flush_stdout()
     except StreamdeqError as error:
-        return _say(str(error), 2)
+        return _say(*error.lines, code=2)
     except typer.TyperException as error:
-        return _say(f"{error.format_message().rstrip('.')} (see '{_help_command(app, arguments)}')", 2)
+        return _say(f"{error.format_message().rstrip('.')} (see '{_help_command(app, arguments)}')", code=2)
     except (KeyboardInterrupt, typer.Abort):
-        return _say("interrupted", 130)
+        return _say("interrupted", code=130)
     except Exception:
         say(*traceback.format_exc().splitlines(), err=True)
-        return _say("this is a bug; please report it with the lines above, the command and --version", 1)
-    return _say("interrupted", 130) if code == 130 else int(code or 0)
+        return _say("this is a bug; please report it with the lines above, the command and --version", code=1)
+    return _say("interrupted", code=130) if code == 130 else int(code or 0)
 
 
 def main() -> None:
@@ -119,9 +120,10 @@ def main() -> None:
     os._exit(code)
 
 
-def _say(message: str, code: int) -> int:
-    """One line on stderr, whatever the message holds; returns `code`."""
-    say(f"streamdeq: {' '.join(message.split())}", err=True)
+def _say(*messages: str, code: int) -> int:
+    """A line of stderr for each message, whatever it holds; returns `code`."""
+    first, *others = (" ".join(message.split()) for message in messages)
+    say(f"streamdeq: {first}", *(f"    {line}" for line in others), err=True)
     return code
 
 

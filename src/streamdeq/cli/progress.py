@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 from streamdeq.files import shown
 
@@ -59,6 +59,7 @@ class Meter:
         self.done = 0
         self.values: dict[str, float] = {}
         self._times = deque([clock()])
+        self._began = self._times[0]
 
     def advance(self, **values: float) -> None:
         now = self.clock()
@@ -81,6 +82,15 @@ class Meter:
     def rate_text(self) -> str:
         return f"{self.rate:.1f} fps" if self.unit == "frames" else f"{self.rate:.2f} {self.unit}/s"
 
+    def left_text(self) -> str:
+        """`2:05 left`, at the rate since the beginning, which knows of pauses; empty where nobody knows the end."""
+        if self.total is None or not 0 < self.done < self.total:
+            return ""
+        seconds = round((self._times[-1] - self._began) / self.done * (self.total - self.done))
+        hours, minutes = divmod(seconds // 60, 60)
+        clock = f"{hours}:{minutes:02d}:{seconds % 60:02d}" if hours else f"{minutes}:{seconds % 60:02d}"
+        return f"{clock} left"
+
     def values_text(self) -> str:
         return ", ".join(f"{name} {value:.3g}" for name, value in self.values.items())
 
@@ -91,7 +101,7 @@ def _lines(title: str, meter: Meter, stream: TextIO, every_s: float) -> Iterator
 
     def say() -> None:
         nonlocal said_at, said_done
-        parts = [meter.count_text(), meter.rate_text(), meter.values_text()]
+        parts = [meter.count_text(), meter.rate_text(), meter.values_text(), meter.left_text()]
         stream.write(f"{shown(title)}: {', '.join(part for part in parts if part)}\n")
         stream.flush()
         said_at, said_done = meter.clock(), meter.done
@@ -108,8 +118,8 @@ def _lines(title: str, meter: Meter, stream: TextIO, every_s: float) -> Iterator
             say()
 
 
-@contextmanager
-def _bar(title: str, meter: Meter, stream: TextIO) -> Iterator[Advance]:
+def bars(stream: TextIO) -> Any:
+    """Of rich, for tasks with the fields `count`, `rate` and `values`."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -121,7 +131,12 @@ def _bar(title: str, meter: Meter, stream: TextIO) -> Iterator[Advance]:
         TextColumn("{task.fields[values]}"),
         TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, console=Console(file=stream)) as progress:
+    return Progress(*columns, console=Console(file=stream))
+
+
+@contextmanager
+def _bar(title: str, meter: Meter, stream: TextIO) -> Iterator[Advance]:
+    with bars(stream) as progress:
         task = progress.add_task(shown(title), total=meter.total, count=meter.count_text(), rate="", values="")
 
         def advance(**values: float) -> None:

@@ -8,23 +8,25 @@ import typer
 
 from streamdeq.cli import options
 from streamdeq.cli.progress import track
+from streamdeq.cli.several import report_all
 from streamdeq.cli.stopping import stop_signals
 from streamdeq.cli.terminal import say
 from streamdeq.cli.view import View, ViewPort, viewing
+from streamdeq.errors import StreamdeqError
 from streamdeq.running.options import RunOptions
 
-Source = Annotated[
-    str,
+Sources = Annotated[
+    list[str],
     typer.Argument(
-        metavar="SOURCE",
+        metavar="SOURCE…",
         help="A video file, - for a pipe, a folder of images, 'images/*.png', a camera's number, or an rtsp, http, tcp "
-        "or udp URL.",
+        "or udp URL. Of several, and of 'films/*.mp4', each gets a folder of its own.",
     ),
 ]
 
 
 def run(
-    source: Source,
+    sources: Sources,
     chosen: RunOptions,
     model: options.Model = options.DEFAULT_MODEL,
     save: options.Save = None,
@@ -36,14 +38,21 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     from streamdeq.api import load
+    from streamdeq.running.several import sources_of
     from streamdeq.threads import use
 
+    found = sources_of(sources)
+    if found != sources[:1] and (view or view_port is not None):
+        raise StreamdeqError("--view shows one source; for several at once: streamdeq serve CAMERAS.yaml")
     use(threads)
+    numbered = save is None and not chosen.overwrite
+    chosen = replace(chosen, save=save or Path("runs/video"), numbered=numbered)
     with viewing(view, view_port) as monitor:
         loaded = load(model, device, precision)
-        numbered = save is None and not chosen.overwrite
-        chosen = replace(chosen, save=save or Path("runs/video"), numbered=numbered)
-        report(loaded, source, chosen, quiet=quiet, monitor=monitor)
+        if found == sources[:1]:
+            report(loaded, found[0], chosen, quiet=quiet, monitor=monitor)
+        else:
+            report_all(loaded, found, chosen, quiet=quiet)
 
 
 def report(model: Any, source: Any, chosen: Any, *, quiet: bool, monitor: Any = None) -> None:
@@ -76,15 +85,11 @@ def report(model: Any, source: Any, chosen: Any, *, quiet: bool, monitor: Any = 
 
 
 def _summarise(summary: Any) -> None:
-    say(
-        f"{summary.decoded} frames decoded = {summary.processed} processed + {summary.dropped} dropped "
-        f"+ {summary.failed} failed, {summary.seconds:.1f} s, {summary.fps:.1f} fps"
-    )
+    say(summary.account())
     if summary.note:
         say(f"note: {summary.note}")
     for sink in summary.sinks:
-        lost = f", {sink.lost} lost" if sink.lost else ""
-        say(f"{sink.label}: {sink.written} records written{lost}{f' ({sink.error})' if sink.error else ''}")
+        say(sink.account())
     latency = ", ".join(f"{name} {ms:.1f}" for name, ms in summary.latency_ms().items())
     say(f"frame to answer (ms): {latency}; {summary.nfe.mean:.1f} applications of f per frame")
     stages = ", ".join(f"{name} {ms:.1f}" for name, ms in summary.stage_ms().items())

@@ -4,7 +4,7 @@ A clip is temporally continuous, so that it can be streamed: frame t + 1 follows
 seconds. Pictures taken too far apart for that are clips of one frame each.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -94,7 +94,8 @@ class Clip:
 
 @dataclass(frozen=True)
 class Dataset:
-    """One split of a data set. `palette` holds one RGB colour, 0..255, per class."""
+    """One split of a data set. `palette` holds one RGB colour, 0..255, per class; `notes` is what a user should know of
+    how the files were understood."""
 
     name: str
     task: str
@@ -103,6 +104,7 @@ class Dataset:
     palette: tuple[tuple[int, int, int], ...]
     clips: tuple[Clip, ...]
     licence: str
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         if len(self.palette) != len(self.classes):

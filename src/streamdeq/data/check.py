@@ -37,7 +37,8 @@ class Share:
 
 @dataclass(frozen=True)
 class Report:
-    """`missing` is what could be there and is not; `problems` is what is there and wrong.
+    """`missing` is what could be there and is not; `problems` is what is there and wrong;
+    `notes` is how it was understood where that is not plain.
 
     `unit` is what the shares are of, in so many `sampled` frames, or (None) in all of the first split; `ignored` the
     share of them that counts nowhere.
@@ -55,6 +56,7 @@ class Report:
     missing: tuple[str, ...]
     problems: tuple[str, ...]
     source: str
+    notes: tuple[str, ...] = ()
 
 
 def check(
@@ -94,6 +96,8 @@ def check(
             watch()
     first = datasets[0]
     odd += filter(None, [single_class(first, counts, ignored)])
+    notes = tuple(dict.fromkeys(note for dataset in datasets for note in dataset.notes))
+    notes += tuple(f"it has labels for {other}, too: --task {other}" for other in reader.others(folder) if not task)
     counted_whole = first.task == "classification"  # nothing has to be read to know which class a picture shows
     if counted_whole:
         counts, unit = Counter(clip.target(t) for clip, t in first.samples), "pictures"
@@ -110,6 +114,7 @@ def check(
         missing=(*_missing(reader, folder, datasets), *odd),
         problems=tuple(dict.fromkeys(problems)),
         source=reader.source,
+        notes=notes,
     )
 
 

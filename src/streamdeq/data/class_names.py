@@ -42,6 +42,8 @@ class Classes:
     names: tuple[str, ...]
     palette: tuple[Colour, ...]
     values: tuple[int, ...]
+    stated: bool = False
+    """Whether the file says a value of any."""
 
 
 def classes_file(folder: Path) -> Path | None:
@@ -62,7 +64,10 @@ def read_classes(path: Path) -> Classes:
     values = tuple(k if entry.value is None else entry.value for k, entry in enumerate(entries))
     if len(set(values)) < len(values):
         raise StreamdeqError(f"expected a value of its own for each class in {path}, got {list(values)}; correct it")
-    return Classes(names, tuple(entry.color or other for entry, other in zip(entries, spare, strict=True)), values)
+    stated = any(entry.value is not None for entry in entries)
+    return Classes(
+        names, tuple(entry.color or other for entry, other in zip(entries, spare, strict=True)), values, stated
+    )
 
 
 _COLOUR = "a colour of three whole numbers 0..255"

@@ -1,12 +1,6 @@
-"""COCO's JSON: its pictures, where they lie, the films they form, where an entry stands.
+"""COCO's JSON: its pictures, where they lie, the films they form, where an entry stands. Which file: `coco_files`.
 
 Pictures lie where `file_name` says, below the folder, its `images/`, or the split's folder in either.
-
-Which file is a split's: by its name, else by its content: a file of JSON in the folder, its `annotations/` or the
-split's folder that has images, annotations and categories, and whose name or folder says the split
-(`instances_Train.json`, `valid/_annotations.coco.json`); where none says one, it is all there is, and `train`
-(`instances_default.json`, `labels.json`, `result.json`). A file may be given itself, in the place of its folder, or
-of the one above its `annotations/`: it is the only split then.
 
 Ids are whole numbers or text. Pictures whose `file_name` is of another machine are looked for by its last part.
 
@@ -21,7 +15,6 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -29,6 +22,7 @@ from msgspec import Meta, field
 
 from streamdeq.data.base import Clip
 from streamdeq.data.boxes import box_in_frame
+from streamdeq.data.coco_files import SPLITS
 from streamdeq.data.documents import Json, Schema
 from streamdeq.data.frames import PictureFiles, runs
 from streamdeq.data.reader import below
@@ -36,8 +30,6 @@ from streamdeq.data.targets import Held, Sized
 from streamdeq.errors import StreamdeqError
 from streamdeq.values import UNKNOWN
 
-SPLITS = {"train": ("train",), "val": ("val", "valid"), "test": ("test",)}
-"""What each split is called in files' names."""
 FPS = 25.0
 """Of a film that does not say it."""
 STILL_FPS = 1.0
@@ -45,10 +37,6 @@ STILL_FPS = 1.0
 _ROOTS = (
     ".", "images", "{0}", "images/{0}", "{0}2017", "images/{0}2017", "data", "{0}/data", "{0}/images", "images/default",
 )  # fmt: skip
-_KEYS = (b'"images"', b'"annotations"', b'"categories"')
-_POINTS = re.compile(rb'"keypoints"\s*:\s*\[')
-
-
 Id = int | float | str
 
 
@@ -92,6 +80,7 @@ class Category(Schema):
     expected = "an id and a name"
     id: Id
     name: str
+    supercategory: Any = None
 
     def __post_init__(self) -> None:
         self.id = plain_id(self.id)
@@ -247,51 +236,23 @@ class CocoFile:
             yield from _film(name_of(about), about.fps, pictures, self.json.path)
 
 
-def find(folder: Path, split: str, files: tuple[str, ...], points: bool) -> Path | None:
-    """The first of `files` that there is, `{0}` in them is the split; else what is COCO's JSON with, or without, key
-    points by its content."""
-    if folder.is_file():
-        inside = {name for name, words in SPLITS.items() if folder.parent.name in words}
-        of = _said(folder) or inside or {"train"}
-        return folder if of == {split} and _holds(folder, points) else None
-    spelled = [folder / file.format(name) for name in SPLITS.get(split, ()) for file in files]
-    found = next((path for path in spelled if path.is_file()), None)
-    if found is not None or split not in SPLITS:
-        return found
-    return next((path for path in _of_split(folder, split) if _holds(path, points)), None)
-
-
-def _of_split(folder: Path, split: str) -> list[Path]:
-    """The files of JSON whose names, or folders, say the split; of `train` all, if none says any."""
-    every = [path for place in (folder, folder / "annotations") for path in sorted(place.glob("*.json"))]
-    said = {path: _said(path) for path in every}
-    inside = [path for name in SPLITS[split] for path in sorted((folder / name).glob("*.json"))]
-    own = [path for path, names in said.items() if names == {split}] + inside
-    alone = split == "train" and not any(said.values()) and not own
-    return own or [path for path in every if alone]
-
-
-def _said(path: Path) -> set[str]:
-    """The splits that a file's name says."""
-    return {name for name, words in SPLITS.items() if set(words) & _words(path.stem)}
-
-
 def _home(folder: Path) -> Path:
     """Where a data set begins: its folder, or that of the file given in its place."""
     above = folder.parent
     return folder if folder.is_dir() else above.parent if above.name == "annotations" else above
 
 
-def _words(stem: str) -> set[str]:
-    return set(re.split(r"[^a-z]+", stem.lower()))
+def ordered(read: CocoFile) -> list[Any]:
+    """Its categories by their ids, which is the order of classes.
 
-
-def _holds(path: Path, points: bool) -> bool:
-    """Whether a file has COCO's keys, and key points or not. It may be large: it is not read whole."""
-    if not path.is_file() or not path.stat().st_size:
-        return False
-    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as text:
-        return all(text.find(key) >= 0 for key in _KEYS) and points == bool(_POINTS.search(text))
+    Without the one that Roboflow puts before them: it is called as the project, all others are in it, and nothing is
+    labelled as it.
+    """
+    first, *others = sorted(read.categories, key=lambda one: (isinstance(one.id, str), one.id)) or [None]
+    of_all = others and first.supercategory == "none" and all(one.supercategory == first.name for one in others)
+    if of_all and not any(one.category_id in (first.id, str(first.id)) for one in read.annotations):
+        return others
+    return [one for one in (first, *others) if one is not None]
 
 
 def name_of(video: Video) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from streamdeq.data.base import IGNORE_INDEX, Clip, Dataset
 from streamdeq.data.open import open_dataset
 from streamdeq.data.problems import Problems
-from streamdeq.data.targets import InText, LabelMaps
+from streamdeq.data.targets import InPixels, InText
 from streamdeq.errors import StreamdeqError
 from streamdeq.values.boxes import Boxes
 from streamdeq.values.keypoints import Keypoints
@@ -33,8 +33,7 @@ def open_labelled(
     dataset = open_dataset(spec, split, task, allow_outside)
     problems, _ = read_labels(dataset, spec)
     problems.tell()
-    note = single_class(dataset, *_pixels(dataset))
-    if note:
+    for note in filter(None, (*dataset.notes, single_class(dataset, *_pixels(dataset)))):
         say(f"{spec}, {split}: {note}")
     return dataset
 
@@ -50,7 +49,7 @@ def read_labels(dataset: Dataset, place: str) -> tuple[Problems, int]:
     for clip, t in dataset.samples:
         with problems.collect():
             shown += not isinstance(clip.targets, InText) or _shows(clip.target(t))
-    maps = tuple((clip, t) for clip, t in dataset.samples if isinstance(clip.targets, LabelMaps))
+    maps = tuple((clip, t) for clip, t in dataset.samples if isinstance(clip.targets, InPixels))
     if maps and not any(_has_labels(clip, t) for clip, t in (*spaced(maps, SAMPLE), *maps)):
         shown = 0
     if not shown and not problems.found:
@@ -84,7 +83,7 @@ def _pixels(dataset: Dataset) -> tuple[Counter[int], int]:
     """Of each class in a sample of the label maps in files, and how many are ignored."""
     counts = Counter[int]()
     for clip, t in spaced(dataset.samples, SAMPLE):
-        if isinstance(clip.targets, LabelMaps):
+        if isinstance(clip.targets, InPixels):
             values, numbers = np.unique(clip.target(t), return_counts=True)
             counts.update(dict(zip(values.tolist(), numbers.tolist(), strict=True)))
     return counts, counts.pop(IGNORE_INDEX, 0)

@@ -37,12 +37,14 @@ def size_of(path: Path) -> tuple[int, int]:
 
 
 def read_index_map(path: Path) -> np.ndarray:
-    """The label picture in `path` as (H, W) uint8: one class index per pixel, as stored.
+    """The label picture in `path` as (H, W) uint8: one class index per pixel, as stored; 0 and 1 of one of 1 bit.
 
     Turned only by an EXIF tag of its own: one that was painted over an upright picture has none, and is upright.
     """
     with _picture(path), Image.open(path) as picture:
         mode, values = picture.mode, np.array(ImageOps.exif_transpose(picture))
+    if mode == "1":
+        return values.astype(np.uint8)
     if mode not in ("L", "P"):
         raise StreamdeqError(
             f"expected an 8-bit grey or palette picture of class indices in {path}, got {mode}; convert it"

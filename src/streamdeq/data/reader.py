@@ -27,6 +27,7 @@ class Reader(ABC):
         task: what its labels are for, where a folder can be of two formats at once or none of them is a box.
         suffixes: of files that may be given in the folder's place.
         complete: the number of labelled frames of a split, where it is known.
+        asked: the task that labels are wanted for, empty if any; for readers whose folders may have several.
         allow_outside: whether the files of a folder may name others that do not lie below it; see `below`.
     """
 
@@ -36,6 +37,7 @@ class Reader(ABC):
     task: str = ""
     suffixes: tuple[str, ...] = ()
     complete: Mapping[str, int] = MappingProxyType({})
+    asked: str = ""
     allow_outside: bool = False
 
     @abstractmethod
@@ -64,6 +66,10 @@ class Reader(ABC):
         kind."""
         return ""
 
+    def others(self, folder: Path) -> tuple[str, ...]:
+        """The other tasks that a folder has labels for."""
+        return ()
+
     def unused(self, folder: Path) -> tuple[str, ...]:
         """What is in a folder and used by no split, in words."""
         return ()
@@ -87,11 +93,17 @@ def below(folder: Path, name: str, where: str, outside: bool) -> Path:
 
 
 def own_dataset(
-    folder: Path, task: str, split: str, classes: tuple[str, ...], clips: Iterable[Clip], licence: str = ""
+    folder: Path,
+    task: str,
+    split: str,
+    classes: tuple[str, ...],
+    clips: Iterable[Clip],
+    licence: str = "",
+    notes: Iterable[str] = (),
 ) -> Dataset:
     """A user's own data: named as its folder, with made-up colours and, where none is given, its README's licence."""
     colours, licence = distinct_colours(len(classes)), licence or licence_of(folder)
-    return Dataset(folder.resolve().name, task, split, classes, colours, tuple(clips), licence)
+    return Dataset(folder.resolve().name, task, split, classes, colours, tuple(clips), licence, notes=tuple(notes))
 
 
 READERS: Registry[type[Reader]] = Registry("reader")

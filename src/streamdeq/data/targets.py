@@ -1,7 +1,7 @@
 """The ground truth of a clip's frames: held in memory, read by a function when it is asked for, or in label maps."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from streamdeq.data.base import IGNORE_INDEX, Frames
 from streamdeq.data.pictures import read_index_map, size_of
+from streamdeq.data.shapes import Sheet
 from streamdeq.errors import StreamdeqError
 
 _UNKNOWN = -1
@@ -76,7 +77,7 @@ class Sized(InText):
 
 
 def fitted(target: Any, declared_hw: tuple[float, float], picture: Path, origin: Path) -> Any:
-    """`Boxes` or `Keypoints` in the pixels of a declared size → in those of the picture.
+    """`Boxes`, `Keypoints` or a `Sheet` in the pixels of a declared size → in those of the picture.
 
     Raises:
         StreamdeqError: the picture is not the declared one, scaled.
@@ -92,6 +93,54 @@ def fitted(target: Any, declared_hw: tuple[float, float], picture: Path, origin:
             f"factor, as {origin} declares it, got {actual_hw[1]}x{actual_hw[0]} upright{turned or '; is it another?'}"
         )
     return target.scaled(x, y)
+
+
+class InPixels:
+    """Label maps: they are looked into in part before work begins, as it takes long to read all."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Drawn:
+    """Targets made of what was drawn on frames, when they are asked for, in the pixels that the pictures have.
+
+    Args:
+        make: what was drawn, and the frame's height and width → the target.
+        origin: the file that says it, for the error.
+    """
+
+    sheets: Mapping[int, Sheet]
+    frames: Frames
+    make: Callable[[Sheet, tuple[int, int]], Any]
+    origin: Path
+
+    @property
+    def labelled(self) -> tuple[int, ...]:
+        return tuple(sorted(self.sheets))
+
+    def read(self, t: int) -> Any:
+        sheet = self.sheet(t)
+        return None if sheet is None else self.make(sheet, (round(sheet.size_hw[0]), round(sheet.size_hw[1])))
+
+    def sheet(self, t: int) -> Sheet | None:
+        """What was drawn on frame `t`, in the pixels of its picture."""
+        sheet, place = self.sheets.get(t), self.frames.place(t)
+        if sheet is None or place is None or place[1] is not None:  # a film's frame has the size that was drawn on
+            return sheet
+        return replace(fitted(sheet, sheet.size_hw, place[0], self.origin), size_hw=size_of(place[0]))
+
+
+class DrawnText(Drawn, InText):
+    """Boxes or key points."""
+
+    __slots__ = ()
+
+
+class DrawnMaps(Drawn, InPixels):
+    """Label maps."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -145,7 +194,7 @@ class LabelFile:
 
 
 @dataclass(frozen=True, eq=False)
-class LabelMaps:
+class LabelMaps(InPixels):
     """Label maps in picture files, by frame, each as large as the frame's own picture file."""
 
     frames: Frames

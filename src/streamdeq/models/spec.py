@@ -31,6 +31,20 @@ MOST_TEXT, MOST_PIXELS, MOST_ITERATIONS, MOST_CLASSES, MOST_NAME = 2_000_000, 40
 
 
 @dataclass(frozen=True)
+class Ancestor:
+    """Weights that others began with. Whoever uses those others has their data's licence to keep as well.
+
+    Args:
+        hash: of its tensors.
+    """
+
+    name: str
+    data: str = ""
+    licence: str = ""
+    hash: str = ""
+
+
+@dataclass(frozen=True)
 class Provenance:
     """Where weights come from.
 
@@ -38,6 +52,7 @@ class Provenance:
         recipe: the training recipe as JSON values.
         metrics: named figures in points.
         steps, seconds: optimiser steps and wall time of the training; 0 where unknown.
+        ancestors: what they began with, what that began with, and so on.
     """
 
     recipe: dict[str, Any] = field(default_factory=dict)
@@ -47,6 +62,7 @@ class Provenance:
     trained_with: str = ""
     steps: int = 0
     seconds: float = 0.0
+    ancestors: tuple[Ancestor, ...] = ()
 
     @property
     def best_count(self) -> int | None:

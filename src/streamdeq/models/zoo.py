@@ -2,11 +2,24 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 
+#: The packaged models by their task, for type checkers.
+Segmenters = Literal[
+    "camvid-s", "camvid-s-il", "camvid-s-published", "camvid-s-sur", "camvid-s-ur", "camvid-s-wsu", "street-s"
+]
+Detectors = Literal["driving-s", "person-s", "person-s-il", "person-s-ur", "street-boxes-s"]
+PoseModels = Literal["bee-s", "bee-s-il", "bee-s-ur", "human-s", "mouse-s", "walkers-s"]
+DepthModels = Literal["street-depth-s"]
+
 FOLDER = Path(__file__).parent.parent / "weights"
+
+
+#: What the folder of a training run stands for: the weights that scored best, or else those of its end.
+RUN_WEIGHTS = ("best.safetensors", "model.safetensors")
 
 
 def names() -> list[str]:
@@ -15,7 +28,7 @@ def names() -> list[str]:
 
 
 def find(name_or_path: str | os.PathLike[str]) -> Path:
-    """The file of a packaged model, or the path itself where one is given.
+    """The file of a packaged model, or the path itself where one is given; for a training run's folder its weights.
 
     Raises:
         StreamdeqError: neither; the nearest name is shown.
@@ -24,6 +37,8 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     packaged = names()
     if text in packaged:
         return FOLDER / f"{text}.safetensors"
+    if os.path.isdir(text) and (held := _of_run(Path(text))):
+        return held
     # os.path, which unlike pathlib takes a name that no file can have for a file that is not there.
     if os.path.isfile(text):
         return Path(text)
@@ -31,3 +46,17 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
         others = f" or one of: {', '.join(packaged)}" if packaged else ""
         raise StreamdeqError(f"no weights at {text}; expected a .safetensors file{others}")
     raise StreamdeqError(unknown("model", text, packaged))
+
+
+def _of_run(folder: Path) -> Path | None:
+    """The weights in the folder of a training run; None for another folder.
+
+    Raises:
+        StreamdeqError: a run that has not come to its end, and was not scored.
+    """
+    for name in RUN_WEIGHTS:
+        if (folder / name).is_file():
+            return folder / name
+    if (folder / "checkpoint.safetensors").is_file():
+        raise StreamdeqError(f"{folder} holds a training run without weights yet: streamdeq train --resume {folder}")
+    return None

@@ -39,6 +39,11 @@ class SinkReport:
     failures: int = 0
     error: str = ""
 
+    def account(self) -> str:
+        """For a user, in a line."""
+        lost = f", {self.lost} lost" if self.lost else ""
+        return f"{self.label}: {self.written} records written{lost}{f' ({self.error})' if self.error else ''}"
+
 
 class Buffered(Sink[Record]):
     """Takes one record at a time and waits for nothing, unless it is to be `patient`.

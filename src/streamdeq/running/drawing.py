@@ -13,6 +13,7 @@ from streamdeq.running.observer import AnnotatedFrame, Observer
 from streamdeq.tasks import Task
 from streamdeq.tasks.drawing import captioned
 from streamdeq.values.frame import Frame, Item
+from streamdeq.values.geometry import HW
 from streamdeq.video import Sink
 
 
@@ -22,7 +23,7 @@ class ProcessedItem:
 
     `answered_s` is when its answer was there, on the clock of `time.monotonic`. `events` are what rules saw in it,
     `marks` what they draw on it. What is drawn is drawn once: from then on the frame of `taken` has the annotated
-    picture, and `draw_s` says what that took.
+    picture, `draw_s` says what that took, and `frame_hw` what size it had.
     """
 
     taken: Item
@@ -32,6 +33,7 @@ class ProcessedItem:
     events: Sequence[Record] = ()
     marks: Marks | None = None
     draw_s: float = 0.0
+    frame_hw: HW = (0, 0)
 
 
 class Drawing(Sink[ProcessedItem]):
@@ -54,6 +56,7 @@ class Drawing(Sink[ProcessedItem]):
             if self._observer:
                 self._observer.see(drawing, item.result.status)
             item = replace(item, taken=replace(frame, image=picture), scratch=None, draw_s=perf_counter() - began)
+            item = replace(item, frame_hw=(frame.image.shape[0], frame.image.shape[1]))
         self._then.write(item)
 
     def close(self) -> None:

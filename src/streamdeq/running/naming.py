@@ -10,7 +10,8 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.files import shown
 from streamdeq.video.images import IMAGE_SUFFIXES
 
-_WILD = frozenset("*?[")
+#: What makes a pattern of a name.
+WILD = frozenset("*?[")
 
 
 def output_name(name: str, kind: str, spec: Any = None) -> str:
@@ -34,7 +35,7 @@ def _chosen(name: str, kind: str, spec: Any) -> str:
         # A folder's name is no pattern, whatever is in it; "." has a name, too.
         return shown(Path(os.fspath(spec)).expanduser().resolve().name) or "images"
     path = Path(name)
-    plain = list(takewhile(lambda part: not _WILD & set(part), path.parts))
+    plain = list(takewhile(lambda part: not WILD & set(part), path.parts))
     if kind != "images":
         chosen = path.stem
     elif len(plain) < len(path.parts):

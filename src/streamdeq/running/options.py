@@ -11,6 +11,10 @@ from streamdeq.values.choice import Choice
 from streamdeq.values.live import LivePolicy
 from streamdeq.values.numbers import check_number
 
+#: A film; a line of JSON per frame; pictures (label maps, or frames as drawn); MOTChallenge's lines; COCO's JSON;
+#: YOLO's label files; a table.
+Kind = Literal["video", "jsonl", "png", "mot", "coco", "yolo", "csv"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
@@ -31,10 +35,7 @@ class RunOptions:
     save: Path | None = None
     numbered: bool = False
     overwrite: Annotated[bool, Option("Replace what an earlier run of that name wrote; other files never.")] = False
-    write: Annotated[tuple[Literal["video", "jsonl", "png", "mot"], ...], Option("What goes into --save.")] = (
-        "video",
-        "jsonl",
-    )
+    write: Annotated[tuple[Kind, ...], Option("What goes into --save.")] = ("video", "jsonl")
     to: Annotated[
         tuple[str, ...],
         Option(

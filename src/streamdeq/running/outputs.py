@@ -13,16 +13,30 @@ from streamdeq.running.naming import check_not_source
 from streamdeq.running.options import RunOptions
 from streamdeq.video.sinks.origin import made_here
 
-ENDINGS = {"video": ".mp4", "jsonl": ".jsonl", "png": "-labels", "mot": ".txt"}
+#: Without a dot it is a folder.
+ENDINGS = {
+    "video": ".mp4",
+    "jsonl": ".jsonl",
+    "png": "-labels",
+    "mot": ".txt",
+    "coco": ".json",
+    "yolo": "-yolo",
+    "csv": ".csv",
+}
+#: Of pictures that are no label maps.
+FRAMES = "-frames"
+#: The files in the folders; names of classes are no run's own.
+INSIDE = {ENDINGS["png"]: "*.png", FRAMES: "*.png", ENDINGS["yolo"]: "[0-9]*.txt"}
 
 
 @contextmanager
-def outputs(options: RunOptions, name: str, spec: Any, *, live: bool) -> Iterator[dict[str, Path]]:
+def outputs(options: RunOptions, name: str, spec: Any, *, live: bool, label_maps: bool) -> Iterator[dict[str, Path]]:
     """What a run called `name` writes, by its kind; while the block lasts nobody else runs into the folder.
 
     Args:
         spec: the source, which is not to be replaced.
         live: the film's files are numbered: they find their own place.
+        label_maps: whether pictures are those; else they are frames.
 
     Raises:
         StreamdeqError: something of that name is there, or somebody else writes there.
@@ -34,14 +48,15 @@ def outputs(options: RunOptions, name: str, spec: Any, *, live: bool) -> Iterato
     with ExitStack() as stack:
         folder = stack.enter_context(free_folder(options.save) if options.numbered else taken(options.save))
         sweep(folder)  # what a killed run left there
-        paths = {kind: folder / f"{name}{ENDINGS[kind]}" for kind in ENDINGS if kind in write}
+        endings = ENDINGS if label_maps else {**ENDINGS, "png": FRAMES}
+        paths = {kind: folder / f"{name}{endings[kind]}" for kind in endings if kind in write}
         if "video" in paths:
             check_not_source(paths["video"], spec)
         there = [old for kind, path in paths.items() if not (live and kind == "video") for old in already(path)]
         for old in there:
             check_replaceable(old, overwrite=options.overwrite)
         for old in there:
-            if old.suffix == ".png":  # the others are replaced when there is something to replace them
+            if old.parent != folder:  # the others are replaced when there is something to replace them
                 old.unlink()
         yield paths
 
@@ -68,9 +83,9 @@ def free_folder(base: Path) -> Iterator[Path]:
 
 
 def already(path: Path) -> list[Path]:
-    """What is there of an output: a file, or the label pictures in a folder."""
+    """What is there of an output: a file, or those of one in a folder."""
     if path.is_dir():
-        return sorted(path.glob("*.png")) if path.name.endswith(ENDINGS["png"]) else []
+        return sorted(one for ending, files in INSIDE.items() if path.name.endswith(ending) for one in path.glob(files))
     return [path] if os.path.lexists(path) and path.suffix else []
 
 

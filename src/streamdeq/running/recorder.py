@@ -1,4 +1,4 @@
-"""Write what a run yields: annotated video, JSON lines, label pictures, MOT text."""
+"""Write what a run yields: annotated video, JSON lines, and what `formats` has."""
 
 from contextlib import ExitStack
 from time import perf_counter
@@ -11,6 +11,7 @@ from streamdeq.results.sinks import read_sink
 from streamdeq.rules.clips import ClipRecorder
 from streamdeq.rules.config import Clips
 from streamdeq.running.drawing import ProcessedItem
+from streamdeq.running.formats import FORMATS
 from streamdeq.running.options import RunOptions
 from streamdeq.running.outputs import outputs
 from streamdeq.running.summary import Summary, stages_of
@@ -18,9 +19,6 @@ from streamdeq.tasks import Result, Task
 from streamdeq.values.frame import Failure, Frame, Gap
 from streamdeq.video import (
     JsonLinesSink,
-    LabelMap,
-    LabelPngSink,
-    LinesSink,
     SegmentedVideoSink,
     Sink,
     SourceInfo,
@@ -51,12 +49,12 @@ class Recorder(Sink[ProcessedItem]):
                 raise StreamdeqError(f"{what} has no {kind} to write; it has: {', '.join(task.writes)}")
         self._task, self._name = task, name
         self._summary = summary
-        self._video = self._lines = self._labels = self._mot = None
+        self._video = self._lines = None
         with ExitStack() as files:
             self._clips = files.enter_context(ClipRecorder(clips, source.fps)) if clips else None
             # What is not live waits for its records to be taken.
             self._sinks = files.enter_context(Sinks([read_sink(one) for one in options.to], patient=not source.live))
-            self.paths = files.enter_context(outputs(options, name, spec, live=source.live))
+            self.paths = files.enter_context(outputs(options, name, spec, live=source.live, label_maps=task.label_maps))
             if path := self.paths.get("video"):
                 # What has no known end must not be lost whole to a power cut, nor fill one file for ever.
                 sink = (
@@ -67,10 +65,11 @@ class Recorder(Sink[ProcessedItem]):
                 self._video = files.enter_context(sink)
             if path := self.paths.get("jsonl"):
                 self._lines = files.enter_context(JsonLinesSink(path))
-            if path := self.paths.get("png"):
-                self._labels = files.enter_context(LabelPngSink(path, task.spec.palette))
-            if path := self.paths.get("mot"):
-                self._mot = files.enter_context(LinesSink(path))
+            self._others = [
+                files.enter_context(made(self.paths[kind], task))
+                for kind, made in FORMATS.items()
+                if kind in self.paths
+            ]
             self._files = files.pop_all()
 
     def write(self, item: ProcessedItem) -> None:
@@ -81,10 +80,8 @@ class Recorder(Sink[ProcessedItem]):
         began = perf_counter()
         if self._video:
             self._video.write(frame)
-        if self._labels:
-            self._labels.write(LabelMap(frame.index, item.result.labels))
-        if self._mot:
-            self._mot.write(item.result.to_mot())
+        for one in self._others:
+            one.write(item)
         events = self._clips.take(frame, item.events) if self._clips else item.events
         self._write_record(self._record(frame, item, perf_counter() - began))
         for event in events:

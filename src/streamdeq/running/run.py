@@ -40,14 +40,24 @@ class Run:
 
     Decoding runs ahead on a thread (a live source's in a process), drawing and then encoding and writing behind on one
     each: a film takes the time of its slowest stage. Memory does not grow with the length of the video.
+
+    Args:
+        name: of its files and in its records; that of the source if None.
     """
 
-    def __init__(self, model: Model, spec: Any, options: RunOptions, observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        spec: Any,
+        options: RunOptions,
+        observer: Observer | None = None,
+        name: str | None = None,
+    ) -> None:
         self.summary = Summary()
         self.paths: dict[str, Path] = {}
         source = open_source(spec, live=options.live, max_pixels=options.max_pixels)
         self.source: Source = source if source.live else prefetch(source, AHEAD)
-        self._name = output_name(self.source.name, self.source.kind, spec)
+        self._name = name or output_name(self.source.name, self.source.kind, spec)
         self._rules = None if options.rules is None else rules_for(model.task, options.rules)
         self._spec = spec
         self._model = model
@@ -179,7 +189,8 @@ class Run:
         self.paths = recorder.paths
         half = WAITING_BYTES // 2  # of large pictures one waits for each stage
         written = ThreadedSink(recorder, AHEAD, size_of, half)
-        films = "video" in self.paths or clips is not None
+        pictures = "png" in self.paths and not task.label_maps
+        films = "video" in self.paths or pictures or clips is not None
         drawing = Drawing(task, written, films=films, observer=self._observer)
         return ThreadedSink(drawing, AHEAD, size_of, half)
 

@@ -75,6 +75,13 @@ class Summary(Stats):
         self.residual.add(status.residual)
         self.nonfinite += status.failed
 
+    def account(self) -> str:
+        """Every frame of the run, its seconds and its rate, in a line."""
+        return (
+            f"{self.decoded} frames decoded = {self.processed} processed + {self.dropped} dropped "
+            f"+ {self.failed} failed, {self.seconds:.1f} s, {self.fps:.1f} fps"
+        )
+
     def latency_ms(self) -> dict[str, float]:
         """Percentiles of the time from having a frame to having its answer."""
         return {f"p{q}": 1e3 * self.answer_s.percentile(q) for q in (50, 95, 99)}

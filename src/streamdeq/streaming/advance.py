@@ -6,7 +6,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 from streamdeq.streaming.budget import Budget, FixedBudget, Progress
 from streamdeq.streaming.cut import Evidence
@@ -17,13 +17,14 @@ from streamdeq.streaming.state import StreamState
 from streamdeq.values.frame import Frame
 from streamdeq.values.status import Status, Stop
 
+R = TypeVar("R")
 #: Called with the answer after every step of a frame.
-OnUpdate = Callable[[Any], None]
+OnUpdate = Callable[[R], None]
 Clock = Callable[[], float]
 
 
 def advance(
-    frame: Frame, state: StreamState, on_update: OnUpdate | None = None, clock: Clock = perf_counter
+    frame: Frame, state: StreamState, on_update: OnUpdate[Any] | None = None, clock: Clock = perf_counter
 ) -> tuple[Any, StreamState]:
     """One frame: observe, iterate as the budget says, read. The state given is consumed.
 
@@ -42,7 +43,7 @@ class FrameSolve:
     """
 
     def __init__(
-        self, frame: Frame, state: StreamState, on_update: OnUpdate | None = None, clock: Clock = perf_counter
+        self, frame: Frame, state: StreamState, on_update: OnUpdate[Any] | None = None, clock: Clock = perf_counter
     ) -> None:
         self._frame, self._on_update, self._clock = frame, on_update, clock
         self._began = clock()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 from streamdeq.codec import Option
 from streamdeq.errors import StreamdeqError
@@ -150,3 +150,21 @@ class StreamOptions:
         if self.target_fps is not None:
             return TargetFps(self.target_fps, evaluations)
         return FixedBudget(evaluations)
+
+
+class Options(TypedDict, total=False):
+    """The fields of `StreamOptions` besides `iterations`, as keywords."""
+
+    solver: str | None
+    start: str
+    size: int | str | None
+    tolerance: float | None
+    tolerance_of: str
+    budget_ms: float | None
+    target_fps: float | None
+    max_gap_s: float
+    cuts: str
+    on_cut: str
+    cut_iterations: int
+    patience: int
+    runtime: str

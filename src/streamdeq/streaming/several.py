@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Self
 
 from streamdeq.errors import StreamdeqError, memory_errors
 from streamdeq.pictures import as_rgb
 from streamdeq.streaming.engine import Engine, Row
 from streamdeq.streaming.loop import run_steps
-from streamdeq.streaming.stream import Finish
+from streamdeq.streaming.stream import Finish, R
 from streamdeq.values.frame import Frame
 
 
-class Streams:
+class Streams(Generic[R]):
     """A row of an engine for each of `count` videos. Use it as a context manager.
 
     Call it with a frame for each, or say None for a video that has none just now.
@@ -23,7 +23,7 @@ class Streams:
         finish: has the last word on every answer.
     """
 
-    def __init__(self, engine: Engine, count: int, evaluations: int, *, keep: bool, finish: Finish) -> None:
+    def __init__(self, engine: Engine, count: int, evaluations: int, *, keep: bool, finish: Finish[R]) -> None:
         if count < 1:
             raise StreamdeqError(f"expected at least 1 video, got {count}")
         self._engine, self._evaluations, self._keep, self._finish = engine, evaluations, keep, finish
@@ -35,7 +35,7 @@ class Streams:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __call__(self, images: Sequence[Any]) -> list[Any]:
+    def __call__(self, images: Sequence[Any]) -> list[R | None]:
         """The answers for a frame of each video, (H, W, 3) uint8 RGB or what `as_rgb` makes that of; None for None."""
         self.observe(images)
         self.iterate(self._evaluations)
@@ -66,9 +66,9 @@ class Streams:
         run_steps(self._engine, [self._rows[n] for n in self._active], steps, read=())
 
     @memory_errors()
-    def read(self) -> list[Any]:
+    def read(self) -> list[R | None]:
         """The answers as they stand; None for a video that had no frame."""
-        answers: list[Any] = [None] * len(self._rows)
+        answers: list[R | None] = [None] * len(self._rows)
         for n, result in zip(self._active, self._engine.read([self._rows[n] for n in self._active]), strict=True):
             frame = self._frames[n]
             assert frame is not None

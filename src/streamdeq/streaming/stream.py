@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from time import perf_counter
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -17,8 +17,10 @@ from streamdeq.streaming.state import StreamState
 from streamdeq.values.frame import Failure, Frame, Gap, Item
 from streamdeq.values.status import Stop
 
+#: A task's answer.
+R = TypeVar("R")
 #: From an answer and its frame to the answer as the user gets it.
-Finish = Callable[[Any, Frame], Any]
+Finish = Callable[[R, Frame], R]
 #: Turns what `Stream.run` is given into a source of frames.
 OpenSource = Callable[[Any], AbstractContextManager[Iterable[Item]]]
 
@@ -36,7 +38,7 @@ class Stats:
         return self.processed + self.dropped + self.failed
 
 
-class Stream:
+class Stream(Generic[R]):
     """One video. Call it with frames, or let `run` take them from a source. Use it as a context manager.
 
     Args:
@@ -51,7 +53,7 @@ class Stream:
         state: StreamState,
         open_source: OpenSource,
         clock: Clock = perf_counter,
-        finish: Finish = lambda result, frame: result,
+        finish: Finish[R] = lambda result, frame: result,
     ) -> None:
         self.stats = Stats()
         self._finish = finish
@@ -69,7 +71,7 @@ class Stream:
             raise StreamdeqError("this stream is closed; make a new one with model.stream()")
         return self._state
 
-    def __call__(self, image: Any, time_s: float = 0.0, on_update: OnUpdate | None = None) -> Any:
+    def __call__(self, image: Any, time_s: float = 0.0, on_update: OnUpdate[R] | None = None) -> R:
         """The answer for the next frame, (H, W, 3) uint8 RGB, or what `pictures.as_rgb` makes that of.
 
         Raises:
@@ -78,14 +80,14 @@ class Stream:
         return self.step(Frame(as_rgb(image), self.stats.decoded, time_s), on_update)
 
     @memory_errors()
-    def step(self, frame: Frame, on_update: OnUpdate | None = None) -> Any:
+    def step(self, frame: Frame, on_update: OnUpdate[R] | None = None) -> R:
         """The answer for the next frame, given with its number and time."""
         solve = self._begin(frame, on_update)
         result = solve.run()
         self._state = solve.remembered(self.state)
         return self._finish(result, frame)
 
-    def take(self, item: Item, on_update: OnUpdate | None = None) -> Any | None:
+    def take(self, item: Item, on_update: OnUpdate[R] | None = None) -> R | None:
         """Whatever a source hands out: a frame gives an answer, a failure or a gap gives None and is noted.
 
         After a gap longer than `max_gap_s` the next frame starts cold; its status tells the gap either way.
@@ -99,11 +101,11 @@ class Stream:
                 self.reset()
             return None
         self.stats.dropped += item.dropped_before
-        result = self.step(item, on_update)
+        result: Any = self.step(item, on_update)
         gap_s, self._gap_s = self._gap_s, 0.0
         return replace(result, status=replace(result.status, gap_s=gap_s)) if gap_s else result
 
-    def run(self, source: Any, on_update: OnUpdate | None = None) -> Iterator[Any]:
+    def run(self, source: Any, on_update: OnUpdate[R] | None = None) -> Iterator[R]:
         """Answers for every frame of whatever `open_source` takes, as they come; `stats` accounts for the others."""
         with self._open_source(source) as items:
             for item in items:
@@ -127,7 +129,7 @@ class Stream:
         return stopped
 
     @memory_errors()
-    def read(self) -> Any:
+    def read(self) -> R:
         """The current answer, without a step. Its status says which frame it reflects and how many steps it had."""
         state = self.state
         if self._solve is None:
@@ -153,7 +155,7 @@ class Stream:
         z = state.engine.latent(state.rows)
         return {f"stride_{4 << n}": maps.float() for n, maps in enumerate(z.maps)}
 
-    def _begin(self, frame: Frame, on_update: OnUpdate | None = None) -> FrameSolve:
+    def _begin(self, frame: Frame, on_update: OnUpdate[R] | None = None) -> FrameSolve:
         check_image(frame.image)
         told = on_update and (lambda result: on_update(self._finish(result, frame)))
         self._solve = solve = FrameSolve(frame, self.state, told, self._clock)

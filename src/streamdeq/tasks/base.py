@@ -5,9 +5,10 @@ import math
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -26,7 +27,7 @@ from streamdeq.tasks.tables import csv_of, frame_of
 from streamdeq.values.choice import Choice
 from streamdeq.values.geometry import Geometry
 from streamdeq.values.picture import Picture
-from streamdeq.values.status import Status
+from streamdeq.values.status import Start, Status
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -138,6 +139,26 @@ def check_array(name: str, array: np.ndarray, shape: tuple[int | str, ...], dtyp
         raise ValueError(f"{name} must be ({lengths}) {np.dtype(dtype)}; got {array.shape} {array.dtype}")
 
 
+#: Of a label that is drawn as if it were an answer.
+TRUTH = Status(0, 0.0, 0, 0, math.nan, Start.COLD)
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """What was taken for what.
+
+    Args:
+        counts: (rows, columns) how many of each row's class were answered as each column's.
+        rows, columns: their names; beyond the classes stands what is none, as a miss.
+        unit: what is counted.
+    """
+
+    counts: np.ndarray
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    unit: str
+
+
 class Metric(ABC):
     """Accumulates over a whole split; one confusion matrix, one list of boxes, never a mean of means.
 
@@ -160,6 +181,14 @@ class Metric(ABC):
     def compute(self) -> dict[str, float]:
         """Every figure by name; NaN where nothing was counted."""
 
+    def confusion(self) -> Confusion | None:
+        """None for a task without classes to confuse."""
+        return None
+
+    def precision_recall(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Recall and precision, 0–1, along the scores, for each class that occurs; empty where answers have none."""
+        return {}
+
     def figure(self, name: str) -> float:
         """That of what `compute` gives, to the bit, without the rest; NaN where it gives none of that name."""
         return self.compute().get(name, math.nan)
@@ -170,20 +199,23 @@ class Task(ABC):
 
     `locates`: whether a result has `boxes_xyxy`, where another model may look.
     `joins`: whether it answers about windows of a frame, one per instance, and joins the answers.
-    `writes` is what a run can write of it: `video`, `jsonl`, `png` where a result has `labels`, a label map, and `mot`
-    where it has `to_mot()`, lines of text.
+    `writes` is what a run can write of it: `video`, `jsonl`, `png` (label maps where a result has them, else the frame
+    as drawn) and `csv` of every task; `mot`, `yolo` and `coco` where a result has `to_mot()`, `to_yolo()`, `to_coco()`.
     `label_maps`: whether a result has `labels`, a label map.
     `head_settings`: the dataclass of what its head leaves open to a recipe; None where that is nothing.
+    `class_rows`: the head's tensors whose rows belong to classes, by name: how many rows each class has, and how many
+    come before the first one's.
     `counts_early`: whether its protocol scores a frame at an offset that its clip begins too late for, after all the
     frames there are, or leaves it out at every offset.
     """
 
     locates: ClassVar[bool] = False
     joins: ClassVar[bool] = False
-    writes: ClassVar[tuple[str, ...]] = ("video", "jsonl")
+    writes: ClassVar[tuple[str, ...]] = ("video", "jsonl", "png", "csv")
     label_maps: ClassVar[bool] = False
     head_settings: ClassVar[type | None] = None
     counts_early: ClassVar[bool] = False
+    class_rows: ClassVar[Mapping[str, tuple[int, int]]] = MappingProxyType({})
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
@@ -243,9 +275,17 @@ class Task(ABC):
             raise StreamdeqError(f"--conf, --classes and --track choose among detected instances; {what}")
         return lambda result: result
 
+    def coco_categories(self) -> list[dict[str, Any]]:
+        """The classes as COCO lists them; `to_coco` numbers them so."""
+        return [{"id": n, "name": name} for n, name in enumerate(self.spec.classes, start=1)]
+
     @abstractmethod
     def draw(self, image: np.ndarray, result: Any) -> np.ndarray:
         """The frame (H, W, 3) uint8 RGB with the answer on it, as a new array."""
+
+    def draw_label(self, image: np.ndarray, target: Any) -> np.ndarray | None:
+        """The frame with what is labelled in it, drawn as an answer is; None for a task that cannot."""
+        return None
 
     @abstractmethod
     def record(self, result: Any) -> dict[str, Any]:

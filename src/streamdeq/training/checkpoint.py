@@ -17,6 +17,7 @@ from streamdeq.codec import from_plain, to_plain
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path
 from streamdeq.models.checkpoint import check_finite, opened, read_tensors
+from streamdeq.models.spec import Ancestor
 from streamdeq.reading import loads
 from streamdeq.training.average import WeightAverage
 from streamdeq.training.guard import Guard
@@ -41,6 +42,16 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Scoring:
+    """What a run is scored on meanwhile, which may be another when it goes on: a split, every so many steps, so many of
+    its pictures. Empty for none, 0 for as usual and for all."""
+
+    split: str = ""
+    every: int = 0
+    pictures: int = 0
+
+
+@dataclass(frozen=True)
 class Header:
     """What a checkpoint says beside its tensors."""
 
@@ -51,6 +62,8 @@ class Header:
     average_updates: int
     recipe: Recipe
     data: Data
+    ancestors: tuple[Ancestor, ...] = ()
+    scoring: Scoring = field(default_factory=Scoring)
 
     def __post_init__(self) -> None:
         if self.step < 0 or self.average_updates < 0 or not 0 <= self.elapsed_s < float("inf"):
@@ -59,7 +72,8 @@ class Header:
 
 @dataclass
 class State:
-    """What changes while a run goes on. `step` optimiser steps are done; `elapsed_s` counts training only."""
+    """What changes while a run goes on. `step` optimiser steps are done; `elapsed_s` counts training only; `ancestors`
+    are the weights it began with."""
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
@@ -67,9 +81,10 @@ class State:
     step: int = 0
     elapsed_s: float = 0.0
     guard: Guard = field(default_factory=Guard)
+    ancestors: tuple[Ancestor, ...] = ()
 
 
-def save(path: Path, state: State, recipe: Recipe, data: Data) -> None:
+def save(path: Path, state: State, recipe: Recipe, data: Data, scoring: Scoring = Scoring()) -> None:
     """Write `state` of `recipe` on `data` to `path`.
 
     Raises:
@@ -86,7 +101,8 @@ def save(path: Path, state: State, recipe: Recipe, data: Data) -> None:
                 "a weights file holds; the last good checkpoint is kept; try a smaller optimizer.lr"
             )
     updates = state.average.updates if state.average else 0
-    header = to_plain(Header(FORMAT, state.step, state.elapsed_s, state.guard, updates, recipe, data))
+    told = Header(FORMAT, state.step, state.elapsed_s, state.guard, updates, recipe, data, state.ancestors, scoring)
+    header = to_plain(told)
     header["guard"] = state.guard.dump()
     try:
         with atomic_path(path) as part:
@@ -138,6 +154,7 @@ def load_into(path: Path, state: State) -> None:
             "resume with the version that wrote them"
         ) from error
     state.step, state.elapsed_s, state.guard = header.step, header.elapsed_s, header.guard
+    state.ancestors = header.ancestors
 
 
 def _tensors(state: State) -> dict[str, Tensor]:

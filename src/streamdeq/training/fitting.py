@@ -44,7 +44,7 @@ def _short(trainer: Trainer) -> OutOfMemoryError | None:
             copies = 1 if recipe.optimizer.name == "sgd" else 2  # what the optimiser will keep
             optimiser += [torch.zeros_like(p) for p in trainer.network.parameters() for _ in range(copies)]
             trainer.network.train()
-            plan = plan_step(deep, recipe.pretrain.steps)
+            plan = plan_step(deep, max(recipe.pretrain.steps, recipe.freeze))
             trainer.loss(trainer.batch(0), plan).total(plan).backward()
     except OutOfMemoryError as error:
         return error

@@ -34,7 +34,7 @@ class RunLog:
 
     def __init__(self, path: Path, tensorboard: bool = False) -> None:
         self.file = path.open("a", encoding="utf-8")
-        past = _lines(path)
+        past = lines(path)
         self.scores = [line["score"] for line in past if _scored(line)]
         self.events = Events(path.parent / FOLDER, past) if tensorboard else None
 
@@ -62,7 +62,7 @@ class RunLog:
 
         The validation of the `last` step comes after its checkpoint: whoever goes on from there makes it again.
         """
-        kept = [line for line in _lines(path) if line.get("step", 0) <= step]
+        kept = [line for line in lines(path) if line.get("step", 0) <= step]
         if last:
             kept = [line for line in kept if (line.get("event"), line.get("step")) != ("validation", step)]
         kept.append({"event": "resumed", "step": step, **header})
@@ -100,15 +100,16 @@ def _valid(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    lines = []
+def lines(path: Path) -> list[dict[str, Any]]:
+    """Those of a log that can be read."""
+    found = []
     if path.is_file():
         for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
             with suppress(ValueError):  # cut by a kill, or damaged
                 line = loads(text)
                 if isinstance(line, dict) and isinstance(line.get("step", 0), int):
-                    lines.append(line)
-    return lines
+                    found.append(line)
+    return found
 
 
 def surroundings(device: torch.device) -> dict[str, Any]:

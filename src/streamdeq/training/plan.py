@@ -39,6 +39,7 @@ class StepPlan:
         distil: factor of the distance to where `settle` further applications lead; 0 for a step without.
         weight: factor of the Jacobian penalty; 0 for a step without.
         vectors: Gaussian vectors it is estimated with.
+        frozen: the backbone is not trained: no gradient flows through f.
     """
 
     iterations: int
@@ -50,6 +51,7 @@ class StepPlan:
     settle: int = 0
     weight: float = 0.0
     vectors: int = 2
+    frozen: bool = False
 
     @property
     def depth(self) -> int:
@@ -70,9 +72,10 @@ class StepPlan:
 
     def solve(self, f: FixedPointMap, start: Latent) -> tuple[Latent, ...]:
         """The latents to take the losses at, in the order of `losses`."""
-        path = [self.how(f, start, self.iterations)]
-        for _ in self.losses[1:]:
-            path.append(f(path[-1]))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            path = [self.how(f, start, self.iterations)]
+            for _ in self.losses[1:]:
+                path.append(f(path[-1]))
         return tuple(path)
 
     def distance(self, f: FixedPointMap, path: tuple[Latent, ...]) -> Tensor | None:
@@ -97,6 +100,11 @@ class StepPlan:
 
 def plan_step(recipe: Recipe, step: int) -> StepPlan:
     """The plan of optimiser step `step` (the first is 0)."""
+    plan = _plan(recipe, step)
+    return replace(plan, frozen=True, weight=0.0, distil=0.0) if step < recipe.freeze else plan
+
+
+def _plan(recipe: Recipe, step: int) -> StepPlan:
     weight = penalty_weight(recipe, step)
     vectors = recipe.penalty.vectors if recipe.penalty else 0
     if step < recipe.pretrain.steps:

@@ -217,6 +217,7 @@ class Recipe:
         grad_last: the gradient flows through this many of them, None for all; with `implicit` it must be None.
         implicit: IL instead of (S)UR.
         pretrain: what the first steps do instead of a solve.
+        freeze: in so many first steps the head alone is trained, on what the backbone that `init` gave makes.
         streaming: starts other than zeros, and losses on the way; None for the paper's training.
         penalty: keeps f's Jacobian small; None leaves it alone.
         class_weights: `none`, `inverse-log-frequency`: 1 / ln(1.02 + share of the training pixels) (ENet), or
@@ -247,6 +248,7 @@ class Recipe:
     grad_last: int | None = 4
     implicit: IL | None = None
     pretrain: Pretrain = field(default_factory=Pretrain)
+    freeze: int = 0
     streaming: Streaming | None = None
     penalty: Penalty | None = None
     optimizer: Optimizer = field(default_factory=Optimizer)
@@ -264,6 +266,7 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("size", "batch", "steps", "statistics"):
             _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        _require(self.freeze >= 0, "freeze", "at least 0", self.freeze)
         _require(self.longest is None or self.longest >= self.size, "longest", "at least the size", self.longest)
         _require(self.grad_last is None or self.grad_last >= 1, "grad_last", "at least 1", self.grad_last)
         if self.head is not None:

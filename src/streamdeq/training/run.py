@@ -8,11 +8,13 @@ from typing import Any
 import torch
 
 from streamdeq.data.base import Dataset
+from streamdeq.models.zoo import RUN_WEIGHTS
+from streamdeq.training.checkpoint import Scoring
 from streamdeq.training.guard import Limits
-from streamdeq.training.options import TrainOptions
+from streamdeq.training.options import EVAL_EVERY, TrainOptions
 from streamdeq.training.parallel import Division, Ranks
 
-WEIGHTS, BEST = "model.safetensors", "best.safetensors"
+BEST, WEIGHTS = RUN_WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,12 @@ class RunSettings:
         data: the data set as the user named it.
         checkpoint_every_s: seconds between checkpoints.
         validation: a labelled split to score on, every `validate_every` steps and at the end.
+        reported: the split that the weights are shown on when they are done, `validation` or what that is a part of;
+            None for no such report.
+        scoring: how a user would say that, for a run that is taken up again.
         report: called after every step.
+        scored: called with every line of the log about a score.
+        say: told what is worth a line.
         stop: asked after every step; true on any rank ends the run with a checkpoint.
         ranks: this process among those that train; the first alone writes and validates.
         accumulate: parts into which a rank's share of a batch is divided, to save memory; None is for `fitting`.
@@ -64,8 +71,12 @@ class RunSettings:
     device: torch.device
     checkpoint_every_s: float = TrainOptions.checkpoint_every
     validation: Dataset | None = None
-    validate_every: int = TrainOptions.eval_every
+    validate_every: int = EVAL_EVERY
+    reported: Dataset | None = None
+    scoring: Scoring = field(default_factory=Scoring)
     report: Callable[[StepRecord], None] = lambda record: None
+    scored: Callable[[dict[str, Any]], None] = lambda line: None
+    say: Callable[[str], None] = lambda line: None
     stop: Callable[[], bool] = lambda: False
     ranks: Ranks = field(default_factory=Ranks)
     accumulate: int | None = TrainOptions.accumulate

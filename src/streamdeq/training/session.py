@@ -1,7 +1,7 @@
 """Start a run in a new folder, or take one up again."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,21 @@ from streamdeq.training.recipe import Recipe
 from streamdeq.training.trainer import Trainer, describe
 
 
-def held(folder: Path) -> AbstractContextManager[Path]:
-    """Nobody else trains in `folder` meanwhile.
+@contextmanager
+def held(folder: Path) -> Iterator[Path]:
+    """Nobody else trains in `folder` meanwhile. What is refused before anything was written leaves no new folder.
 
     Raises:
         StreamdeqError: somebody does, or the folder cannot be written to.
     """
-    return files.held(folder, "trains in", "--out")
+    new = not folder.exists()
+    try:
+        with files.held(folder, "trains in", "--out") as path:
+            yield path
+    finally:
+        if new:
+            with suppress(OSError):  # it holds something
+                folder.rmdir()
 
 
 def past(folder: Path) -> checkpoint.Header:
@@ -57,6 +65,8 @@ def start(trainer: Trainer, say: Callable[[str], None] = lambda line: None) -> l
     if account:
         header["init"] = account.to_plain()
         say(account.summary())
+        if classes := account.classes_text():
+            say(classes)
     opened = log.RunLog.begin(folder / log.NAME, header, trainer.run.tensorboard)
     trainer.save()
     return opened

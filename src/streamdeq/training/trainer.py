@@ -18,7 +18,7 @@ from streamdeq.data.sampling import Batch
 from streamdeq.implicit.recompute import recomputed
 from streamdeq.models.checkpoint import read_weights
 from streamdeq.models.mdeq import Network
-from streamdeq.models.spec import ModelSpec
+from streamdeq.models.spec import Ancestor, ModelSpec
 from streamdeq.models.transfer import Transfer, transfer
 from streamdeq.tasks import build_task
 from streamdeq.tasks.objective import Objective
@@ -99,7 +99,11 @@ class Trainer:
         if origin is None:
             return None
         source, tensors = read_weights(origin)
-        account = transfer(self.network, self.spec, tensors, source, str(self.recipe.init))
+        rows = {f"head.{name}": where for name, where in build_task(self.spec).class_rows.items()}
+        account = transfer(self.network, self.spec, tensors, source, str(self.recipe.init), rows)
+        told = source.provenance
+        parent = Ancestor(source.name, told.data, told.licence, account.hash)
+        self.state.ancestors = (parent, *told.ancestors)
         if self.state.average:
             self.state.average = WeightAverage(self.network, self.recipe.ema)
         return account
@@ -120,7 +124,8 @@ class Trainer:
 
     def save(self) -> None:
         if self.run.ranks.leads:
-            checkpoint.save(self.path, self.state, self.recipe, describe(self.dataset, self.run.data))
+            data = describe(self.dataset, self.run.data)
+            checkpoint.save(self.path, self.state, self.recipe, data, self.run.scoring)
 
     def batch(self, index: int) -> Batch:
         """Part `index` of the run (without a division: of step `index`): a pure function, callable from any thread."""
@@ -165,6 +170,10 @@ class Trainer:
 
     def _training_mode(self) -> None:
         self.network.train()
+        frozen = self.state.step < self.recipe.freeze
+        self.network.backbone.requires_grad_(not frozen)
+        if frozen:
+            self.network.backbone.eval()
         if self.recipe.freeze_batchnorm:
             for norm in batchnorms(self.network):
                 norm.eval()

@@ -4,21 +4,21 @@ For choosing hyper-parameters on a held-out split. The network runs as it does i
 precision, with the solver it is trained for); the streaming protocol and its tables are `evaluation`'s.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
 import torch
 from torchvision.transforms.v2 import functional as tv
 
-from streamdeq.data.base import Dataset
+from streamdeq.data.base import Clip, Dataset
 from streamdeq.latent import Latent
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.functions import Functions
 from streamdeq.runtime.precision import pick_dtype
 from streamdeq.solvers import Evaluations, FixedPointMap, Spent, make_solver, resume, solve
-from streamdeq.tasks import build_task
+from streamdeq.tasks import Result, build_task
 from streamdeq.values.geometry import Geometry
 from streamdeq.values.status import Start, Status
 
@@ -51,6 +51,22 @@ def single_frame(
             metric.update(task.decode(functions.predict(state.answer), geometry, status, functions.head), target)
     name = next(iter(metrics.values())).name
     return name, {count: metric.compute()[name] for count, metric in metrics.items()}
+
+
+def answered(
+    network: Network, spec: ModelSpec, dataset: Dataset, precision: str, device: torch.device
+) -> Iterator[tuple[Clip, int, Result]]:
+    """Every labelled frame of a data set `scored` for the model's classes, with the answer from zeros that the model
+    gives when there is time."""
+    functions = Functions(network, spec, device, pick_dtype(precision, device))
+    reference, task = spec.reference_solve, build_task(spec)
+    solver = make_solver(reference.solver, reference.iterations)
+    evaluations = solver.evaluations(reference.iterations)
+    for clip, t in dataset.samples:
+        f, zeros, geometry = _frame(functions, spec, clip.image(t))
+        z = solve(f, solver, zeros, Evaluations(evaluations)).answer
+        status = Status(t, t / clip.fps, reference.iterations, evaluations, float("nan"), Start.COLD)
+        yield clip, t, task.decode(functions.predict(z), geometry, status, functions.head)
 
 
 def streamed(

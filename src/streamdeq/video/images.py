@@ -260,7 +260,7 @@ def reason(error: Exception) -> str:
     return "not an image that can be read" if text.startswith("cannot identify") else text
 
 
-def natural(path: Path) -> list[tuple[int, int, str]]:
+def natural(path: str | Path) -> list[tuple[int, int, str]]:
     """Sort key by which frame2 comes before frame10."""
     parts = re.split(r"([0-9]+)", str(path).casefold())
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]

@@ -107,7 +107,7 @@ def test_a_body_is_json_and_no_longer_than_it_may_be(port: int):
 
 def test_who_guesses_tokens_is_soon_told_to_wait():
     guarded = Access("cams", TOKEN).guard(small_app(), ["127.0.0.1"])
-    with served(limited(guarded, Rate(RateLimit(per_s=1.0, burst=50)))) as port:
+    with served(limited(guarded, Rate(RateLimit(per_s=1.0, burst=50), Clock()))) as port:
         codes = [request(port, "/", Authorization=f"Bearer {guess}")[0] for guess in range(7)]
         assert codes == [403] * 5 + [429] * 2
         code, text, headers = request(port, "/", Authorization=f"Bearer {TOKEN}")

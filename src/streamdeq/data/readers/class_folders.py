@@ -1,8 +1,8 @@
 """Pictures sorted into one folder per class, as ImageNet is: the targets are class indices.
 
-Layout: `{train,val,test}/{class}/**/*.jpg` (any picture format, any of the splits). The classes are the folders of
-train, or of the first split there is, by name; the index of a class is its place among them. A picture is a clip
-of one frame.
+Layout: `{train,val,test}/{class}/**/*.jpg` (any picture format, any of the splits; `valid` is val). The classes
+are the folders of train, or of the first split there is, by name; the index of a class is its place among them. A
+picture is a clip of one frame.
 """
 
 import os
@@ -33,34 +33,41 @@ class ClassFolders(Reader):
     def recognises(self, folder: Path) -> bool:
         """Whether a split has at least one folder, and a first folder with a picture in it."""
         for split in self.splits(folder):
-            classes = subfolders(folder / split)
+            classes = subfolders(_place(folder, split))
             # train/images/ beside train/labels/, or pictures beside a file that says what they show, are something else
-            if any(path.name == "images" for path in classes) or any((folder / split).glob("*.json")):
+            if any(path.name == "images" for path in classes) or any(_place(folder, split).glob("*.json")):
                 return False
             if classes and any(_is_picture(name) for _, _, names in os.walk(classes[0]) for name in names):
                 return True
         return False
 
     def splits(self, folder: Path) -> tuple[str, ...]:
-        return tuple(split for split in SPLITS if (folder / split).is_dir())
+        return tuple(split for split in SPLITS if _place(folder, split).is_dir())
 
     def open(self, folder: Path, split: str) -> Dataset:
         self.check_split(folder, split)
-        first = folder / self.splits(folder)[0]
+        first = _place(folder, self.splits(folder)[0])
         classes = tuple(path.name for path in subfolders(first))
-        found = subfolders(folder / split)
+        place = _place(folder, split)
+        found = subfolders(place)
         if not found:
-            raise StreamdeqError(f"expected one folder per class in {folder / split}, found none; {SOURCE}")
+            raise StreamdeqError(f"expected one folder per class in {place}, found none; {SOURCE}")
         clips: list[Clip] = []
         for path in found:
             if path.name not in classes:
                 raise StreamdeqError(
-                    f"expected the classes of {first} in {folder / split}, got also '{path.name}'; "
+                    f"expected the classes of {first} in {place}, got also '{path.name}'; "
                     "a class without training pictures cannot be learned, remove it or add them"
                 )
             target = Held.of({0: classes.index(path.name)})  # shared by the pictures of a class
             clips += [Clip(file, FPS, PictureFiles((file,)), target) for file in _of_class(path)]
         return own_dataset(folder, "classification", split, classes, clips)
+
+
+def _place(folder: Path, split: str) -> Path:
+    """`valid/` is val, where there is no `val/`."""
+    other = folder / "valid"
+    return other if split == "val" and not (folder / "val").is_dir() and other.is_dir() else folder / split
 
 
 def _of_class(folder: Path) -> list[str]:

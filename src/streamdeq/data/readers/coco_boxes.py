@@ -1,7 +1,7 @@
 """Boxes in COCO's JSON, of pictures or of films (COCO-VID).
 
 Files, per split (train, val or valid, test), the first that exists: `SPLIT.json`, `annotations/SPLIT.json`,
-`annotations/instances_SPLIT.json`, the same with `SPLIT2017`, `SPLIT/_annotations.coco.json`, else what `coco_json`
+`annotations/instances_SPLIT.json`, the same with `SPLIT2017`, `SPLIT/_annotations.coco.json`, else what `coco_files`
 finds by its content. Where pictures lie and what a clip is: there, too. Every image is labelled: one without
 annotations shows that nothing is there. `iscrowd` or `ignore` objects count neither way; `instance_id` (or
 `track_id`) says which object it is. In `train`, `is_vid_train_frame` says which frames are labelled (converters of
@@ -19,18 +19,14 @@ from msgspec import Meta
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.boxes import LabelledBox, collect, with_motion
 from streamdeq.data.class_names import IMAGENET_VID
-from streamdeq.data.coco_json import SPLITS, Annotation, Category, Coco, CocoFile, Id, find, name_of
+from streamdeq.data.coco_files import BOX_FILES, SPLITS, find, has_masks
+from streamdeq.data.coco_json import Annotation, Category, Coco, CocoFile, Id, name_of, ordered
 from streamdeq.data.problems import Problems
 from streamdeq.data.reader import READERS, Reader, own_dataset
 from streamdeq.data.targets import Held
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 from streamdeq.values.boxes import Boxes
-
-_FILES = (
-    "{0}.json", "annotations/{0}.json", "annotations/instances_{0}.json", "annotations/instances_{0}2017.json",
-    "{0}/_annotations.coco.json",
-)  # fmt: skip
 
 
 class _Box(Annotation, kw_only=True):
@@ -56,11 +52,15 @@ class CocoBoxes(Reader):
     suffixes = (".json",)
 
     def splits(self, folder: Path) -> tuple[str, ...]:
-        return tuple(split for split in SPLITS if find(folder, split, _FILES, points=False))
+        return tuple(split for split in SPLITS if find(folder, split, BOX_FILES, points=False))
+
+    def others(self, folder: Path) -> tuple[str, ...]:
+        found = (find(folder, split, BOX_FILES, points=None) for split in SPLITS)
+        return ("segmentation",) if any(path and has_masks(path) for path in found) else ()
 
     def open(self, folder: Path, split: str) -> Dataset:
         name, _, films = split.partition(":")
-        path = find(folder, name, _FILES, points=False)
+        path = find(folder, name, BOX_FILES, points=False)
         if path is None:
             raise StreamdeqError(unknown("split", name, list(self.splits(folder))))
         read = CocoFile.read(path, _Whole)
@@ -71,12 +71,8 @@ class CocoBoxes(Reader):
         return own_dataset(folder, "detection", split, classes, clips, read.licence)
 
 
-def _ordered(read: CocoFile) -> list[Category]:
-    return sorted(read.categories, key=lambda one: (isinstance(one.id, str), one.id))
-
-
 def _classes(read: CocoFile) -> tuple[str, ...]:
-    names = tuple(one.name for one in _ordered(read))
+    names = tuple(one.name for one in ordered(read))
     if not names or len(set(names)) < len(names):
         raise StreamdeqError(f"expected different categories in {read.json.path}, got {', '.join(names) or 'none'}")
     spaced = tuple(name.replace("_", " ") for name in names)
@@ -96,7 +92,7 @@ def _clips(read: CocoFile, root: Path, every: bool) -> tuple[Clip, ...]:
 
 def _boxes(read: CocoFile) -> dict[Id, Boxes]:
     """Of every picture, by its id."""
-    index = {one.id: number for number, one in enumerate(_ordered(read))}
+    index = {one.id: number for number, one in enumerate(ordered(read))}
     objects: dict[Id, list[LabelledBox]] = {number: [] for number in read.pictures}
     problems = Problems()
     for k, entry in enumerate(read.annotations):

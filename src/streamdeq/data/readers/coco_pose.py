@@ -1,7 +1,7 @@
 """Key points in COCO's JSON.
 
 Files, per split (train, val or valid, test), the first that exists: `annotations/person_keypoints_SPLIT2017.json`,
-`annotations/person_keypoints_SPLIT.json`, `annotations/keypoints_SPLIT.json`, else what `coco_json` finds by its
+`annotations/person_keypoints_SPLIT.json`, `annotations/keypoints_SPLIT.json`, else what `coco_files` finds by its
 content. Where pictures lie and what a clip is: there, too. The names and the skeleton are the category's; several
 categories must have the same.
 
@@ -18,7 +18,8 @@ import numpy as np
 from msgspec import Meta
 
 from streamdeq.data.boxes import numbers
-from streamdeq.data.coco_json import SPLITS, Annotation, Category, Coco, CocoFile, Id, Picture, find
+from streamdeq.data.coco_files import SPLITS, find
+from streamdeq.data.coco_json import Annotation, Category, Coco, CocoFile, Id, Picture
 from streamdeq.data.pictures import size_of
 from streamdeq.data.poses import Pairs, PoseDataset, labelled_poses, own_poses, sides_of
 from streamdeq.data.problems import Problems

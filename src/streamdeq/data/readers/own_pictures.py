@@ -2,9 +2,12 @@
 
 Layout, in one folder:
 
-- `images/NAME.jpg` (any picture format) and `labels/NAME.png` of the same size and name, 8 bit, a class index per
-  pixel, 255 where there is none. Both may have subfolders, the same ones. A picture needs no label.
-- `classes.txt` or `classes.json`: see `class_names`.
+- `images/NAME.jpg` (any picture format) and `labels/NAME.png` (or `masks/NAME.png`) of the same size and name, 8 bit, a
+  class index per pixel, 255 where there is none. Both may have subfolders, the same ones. A picture needs no label.
+- films `images/NAME.mp4` with `labels/NAME/12.png` (or `labels/NAME_12.png`) for frame 12, counted from 0.
+- `classes.txt` or `classes.json`: see `class_names`. Where labels hold 0 and 255 alone (or 0 and 1, of one bit), and
+  there is no list, or it has one or two names and gives no values, they are two classes: 0 is the first (`background`
+  where it has no name), 255 the second (`object`). That is told.
 - splits, one of: lists `train.txt`, `val.txt`, `test.txt` beside the folders, a NAME (or NAME.jpg) per line; or
   subfolders `images/train/`, `labels/train/`, …; with neither, everything is `train`.
 - `clips.jsonl`, if some pictures are films: per line
@@ -13,30 +16,36 @@ Layout, in one folder:
   belongs to the split of its labelled frames. Labelled pictures in no clip are clips of one frame.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 from msgspec import Meta
 
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.class_names import FILES, Classes, classes_file, read_classes
 from streamdeq.data.documents import Schema, licence_of, read_json_lines
+from streamdeq.data.films import films, fps_of, frames_until
 from streamdeq.data.frames import PictureFiles
-from streamdeq.data.pictures import PICTURES, pictures
+from streamdeq.data.pictures import PICTURES, pictures, read_index_map
 from streamdeq.data.reader import READERS, Reader
 from streamdeq.data.targets import Coding, LabelFile, LabelMaps
 from streamdeq.errors import StreamdeqError
 from streamdeq.reading import read_text
 from streamdeq.registry import unknown
+from streamdeq.values.palette import distinct_colours
 
 SOURCE = (
     "your own data: images/NAME.jpg with labels/NAME.png, classes.txt with a class per line, splits by train.txt and "
     "val.txt (a NAME per line) or by subfolders images/train/, labels/train/, …; clips.jsonl says what is a film"
 )
 SPLITS = ("train", "val", "test")
+#: Label pictures that are looked into for what values they hold.
+SAMPLE = 20
 FPS = 1.0
 """Of a clip of one picture, where it means nothing."""
 
@@ -65,6 +74,13 @@ class Tree:
     labels: Mapping[str, Path]
     split: Mapping[str, str]
     films: tuple[Film, ...]
+    videos: Mapping[str, Path]
+    notes: tuple[str, ...] = ()
+
+    def video_labels(self, key: str) -> dict[int, Path]:
+        """The labels of a film's frames, by their numbers."""
+        found = {label: re.fullmatch(rf"{re.escape(key)}[/_](\d{{1,9}})", label, re.ASCII) for label in self.labels}
+        return {int(match[1]): self.labels[label] for label, match in found.items() if match}
 
     @property
     def filmed(self) -> set[str]:
@@ -78,13 +94,15 @@ class OwnPictures(Reader):
     source = SOURCE
 
     def recognises(self, folder: Path) -> bool:
-        return (folder / "images").is_dir() and (folder / "labels").is_dir() and classes_file(folder) is not None
+        there = (folder / "images").is_dir() and _labels(folder).is_dir()
+        return there and (classes_file(folder) is not None or bool(_two_values(folder)))
 
     def lacks(self, folder: Path) -> str:
         """Of a folder with images/ or labels/: the rest."""
         there = [name for name in ("images", "labels") if (folder / name).is_dir()]
-        if not there:
-            return ""
+        pngs = next(_labels(folder).rglob("*.png"), None) if _labels(folder).is_dir() else None
+        if not there or (pngs is None and len(there) == 2):
+            return ""  # labels in text are another layout's
         missing = [f"{name}/" for name in ("images", "labels") if name not in there]
         if classes_file(folder) is None:
             missing.append(f"{' or '.join(FILES)} (a class per line, the first is index 0)")
@@ -103,18 +121,21 @@ class OwnPictures(Reader):
             )
         tree = read_tree(folder)
         coding = Coding.stored(tree.classes.values)
-        clips = (*_films(tree, split, coding), *_stills(tree, split, coding))
+        clips = (*_films(tree, split, coding), *_videos(tree, split, coding), *_stills(tree, split, coding))
         if not clips:
             raise StreamdeqError(f"expected labelled pictures of split '{split}' in {folder}, found none; {SOURCE}")
         name, classes = folder.resolve().name, tree.classes
-        return Dataset(name, "segmentation", split, classes.names, classes.palette, clips, licence_of(folder))
+        licence = licence_of(folder)
+        return Dataset(name, "segmentation", split, classes.names, classes.palette, clips, licence, notes=tree.notes)
 
     def unused(self, folder: Path) -> tuple[str, ...]:
         tree = read_tree(folder)
         filmed = tree.filmed
         used = {key for film in tree.films for key in film.labelled_frames} | (tree.labels.keys() - filmed)
         bare = [key for key in tree.images if key not in tree.labels and key not in filmed]
-        astray = [key for key in tree.labels if key not in used or key not in tree.split]
+        of_videos = {path for key in tree.videos for path in tree.video_labels(key).values()}
+        others = [key for key, path in tree.labels.items() if path not in of_videos]
+        astray = [key for key in others if key not in used or key not in tree.split]
         told = (
             (bare, "pictures without label and in no clip"),
             (astray, "labels in no split or not wanted by their clip"),
@@ -128,18 +149,64 @@ def read_tree(folder: Path) -> Tree:
     Raises:
         StreamdeqError: names the file, the line, and what is wrong with it.
     """
-    path = classes_file(folder)
-    if path is None:
-        raise StreamdeqError(f"expected {' or '.join(FILES)} in {folder}, found neither; write one class per line")
-    classes = read_classes(path)
-    images, labels = _by_key(folder / "images", PICTURES), _by_key(folder / "labels", frozenset({".png"}))
+    path, root = classes_file(folder), folder / "images"
+    classes, notes = _classes(path, folder)
+    videos = {one.relative_to(root).with_suffix("").as_posix(): one for one in films(root.rglob("*"))}
+    images = _by_key(root, PICTURES, needed=not videos)
+    labels = _by_key(_labels(folder), frozenset({".png"}))
     for key, label in labels.items():
-        if key not in images:
+        if key not in images and not any(re.fullmatch(rf"{re.escape(one)}[/_]\d+", key) for one in videos):
             raise StreamdeqError(f"expected a picture images/{key}.* for the label {label}, found none; add or remove")
-    return Tree(classes, images, labels, _split(folder, images, labels), _read_films(folder, images, labels))
+    split = _split(folder, images, labels) | {key: _split_of(key, folder) for key in videos}
+    return Tree(classes, images, labels, split, _read_films(folder, images, labels), videos, notes)
 
 
-def _by_key(root: Path, suffixes: frozenset[str]) -> dict[str, Path]:
+def _labels(folder: Path) -> Path:
+    return next((folder / name for name in ("labels", "masks") if (folder / name).is_dir()), folder / "labels")
+
+
+def _split_of(key: str, folder: Path) -> str:
+    """Of a film: the folder that it is in, else the list that names it, else `train`."""
+    lists = [folder / f"{split}.txt" for split in SPLITS if (folder / f"{split}.txt").is_file()]
+    named = [path.stem for path in lists if key in {line.strip() for line in read_text(path).splitlines()}]
+    return next(iter((*named, *(split for split in SPLITS if key.startswith(f"{split}/")))), "" if lists else "train")
+
+
+def _two_values(folder: Path) -> tuple[int, ...]:
+    """The values of label pictures, looked into in part, where they are 0 and 255 (or 0 and 1, of one bit) alone."""
+    root = _labels(folder)
+    paths = pictures(root.rglob("*.png")) if root.is_dir() else []
+    found: set[int] = set()
+    for place in np.linspace(0, len(paths) - 1, min(SAMPLE, len(paths))).round().astype(int):
+        try:
+            found |= set(np.unique(read_index_map(paths[place])).tolist())
+        except StreamdeqError:
+            return ()  # what is wrong with it is told when it is opened
+        if not (found <= {0, 255} or found <= {0, 1}):
+            return ()
+    return tuple(sorted(found)) if len(found) == 2 else ()
+
+
+def _classes(path: Path | None, folder: Path) -> tuple[Classes, tuple[str, ...]]:
+    """The classes, and what to tell where label pictures of two values decide them."""
+    listed = Classes((), (), ()) if path is None else read_classes(path)
+    plain = len(listed.names) <= 2 and not listed.stated
+    two: tuple[int, ...] = _two_values(folder) if plain else ()
+    if path is None and not two:
+        raise StreamdeqError(f"expected {' or '.join(FILES)} in {folder}, found neither; write one class per line")
+    if path is not None and two != (0, 255):
+        return listed, ()
+    names = listed.names if len(listed.names) == 2 else ("background", *(listed.names or ("object",)))
+    told = (
+        f"the label pictures hold {two[0]} and {two[1]} alone: taken as two classes, {two[0]} is '{names[0]}' and "
+        f"{two[1]} is '{names[1]}'; for something else give values in classes.json: "
+        f'{{"name": …, "value": {two[1]}}}'
+    )
+    palette = listed.palette if len(listed.names) == 2 else distinct_colours(2)
+    return Classes(names, palette, two), (told,)
+
+
+def _by_key(root: Path, suffixes: frozenset[str], needed: bool = True) -> dict[str, Path]:
     """Pictures below `root` by their path without suffix, in the order of names."""
     found: dict[str, Path] = {}
     for path in pictures(root.rglob("*")):
@@ -149,7 +216,7 @@ def _by_key(root: Path, suffixes: frozenset[str]) -> dict[str, Path]:
         if key in found:
             raise StreamdeqError(f"expected one picture per name, got {found[key]} and {path}; rename or remove one")
         found[key] = path
-    if not found:
+    if needed and not found:
         raise StreamdeqError(f"expected pictures in {root}, found none; {SOURCE}")
     return found
 
@@ -229,9 +296,18 @@ def _films(tree: Tree, split: str, coding: Coding) -> Iterator[Clip]:
             yield Clip(film.name, film.fps, frames, LabelMaps(frames, labels))
 
 
+def _videos(tree: Tree, split: str, coding: Coding) -> Iterator[Clip]:
+    for key, path in tree.videos.items():
+        labels = tree.video_labels(key)
+        if labels and tree.split.get(key) == split:
+            frames = frames_until(path, max(labels))
+            files = {t: LabelFile(label, coding) for t, label in labels.items()}
+            yield Clip(key, fps_of(path), frames, LabelMaps(frames, files))
+
+
 def _stills(tree: Tree, split: str, coding: Coding) -> Iterator[Clip]:
     filmed = tree.filmed
     for key, path in tree.labels.items():
-        if key not in filmed and tree.split.get(key) == split:
+        if key in tree.images and key not in filmed and tree.split.get(key) == split:
             frames = PictureFiles((tree.images[key],))
             yield Clip(key, FPS, frames, LabelMaps(frames, {0: LabelFile(path, coding)}))

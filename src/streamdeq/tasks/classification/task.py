@@ -1,5 +1,6 @@
 """Picture classification as the rest of the program sees it."""
 
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ from torch import Tensor, nn
 
 from streamdeq.data.base import Dataset
 from streamdeq.data.sampling import SampleRecipe
-from streamdeq.tasks.base import TASKS, Task
+from streamdeq.tasks.base import TASKS, TRUTH, Task
 from streamdeq.tasks.classification.draw import caption
 from streamdeq.tasks.classification.head import ClassificationHead, Widths
 from streamdeq.tasks.classification.metric import Accuracy
@@ -22,6 +23,8 @@ from streamdeq.values.status import Status
 class ClassificationTask(Task):
     """The whole canvas is classified, as wide as the frame is; the published accuracy is of 224² centre crops."""
 
+    class_rows = MappingProxyType({"classifier.weight": (1, 0), "classifier.bias": (1, 0)})
+
     def build_head(self) -> ClassificationHead:
         channels = self.spec.architecture.channels
         return ClassificationHead(channels, len(self.spec.classes), Widths.read(self.spec.head, channels))
@@ -34,10 +37,15 @@ class ClassificationTask(Task):
         return objective(recipe, dataset)
 
     def metric(self) -> Accuracy:
-        return Accuracy(len(self.spec.classes))
+        return Accuracy(len(self.spec.classes), self.spec.classes)
 
     def draw(self, image: np.ndarray, result: Classification) -> np.ndarray:
         return caption(image, result)
+
+    def draw_label(self, image: np.ndarray, target: int) -> np.ndarray:
+        scores = np.zeros(len(self.spec.classes), np.float32)
+        scores[target] = 1
+        return caption(image, Classification(status=TRUTH, scores=scores, classes=self.spec.classes))
 
     def record(self, result: Classification) -> dict[str, Any]:
         return {"top": [{"class": name, "score": round(score, 4)} for name, score in result.top()]}

@@ -12,9 +12,9 @@ import numpy as np
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.tasks import coco
-from streamdeq.tasks.base import Metric
+from streamdeq.tasks.base import Confusion, Metric
 from streamdeq.tasks.detection.result import Detections
-from streamdeq.values.boxes import Boxes
+from streamdeq.values.boxes import Boxes, pairwise_iou
 
 #: By motion IoU, the mean IoU of an object with itself in the 10 frames before and after (Zhu et al., Flow-Guided
 #: Feature Aggregation, 2017): above 0.9, 0.7 to 0.9, below 0.7.
@@ -25,6 +25,10 @@ CLASS = "AP@50/"
 
 #: Frames that are matched at a time: as COCO's JSON, which they are for that, a detection takes kilobytes.
 TOGETHER = 500
+#: The least score a user is shown, where they name none. (The metric gets all from `DetectorSettings.least_score` on.)
+SHOWN = 0.5
+#: A detection that covers an object so well, in IoU, is of that object.
+MATCHED = 0.5
 #: The ten IoUs of COCO's mean.
 IOUS = np.linspace(0.5, 0.95, 10)
 #: So many of the IoUs, and these speeds (0: all): what was matched at. A figure needs few of the whole.
@@ -92,6 +96,39 @@ class MeanAveragePrecision(Metric):
             return math.nan
         ious, classes, speed = self._picks()[name]
         return coco.mean_precision(self._precision((ious, (speed,)))[:, :, classes])
+
+    def precision_recall(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """At an IoU of 0.5."""
+        if not self._counted:
+            return {}
+        precision = self._precision((1, (0,)))[0, :, :, 0]  # (recalls, classes)
+        recall = np.linspace(0, 1, len(precision))
+        return {name: (recall, precision[:, k]) for k, name in enumerate(self.classes) if (precision[:, k] >= 0).any()}
+
+    def confusion(self) -> Confusion:
+        """Of the detections that a user is shown, each with the object it covers best, from the best pair down, at an
+        IoU of at least 0.5."""
+        classes = len(self.classes)
+        counts = np.zeros((classes + 1, classes + 1), np.int64)
+        for frame in self.frames:
+            objects, found = frame.target[~frame.target.ignore], frame.result.above(SHOWN)
+            free = {*range(len(objects))}
+            over = pairwise_iou(objects.xyxy, found.boxes_xyxy)
+            taken = set[int]()
+            for i, j in zip(*np.unravel_index(np.argsort(-over, axis=None, kind="stable"), over.shape), strict=True):
+                if over[i, j] >= MATCHED and i in free and j not in taken:
+                    counts[objects.labels[i], found.labels[j]] += 1
+                    free.discard(i)
+                    taken.add(j)
+            for i in free:
+                counts[objects.labels[i], classes] += 1
+            crowds = frame.target[frame.target.ignore]
+            lone = [j for j in range(len(found)) if j not in taken]
+            doubtful = pairwise_iou(crowds.xyxy, found.boxes_xyxy).max(axis=0, initial=0.0)
+            for j in lone:
+                if doubtful[j] < MATCHED:
+                    counts[classes, found.labels[j]] += 1
+        return Confusion(counts, (*self.classes, "nothing"), (*self.classes, "missed"), "objects")
 
     @property
     def _counted(self) -> bool:

@@ -95,11 +95,18 @@ class Detections(Result):
         return crops(self._shown.image, self.boxes_xyxy)
 
     def to_yolo(self) -> list[str]:
-        """As lines of a YOLO label file with scores: class, the middle, width and height in shares of the frame."""
+        """As lines of a YOLO label file with scores: class, the middle, width and height in shares of the frame, score.
+
+        With tracking the id stands at the end, where there is one.
+        """
         height, width = self.frame_hw
         middles, sizes = centred(self.boxes_xyxy, width, height)
         values = np.concatenate([middles, sizes, self.scores[:, None]], axis=1)
-        return [f"{label} " + " ".join(f"{v:.6f}" for v in row) for label, row in zip(self.labels, values, strict=True)]
+        ids = [""] * len(self) if self.ids is None else [f" {own}" if own != UNKNOWN else "" for own in self.ids]
+        return [
+            f"{label} " + " ".join(f"{v:.6f}" for v in row) + own
+            for label, row, own in zip(self.labels, values, ids, strict=True)
+        ]
 
     def above(self, conf: float) -> "Detections":
         """Those with at least this score.
@@ -157,7 +164,7 @@ class Detections(Result):
         ]
 
     def to_mot(self) -> list[str]:
-        """As lines of a MOTChallenge file: frame (from 1), id (from 1), left, top, width, height, score, -1, -1, -1.
+        """As lines of a MOTChallenge file: frame (from 1), id, left, top, width, height, score, -1, -1, -1.
 
         With tracking, those that have an id; without, all, with an id of -1, as MOTChallenge's detections are.
         """
@@ -166,5 +173,5 @@ class Detections(Result):
         for own, (left, top, right, bottom), score in zip(ids, self.boxes_xyxy.tolist(), self.scores, strict=True):
             if self.ids is None or own != UNKNOWN:
                 box = f"{left:.2f},{top:.2f},{right - left:.2f},{bottom - top:.2f}"
-                lines.append(f"{number},{own + 1 if own != UNKNOWN else own},{box},{score:.4f},-1,-1,-1")
+                lines.append(f"{number},{own},{box},{score:.4f},-1,-1,-1")
         return lines

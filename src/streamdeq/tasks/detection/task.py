@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,21 +13,20 @@ from streamdeq.data.base import Dataset
 from streamdeq.data.sampling import SampleRecipe
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
-from streamdeq.tasks.base import TASKS, Choice, Task
+from streamdeq.tasks.base import TASKS, TRUTH, Choice, Task
 from streamdeq.tasks.detection.draw import boxes_and_labels
-from streamdeq.tasks.detection.metric import MeanAveragePrecision
+from streamdeq.tasks.detection.metric import SHOWN, MeanAveragePrecision
 from streamdeq.tasks.detection.result import Detections
 from streamdeq.tasks.detection.settings import DetectorSettings
 from streamdeq.tasks.detection.tracker import Tracker
 from streamdeq.tasks.objective import Objective
+from streamdeq.values.boxes import Boxes
 from streamdeq.values.geometry import Geometry
 from streamdeq.values.status import Status
 
 if TYPE_CHECKING:  # torchvision brings torch's compiler along, 200 MB that other tasks need not have
     from streamdeq.tasks.detection.head import DetectionHead, Maps
 
-#: The least score a user is shown, where they name none. (The metric gets all from `DetectorSettings.least_score` on.)
-SHOWN = 0.5
 #: The least score that a tracker takes for the same object again, where users do not ask for lower ones.
 CARRIED = 0.1
 
@@ -34,9 +34,17 @@ CARRIED = 0.1
 @TASKS.register("detection")
 class DetectionTask(Task):
     locates = True
-    writes = ("video", "jsonl", "mot")
+    writes = ("video", "jsonl", "png", "mot", "coco", "yolo", "csv")
     head_settings = DetectorSettings
     counts_early = True
+    class_rows = MappingProxyType(  # of the scores, the background's comes first; of the boxes it has four too
+        {
+            "roi_heads.box_predictor.cls_score.weight": (1, 1),
+            "roi_heads.box_predictor.cls_score.bias": (1, 1),
+            "roi_heads.box_predictor.bbox_pred.weight": (4, 4),
+            "roi_heads.box_predictor.bbox_pred.bias": (4, 4),
+        }
+    )
 
     def build_head(self) -> DetectionHead:
         from streamdeq.tasks.detection.head import DetectionHead
@@ -92,6 +100,19 @@ class DetectionTask(Task):
 
     def draw(self, image: np.ndarray, result: Detections) -> np.ndarray:
         return boxes_and_labels(image, result)
+
+    def draw_label(self, image: np.ndarray, target: Boxes) -> np.ndarray:
+        seen = target[target.visible & ~target.ignore]
+        shown = Detections(
+            status=TRUTH,
+            boxes_xyxy=seen.xyxy,
+            scores=np.ones(len(seen), np.float32),
+            labels=seen.labels,
+            classes=self.spec.classes,
+            palette=self.spec.palette,
+            frame_hw=(image.shape[0], image.shape[1]),
+        )
+        return boxes_and_labels(image, shown)
 
     def record(self, result: Detections) -> dict[str, Any]:
         found = []

@@ -12,7 +12,7 @@ from streamdeq.values import UNKNOWN
 
 
 class Tracker:
-    """Gives the objects of a video's frames, in order, ids from 0 on; -1 until an object was seen in two frames.
+    """Gives the objects of a video's frames, in order, ids from 1 on; -1 until an object was seen in two frames.
 
     It should be given unsure detections too (from a score of about 0.1 on): they carry on what is known, and begin
     nothing. Objects of different classes are never one.
@@ -54,5 +54,5 @@ class Tracker:
                 found = tracker.update(given, timestamp=None if same else self._time_s)
             for place, own in zip(found.data.get("place", ()), found.tracker_id, strict=True):  # type: ignore[arg-type]
                 if own != UNKNOWN:
-                    ids[place] = self._ids.setdefault((label, int(own)), len(self._ids))
+                    ids[place] = self._ids.setdefault((label, int(own)), len(self._ids) + 1)
         return replace(result, ids=ids)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from streamdeq.data.base import Dataset
 from streamdeq.data.sampling import SampleRecipe
-from streamdeq.tasks.base import TASKS, Task
+from streamdeq.tasks.base import TASKS, TRUTH, Task
 from streamdeq.tasks.objective import Objective
 from streamdeq.tasks.pose.draw import skeletons
 from streamdeq.tasks.pose.head import DESIGNS, FusedHead, SimpleHead
@@ -19,14 +20,17 @@ from streamdeq.tasks.pose.objective import objective
 from streamdeq.tasks.pose.result import Poses, joined
 from streamdeq.tasks.pose.settings import PoseSettings
 from streamdeq.values.geometry import Geometry
+from streamdeq.values.keypoints import Keypoints
 from streamdeq.values.status import Status
 
 
 @TASKS.register("pose")
 class PoseTask(Task):
     joins = True
+    writes = ("video", "jsonl", "png", "coco", "yolo", "csv")
     head_settings = PoseSettings
     counts_early = True
+    class_rows = MappingProxyType({"final_layer.weight": (1, 0), "final_layer.bias": (1, 0)})
 
     def __init__(self, spec: Any) -> None:
         super().__init__(spec)
@@ -73,8 +77,17 @@ class PoseTask(Task):
     def metric(self) -> PoseMetric:
         return PoseMetric(self.spec.classes)
 
+    def coco_categories(self) -> list[dict[str, Any]]:
+        skeleton = [[a + 1, b + 1] for a, b in self.settings.skeleton]
+        return [{"id": 1, "name": "instance", "keypoints": list(self.spec.classes), "skeleton": skeleton}]
+
     def draw(self, image: np.ndarray, result: Poses) -> np.ndarray:
         return skeletons(image, result)
+
+    def draw_label(self, image: np.ndarray, target: Keypoints) -> np.ndarray:
+        nobody = self.nobody((image.shape[0], image.shape[1]), TRUTH)
+        scores = target.visible.astype(np.float32)
+        return skeletons(image, replace(nobody, keypoints_xy=target.xy, scores=scores, crops_xyxy=target.boxes_xyxy))
 
     def record(self, result: Poses) -> dict[str, Any]:
         found = []

@@ -1,5 +1,6 @@
 """Semantic segmentation as the rest of the program sees it."""
 
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from streamdeq.data.base import Dataset
 from streamdeq.data.sampling import SampleRecipe
 from streamdeq.errors import StreamdeqError
-from streamdeq.tasks.base import TASKS, Metric, Task
+from streamdeq.tasks.base import TASKS, TRUTH, Confusion, Metric, Task
 from streamdeq.tasks.dense import DenseSettings, resize
 from streamdeq.tasks.objective import Objective
 from streamdeq.tasks.segmentation.draw import overlay
@@ -24,9 +25,10 @@ from streamdeq.values.status import Status
 
 @TASKS.register("segmentation")
 class SegmentationTask(Task):
-    writes = ("video", "jsonl", "png")
+    writes = ("video", "jsonl", "png", "coco", "yolo", "csv")
     label_maps = True
     head_settings = DenseSettings
+    class_rows = MappingProxyType({"last_layer.3.weight": (1, 0), "last_layer.3.bias": (1, 0)})
 
     def build_head(self) -> SegmentationHead:
         if len(self.spec.classes) > 255:  # a label map is uint8, and 255 is what is not labelled
@@ -50,6 +52,16 @@ class SegmentationTask(Task):
     def draw(self, image: np.ndarray, result: Segmentation) -> np.ndarray:
         return overlay(image, result)
 
+    def draw_label(self, image: np.ndarray, target: np.ndarray) -> np.ndarray:
+        known = target < len(self.spec.classes)
+        shown = Segmentation(
+            status=TRUTH,
+            labels=np.where(known, target, 0).astype(np.uint8),
+            classes=self.spec.classes,
+            palette=self.spec.palette,
+        )
+        return np.where(known[..., None], overlay(image, shown), image)
+
     def record(self, result: Segmentation) -> dict[str, Any]:
         return {"shares": {name: round(share, 4) for name, share in result.shares().items()}}
 
@@ -72,6 +84,11 @@ class SegmentationMetric(Metric):
     def compute(self) -> dict[str, float]:
         per_class = zip(self.classes, self.matrix.iou.tolist(), strict=True)
         return {self.name: self.matrix.miou, **{f"IoU/{k}": 100 * v for k, v in per_class if v == v}}
+
+    def confusion(self) -> Confusion:
+        counts = self.matrix.counts[: len(self.classes)].numpy()
+        others = ("none",) if counts[:, -1].any() else ()
+        return Confusion(counts[:, : len(self.classes) + len(others)], self.classes, (*self.classes, *others), "pixels")
 
 
 def plain_label_map(outputs: Tensor, geometry: Geometry) -> Tensor:

@@ -13,13 +13,19 @@ from streamdeq.video.containers import opened
 MADE_BY = "made by streamdeq"
 #: A line of a MOTChallenge file: frame, id, four sides, score, and three that are not known.
 MOT_LINE = re.compile(r"\d+,-?\d+(,-?\d+\.\d\d){4},\d\.\d{4},-1,-1,-1\n?")
+#: A line of a YOLO label file: a class, numbers, and perhaps an id.
+YOLO_LINE = re.compile(r"\d+( -?\d+\.\d{6}){4,}( \d+)?\n?")
+#: How a table and a COCO file of a run begin.
+CSV_BEGIN = "frame,time_s"
+COCO_BEGIN = f'{{"info":{{"description":"{MADE_BY}"}}'
 LONGEST_LINE = 1 << 24
 
 
 def made_here(path: Path) -> bool:
     """Whether a sink of this package wrote this file, by what is in it.
 
-    A film and a label picture say so, JSON lines are told by their keys, MOT lines by their form. A link is not one.
+    A film, a picture and a COCO file say so, JSON lines are told by their keys, tables by their heading, MOT and YOLO
+    lines by their form. A link is not one.
     """
     if path.is_symlink() or not path.is_file():
         return False
@@ -35,7 +41,12 @@ def made_here(path: Path) -> bool:
                 record = json.loads(first_line(path))
                 return isinstance(record, dict) and not {"latency_ms", "failed", "gap_s"}.isdisjoint(record)
             case ".txt":
-                return not (line := first_line(path)) or MOT_LINE.fullmatch(line) is not None
+                line = first_line(path)
+                return not line or any(form.fullmatch(line) for form in (MOT_LINE, YOLO_LINE))
+            case ".csv":
+                return first_line(path).startswith(f"{CSV_BEGIN},")
+            case ".json":
+                return first_line(path).startswith(COCO_BEGIN)
             case _:
                 return False
     except (FFmpegError, OSError, ValueError, RecursionError, Image.DecompressionBombError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -12,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path, ensure_folder
+from streamdeq.values.frame import Frame
 from streamdeq.video.sinks.base import PendingFile, Sink, unwritable
 from streamdeq.video.sinks.origin import MADE_BY
 
@@ -24,6 +26,23 @@ class LabelMap:
     labels: np.ndarray
 
 
+class FramePngSink(Sink[Frame]):
+    """Writes `FOLDER/000042.png`, the picture of frame 42.
+
+    Args:
+        folder: as in `LabelPngSink`.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = _folder(folder)
+
+    def write(self, item: Frame) -> None:
+        _save(Image.fromarray(item.image), self.folder / f"{item.index:06d}.png")
+
+    def close(self) -> None:
+        """Nothing is open: every picture is whole when `write` returns."""
+
+
 class LabelPngSink(Sink[LabelMap]):
     """Writes `FOLDER/000042.png` for frame 42: the pixel values are the class indices, the palette their colours.
 
@@ -33,26 +52,36 @@ class LabelPngSink(Sink[LabelMap]):
     """
 
     def __init__(self, folder: str | os.PathLike[str], palette: Sequence[Sequence[int]]) -> None:
-        self.folder = ensure_folder(folder)
-        PendingFile(self.folder / "probe.png").discard()
+        self.folder = _folder(folder)
         colours = [int(value) for colour in palette for value in colour]
         # All 256: with fewer colours Pillow stores fewer bits, and the ignore index 255 would be lost.
         self._palette = colours + [0] * (3 * 256 - len(colours))
-        self._origin = PngInfo()
-        self._origin.add_text("Software", MADE_BY)
 
     def write(self, item: LabelMap) -> None:
         if item.labels.dtype != np.uint8 or item.labels.ndim != 2:
             raise ValueError(f"labels must be uint8 (H, W), got {item.labels.dtype} {item.labels.shape}")
         picture = Image.fromarray(item.labels)
         picture.putpalette(self._palette)
-        final = self.folder / f"{item.index:06d}.png"
-        try:
-            with atomic_path(final) as part:
-                # Level 1: labels are flat areas, higher levels cost several times the time for little.
-                picture.save(part, format="PNG", compress_level=1, pnginfo=self._origin)
-        except OSError as error:
-            raise StreamdeqError(unwritable(final, error.strerror)) from error
+        _save(picture, self.folder / f"{item.index:06d}.png")
 
     def close(self) -> None:
         """Nothing is open: every picture is whole when `write` returns."""
+
+
+def _folder(folder: str | os.PathLike[str]) -> Path:
+    """Made, and written to."""
+    made = ensure_folder(folder)
+    PendingFile(made / "probe.png").discard()
+    return made
+
+
+def _save(picture: Image.Image, final: Path) -> None:
+    origin = PngInfo()
+    origin.add_text("Software", MADE_BY)
+    try:
+        with atomic_path(final) as part:
+            # Level 1: labels are flat areas; for them and for pictures higher levels cost several times the time for
+            # little.
+            picture.save(part, format="PNG", compress_level=1, pnginfo=origin)
+    except OSError as error:
+        raise StreamdeqError(unwritable(final, error.strerror)) from error
