@@ -42,7 +42,7 @@ def compared(comparison: dict[str, Any]) -> list[list[str]]:
         for number, line in enumerate(entry["lines"]):
             first = _trained(entry) if number == 0 else ["", "", ""]
             counted = [str(line["iterations"]), str(line["nfe"] or NOTHING), f"{line['ms']:.1f}"]
-            figures = [_figure(line["streaming"]), _figure(line["scratch"])]
+            figures = [figure(line["streaming"]), figure(line["scratch"])]
             flicker = [NOTHING if line["flicker"] is None else f"{line['flicker']:.2f} %"] * flickers
             lines.append([*first, *counted, *figures, *flicker])
     return lines
@@ -61,11 +61,12 @@ def piped(lines: Sequence[Sequence[str]]) -> list[str]:
 def _trained(entry: dict[str, Any]) -> list[str]:
     trained = f"{entry['seconds'] / 60:.0f} min, {entry['steps']} steps" if entry["seconds"] else NOTHING
     at = f" at {entry['best']}" if any(line["nfe"] for line in entry["lines"]) else ""
-    return [f"{entry['name']} ({entry['parameters'] / 1e6:.1f} M)", trained, _figure(entry["single"]) + at]
+    return [f"{entry['name']} ({entry['parameters'] / 1e6:.1f} M)", trained, figure(entry["single"]) + at]
 
 
-def _figure(figure: dict[str, Any] | None) -> str:
-    return NOTHING if figure is None else _points(figure["value"], **(figure["interval"] or {}))
+def figure(measured: dict[str, Any] | None) -> str:
+    """A value and, where there is one, its interval."""
+    return NOTHING if measured is None else _points(measured["value"], **(measured["interval"] or {}))
 
 
 def _points(value: float | None, low: float | None = None, high: float | None = None) -> str:

@@ -1,6 +1,5 @@
 """What the README and the pages say about files, commands and figures is so."""
 
-import json
 import re
 import subprocess
 import sys
@@ -11,11 +10,12 @@ import pytest
 from support.markdown import PAGES, ROOT, blocks
 
 sys.path.insert(0, str(ROOT / "tools"))
+import readme_figures
 import site_pages
-import site_tables
 
 COMMAND = re.compile(
-    r"^(?:torchrun .*--no-python )?streamdeq (bench cameras|[a-z]+)((?:[^#\n\\]|\\\n)*)", flags=re.MULTILINE
+    r"^(?:torchrun .*--no-python )?streamdeq (bench cameras|data prepare|[a-z]+)((?:[^#\n\\]|\\\n)*)",
+    flags=re.MULTILINE,
 )
 #: Paths of this repository, as the text names them; what the reader is to make (DIR, runs/…) is none.
 REPOSITORY_PATH = re.compile(r"(?<![\w./-])(?:docs|tests|tools|src)/[\w./*-]*[\w*/]")
@@ -34,10 +34,30 @@ def test_the_readme_has_at_most_150_lines() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
 
-def test_the_readmes_table_is_that_of_the_measured_file() -> None:
-    measured = json.loads((ROOT / "docs/lab/eval/camvid-s-val.json").read_text(encoding="utf-8"))
-    table = "\n".join(site_tables.piped(site_tables.streamed(measured["rows"], intervals=False)))
-    assert table in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_readmes_figures_are_those_of_the_measured_files() -> None:
+    checked = [sys.executable, ROOT / "tools/readme_figures.py", "--check"]
+    found = subprocess.run(checked, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", ""), "run: python tools/readme_figures.py"
+
+
+def test_a_figure_that_was_typed_otherwise_is_written_as_measured() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for right, wrong in (("-->49.8 (48.3–51.0)<", "-->59.8 (48.3–51.0)<"), ("| 2 | 2 | 62.8 |", "| 2 | 2 | 72.8 |")):
+        assert right in text
+        assert readme_figures.filled(text.replace(right, wrong)) == text
+    figure = "<!-- figure: camvid-s-val.json rows[mode=single{}].value .1f -->1<!-- /figure -->"
+    with pytest.raises(ValueError, match="expected one entry with mode=single on the way"):
+        readme_figures.filled(figure.format(""))
+    with pytest.raises(ValueError, match="with all of its parts and its end"):
+        readme_figures.filled("<!-- figure: camvid-s-val.json -->")
+
+
+def test_no_figure_of_the_readme_is_typed() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text[text.index("## What recycling is worth") : text.index("## Train and extend")]
+    section = re.sub(r"```.*?```|<!-- (figure|table):.*?<!-- /\1 -->", "", section, flags=re.DOTALL)
+    assert "\n<!-- figure" not in text  # Markdown would end the paragraph there
+    assert re.findall(r"\d+\.\d+|\d+ (?:%|ms|points|mIoU)", section) == []
 
 
 def test_llms_txt_is_current() -> None:

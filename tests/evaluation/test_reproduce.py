@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.box_trees import write_coco_video
+from support.camvid_trees import write_listed_tree
+from support.pose_trees import square_table
 
 from streamdeq.cli import report, reproduce
 from streamdeq.cli.main import build, guarded
@@ -182,6 +185,38 @@ def test_the_page_has_every_item_and_says_what_was_not_run(measured: Path, tmp_p
 def test_what_cannot_be_reproduced_is_one_line(tmp_path: Path, capsys, arguments: str, message: str):
     assert guarded(APP, ["reproduce", *arguments.split(), "--out", str(tmp_path), "-q"]) == 2
     assert message in capsys.readouterr().err
+
+
+def boxes_without(folder: Path) -> Path:
+    lost = write_coco_video(folder, split="val") / "images/walk/0002.png"
+    lost.unlink()
+    return lost
+
+
+def masks_without(folder: Path) -> Path:
+    lost = write_listed_tree(folder) / "labels/val/0016E5_07963.png"
+    lost.unlink()
+    return lost
+
+
+def points_without(folder: Path) -> Path:
+    lost = square_table(folder) / "frames/val-3.png"
+    lost.unlink()
+    return lost
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "items"), [(masks_without, list(ITEMS)), (boxes_without, ["fig13"]), (points_without, ["fig14"])]
+)
+def test_every_item_names_the_first_path_that_a_tree_lacks(
+    spoilt: Any, items: list[str], weights: Path, tmp_path: Path, capsys
+):
+    lost = spoilt(tmp_path / "data")
+    for name in items:
+        told = ["reproduce", name, "-m", str(weights), "--data", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
+        assert guarded(APP, told) == 2
+        assert str(lost) in capsys.readouterr().err
+    assert not list(tmp_path.glob("out/*.json"))
 
 
 def test_another_json_is_refused(tmp_path: Path):

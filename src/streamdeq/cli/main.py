@@ -36,6 +36,8 @@ COMMANDS = {
     "train": "Train a model: streamdeq train camvid-s --data DIR optimizer.lr=1e-3; torchrun starts several processes.",
     "data": "Say what a folder of data is, what is missing and how to get it: streamdeq data check DIR; "
     "write it in another layout: streamdeq data convert DIR DEST --to coco.",
+    "data_prepare": "Make a folder of data from its public sources: "
+    "streamdeq data prepare camvid --download DIR --out data/camvid.",
     "import_": "Convert a checkpoint of the MDEQ or DEQ authors: "
     "streamdeq import FILE --task segmentation -o OUT.safetensors.",
     "export": "Write a model as files for other programs: streamdeq export camvid-s --format onnx --out DIR.",

@@ -1,5 +1,6 @@
 """What a folder of data is, what it lacks, and whether a sample of it can be read."""
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -116,6 +117,22 @@ def check(
         source=reader.source,
         notes=notes,
     )
+
+
+def check_present(dataset: Dataset) -> None:
+    """Raise StreamdeqError with the first picture or film of a split that is not there; none is read."""
+    last = None
+    for clip in dataset.clips:
+        for t in range(len(clip)):
+            place = clip.place(t)
+            if place is None or place[0] == last:
+                continue
+            last = place[0]
+            if not os.path.isfile(last):
+                raise StreamdeqError(
+                    f"expected the file {last}, which is missing, of clip '{clip.name}' of {dataset.name}, "
+                    f"{dataset.split}; put it there, or get the data set again"
+                )
 
 
 def _open_all(reader: Reader, folder: Path) -> tuple[list[Dataset], list[str]]:

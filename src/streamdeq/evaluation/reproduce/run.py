@@ -9,6 +9,7 @@ from typing import Any
 
 from streamdeq.codec import to_plain as plain
 from streamdeq.data.base import Dataset
+from streamdeq.data.check import check_present
 from streamdeq.data.open import open_dataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.bench.run import open_model
@@ -59,6 +60,7 @@ class Reproduction:
         first = opened[0][0]
         self.task = first.spec.task
         self.dataset: Dataset = open_dataset(subjects.data, subjects.split, self.task, subjects.outside)
+        check_present(self.dataset)  # hours later is too late
         draw = Draw(settings.clips, settings.frames_per_clip, settings.seed)
         scored = self.dataset.scored(first.spec.classes)
         for model, _ in opened:
