@@ -46,6 +46,13 @@ def test_films_are_held_out_whole(tmp_path):
     assert len(fit.clips) == 4
 
 
+def test_a_film_that_is_most_of_the_data_is_trained_on(tmp_path):
+    names = [f"drive/{t}" for t in range(8)]
+    root = write_own(tmp_path / "mine", [*names, "still"])
+    write_clips(root, {"name": "drive", "fps": 5, "frames": names})
+    assert frames(both(root)[1]) == {("still", 0)}
+
+
 def test_of_a_single_film_the_end_is_held_out_with_the_frames_before_it(tmp_path):
     names = [f"drive/{t}" for t in range(10)]
     root = write_own(tmp_path / "mine", names)

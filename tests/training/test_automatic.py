@@ -261,6 +261,17 @@ def test_a_second_run_has_a_folder_of_its_own(mine, start, tmp_path, monkeypatch
         assert capsys.readouterr().out.strip() == f"runs/{folder}/{WEIGHTS}"
 
 
+def test_what_is_not_divided_at_all_is_divided_here(start, tmp_path, capsys):
+    root = square_table(tmp_path / "squares", splits=("all",))
+    arguments = ["--data", str(root), "--init", str(start), "steps=1", "batch=2", "size=32", "crop_hw=32,32"]
+    assert guarded(build(COMMANDS), ["train", *arguments, "--out", str(tmp_path / "run"), "--threads", "1"]) == 0
+    said = capsys.readouterr().err
+    assert "validation on 'all-holdout', 1 pictures" in said
+    assert "task pose, which is what is labelled: 6 pictures in 'all-fit', 3 points" in said
+    with Image.open(tmp_path / "run/validation.jpg") as picture:
+        assert min(picture.size) > 100
+
+
 def test_without_matplotlib_the_tables_are_there_and_a_line_says_why_no_more(
     mine, start, tmp_path, monkeypatch, capsys
 ):

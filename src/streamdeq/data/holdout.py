@@ -15,8 +15,8 @@ from streamdeq.data.base import Clip, Dataset, Targets
 from streamdeq.errors import StreamdeqError
 
 FIT, HELD = "fit", "holdout"
-#: At least this share of the labelled frames is held out.
-SHARE = 0.2
+#: At least this share of the labelled frames is held out, if films allow, and at most that.
+SHARE, MOST = 0.2, 0.5
 #: So many folders, at least, make the pictures of one belong together.
 FOLDERS = 5
 
@@ -75,16 +75,16 @@ def _groups(dataset: Dataset) -> list[list[Clip]]:
 
 
 def _drawn(sizes: Sequence[int]) -> set[int]:
-    """Places of groups that have the share together, in a drawn order; never all of them."""
+    """Places of groups that have the share together, in a drawn order; none with which it would be more than half, but
+    at least one, the smallest."""
     order = list(range(len(sizes)))
     random.Random(0).shuffle(order)
     held, count = set[int](), 0
-    for place in order[:-1]:
-        if count >= SHARE * sum(sizes):
-            break
-        held.add(place)
-        count += sizes[place]
-    return held
+    for place in order:
+        if count < SHARE * sum(sizes) and count + sizes[place] <= MOST * sum(sizes):
+            held.add(place)
+            count += sizes[place]
+    return held or {min(order, key=lambda place: sizes[place])}
 
 
 def _of_one(group: list[Clip], part: str) -> tuple[Clip, ...]:

@@ -144,7 +144,8 @@ def _chosen(
         )
     splits = _splits(options)
     given = {key: value for key, _, value in (item.partition("=") for item in settings)}
-    train, val = given.get("split", "train"), options.eval_split
+    usual = next((one for one in ("train", "all", *splits) if one in splits), "train")
+    train, val = given.get("split", usual), options.eval_split
     if val is None:
         val = next((one for one in ("val", "valid") if one in splits), None)
         if val is None and "split" not in given:
