@@ -1,9 +1,9 @@
-"""Many films in one process: computed together as `streamdeq run a.mp4 b.mp4 …` does, a thread each, one after another.
+"""Many films in one process: as `streamdeq run a.mp4 b.mp4 …` does, in batches, a thread each, one after another.
 
     python benchmarks/many_sources.py FILM FILM … [--model camvid-s] [--iterations 1] [--turns 3] [--write jsonl]
 
-All three write the same files and are measured in turns; the median of the frames per second of all films together is
-told, and how many rows a batch of the first had.
+All write the same files and are measured in turns; the median of the frames per second of all films together is
+told, and how many rows a batch had.
 """
 
 import argparse
@@ -54,6 +54,10 @@ def options(chosen: argparse.Namespace, folder: Path, film: str) -> RunOptions:
     return RunOptions(stream=stream, save=folder / Path(film).stem, write=tuple(write))
 
 
+def batches(model: streamdeq.Model, films: list[str], options: Callable[[str], RunOptions]) -> int:
+    return together(model.gathered(), films, options)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("films", nargs="+")
@@ -66,9 +70,10 @@ def main() -> None:
     rows: list[int] = []
     computed = gathered._computed
     gathered._computed = lambda batch: (rows.append(len(batch)), computed(batch))[1]  # type: ignore[assignment]
-    rates: dict[str, list[float]] = {"together": [], "threads": [], "in turn": []}
+    ways = {"together": together, "batches": batches, "threads": threads, "in turn": in_turn}
+    rates: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(chosen.turns):
-        for name, how in (("together", together), ("threads", threads), ("in turn", in_turn)):
+        for name, how in ways.items():
             with tempfile.TemporaryDirectory() as folder:
                 began = perf_counter()
                 frames = how(model, chosen.films, partial(options, chosen, Path(folder)))

@@ -133,6 +133,31 @@ def test_an_option_that_cannot_be_is_one_line(model, wrong):
         model.predict(PICTURES[0], **wrong)
 
 
+def test_what_is_closed_says_so(model):
+    with model.stream(1) as stream, model.streams(2, 1) as both:
+        stream(PICTURES[0])
+        both(PICTURES[:2])
+    for use in (lambda: stream(PICTURES[0]), stream.read, stream.iterate, lambda: list(stream.run(PICTURES))):
+        with pytest.raises(StreamdeqError, match=r"this stream is closed; make a new one with model\.stream\(\)"):
+            use()
+    for use in (lambda: both(PICTURES[:2]), both.read, both.iterate, lambda: both.reset(0)):
+        with pytest.raises(StreamdeqError, match="these streams are closed"):
+            use()
+
+
+@pytest.mark.parametrize("wrong", [0, 2.5, True, "2"])
+def test_a_number_of_videos_or_of_steps_is_a_whole_one(model, wrong):
+    with pytest.raises(StreamdeqError, match="count must be"):
+        model.streams(wrong)
+    with model.streams(1) as one, model.stream(1) as stream:
+        one.observe(PICTURES[:1])
+        if wrong != 0:
+            with pytest.raises(StreamdeqError, match="steps must be a whole number"):
+                one.iterate(wrong)
+        with pytest.raises(StreamdeqError, match="iterations must be"):
+            stream.retune(iterations=wrong)
+
+
 def test_a_device_is_named_as_torch_names_it():
     with pytest.raises(StreamdeqError, match="cuda:0, cuda:1"):
         streamdeq.load("street-s", "cuda:x")
@@ -300,5 +325,6 @@ def test_to_load_a_model_brings_neither_training_nor_torchvision():
 
 
 def test_the_package_shows_its_interface():
-    assert {"load", "Model", "StreamdeqError"} <= set(dir(streamdeq))
+    assert {"load", "Model", "StreamdeqError", "Detections", "Look"} <= set(dir(streamdeq))
+    assert all(getattr(streamdeq, name) is not None for name in dir(streamdeq))
     assert (Path(streamdeq.__file__).parent / "py.typed").exists()

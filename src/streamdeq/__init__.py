@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from streamdeq.tasks.pose.result import Poses
     from streamdeq.tasks.segmentation.result import Segmentation
     from streamdeq.values.choice import Choice
+    from streamdeq.values.look import Look
     from streamdeq.verbs import Model, load
 
 wait_asleep()
@@ -28,6 +29,7 @@ _HOMES = {
     "Classification": "streamdeq.tasks.classification.result",
     "Depth": "streamdeq.tasks.depth.result",
     "Detections": "streamdeq.tasks.detection.result",
+    "Look": "streamdeq.values.look",
     "Model": "streamdeq.verbs",
     "Poses": "streamdeq.tasks.pose.result",
     "Result": "streamdeq.tasks.base",
@@ -42,6 +44,7 @@ __all__ = [
     "Classification",
     "Depth",
     "Detections",
+    "Look",
     "Model",
     "Poses",
     "Result",

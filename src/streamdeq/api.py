@@ -40,9 +40,11 @@ from streamdeq.streaming.state import StreamState
 from streamdeq.streaming.statefile import read_state
 from streamdeq.streaming.stream import R, Stream, check_image
 from streamdeq.tasks import Result, build_task, load_network
+from streamdeq.tasks.base import drawn
 from streamdeq.values.choice import Choice
 from streamdeq.values.frame import Frame
 from streamdeq.values.geometry import Geometry
+from streamdeq.values.look import USUAL, Look
 from streamdeq.values.picture import Picture
 from streamdeq.video import open_source
 
@@ -335,9 +337,9 @@ class Model(Generic[R]):
                 pass
             return stream.latent
 
-    def draw(self, image: np.ndarray, result: Any) -> np.ndarray:
+    def draw(self, image: np.ndarray, result: Any, look: Look = USUAL) -> np.ndarray:
         """The frame with the answer on it, as a new array."""
-        return self.task.draw(image, result)
+        return drawn(self.task.draw, image, result, look)
 
 
 def load(name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Model[Any]:

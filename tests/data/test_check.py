@@ -163,6 +163,15 @@ def test_a_folder_of_another_kind_is_told_what_it_looks_like_what_it_lacks_and_w
     assert lines(tmp_path / "empty")[0].endswith("it is empty")
 
 
+def test_masks_of_several_values_without_a_list_lack_the_list_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_own(tmp_path, ["a"])
+    (root / "classes.txt").unlink()
+    (root / "labels").rename(root / "masks")
+    assert run(capsys, "check", root)[2].splitlines()[1].startswith("    missing: classes.txt or classes.json (a class")
+
+
 def test_all_formats_are_listed_in_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "formats")
     assert (code, err) == (0, "")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 from support.box_trees import coco_video, picture, write_coco_video
-from support.dataset_trees import write_class_folders, write_clips, write_own
+from support.dataset_trees import write_cityscapes, write_cityscapes_labels, write_class_folders, write_clips, write_own
 from support.export_trees import coco_masks, cvat_images, labelme, labelme_shape, yolo_polygons
 from support.pose_trees import square_table
 
@@ -163,12 +163,26 @@ def test_labels_for_which_a_layout_has_no_place_are_refused(tmp_path: Path) -> N
         convert(write_class_folders(tmp_path / "c", {"train": {"cat": 1}}), tmp_path / "b", "coco")
 
 
+def test_label_maps_have_no_outlines_for_yolo(tmp_path: Path) -> None:
+    with pytest.raises(StreamdeqError, match=r"got a label map \(clip 'f'\), .* write coco or masks"):
+        convert(masks(tmp_path / "a"), tmp_path / "b", "yolo")
+    assert not (tmp_path / "b").exists()
+
+
 def test_names_that_lead_out_or_are_there_twice_are_written_beside_one_another(tmp_path: Path) -> None:
     root = write_own(tmp_path / "a", ["train/x", "train/x-2"])
     (root / "images/train/x.png").write_bytes(b"")
     (root / "images/train/x.png").unlink()
     convert(root, tmp_path / "b", "masks")
     assert len(open_dataset(str(tmp_path / "b"), "train").clips) == 2
+
+
+def test_a_split_without_labels_is_told_and_not_written(tmp_path: Path) -> None:
+    root = write_cityscapes_labels(write_cityscapes(tmp_path / "a"))
+    done = convert(root, tmp_path / "b", "masks")
+    assert done.notes == ("split 'test' has no labels, and is not written",)
+    assert check(tmp_path / "b").problems == ()
+    assert list(done.splits) == ["train", "val"]
 
 
 def test_the_command_tells_what_it_wrote_and_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -231,7 +231,7 @@ def test_a_film_among_ones_own_pictures_has_a_label_picture_per_frame_counted_fr
     assert check(tmp_path).problems == ()
 
 
-# -- MOTChallenge, Roboflow --------------------------------------------------------------------------------
+# -- MOTChallenge, Pascal VOC, Roboflow --------------------------------------------------------------------------------
 
 ROWS = "1,4,2,4,8,12,1,-1,-1,-1\n3,4,6,4,8,12,1,1,0.9\n3,9,0,0,4,4,0,8,0.1\n"
 
@@ -291,3 +291,33 @@ def test_masks_of_roboflow_have_the_values_of_their_list(tmp_path: Path) -> None
     (tmp_path / "train/_classes.csv").write_text("0, background\n256, crack\n")
     with pytest.raises(StreamdeqError, match=r"a value 0..255 and a class in .*_classes.csv, line 2, got '256,crack'"):
         open_dataset(str(tmp_path), "train")
+
+
+XML = """<annotation>
+  <folder>x</folder><filename>a.jpg</filename><size><width>32</width><height>24</height><depth>3</depth></size>
+  <object><name>cat</name><difficult>0</difficult><bndbox><xmin>4</xmin><xmax>12</xmax><ymin>6</ymin><ymax>16</ymax></bndbox></object>
+  <object><name>dog</name><difficult>1</difficult><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object>
+</annotation>
+"""
+
+
+@pytest.mark.parametrize("devkit", [False, True])
+def test_xml_of_pascal_voc_is_read_beside_its_pictures_and_as_voc_has_it(tmp_path: Path, devkit: bool) -> None:
+    for split in ("train", "valid"):
+        picture(tmp_path / ("JPEGImages" if devkit else split) / "a.jpg")
+        path = tmp_path / ("Annotations" if devkit else split) / "a.xml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(XML)
+        lists = tmp_path / "ImageSets/Main"
+        if devkit:
+            lists.mkdir(parents=True, exist_ok=True)
+            (lists / f"{split.removesuffix('id')}.txt").write_text("a\n")
+    for split in ("train", "val"):
+        dataset = open_labelled(str(tmp_path), split)
+        target = dataset.clips[0].target(0)
+        assert (dataset.task, dataset.classes) == ("detection", ("cat", "dog"))
+        assert (target.xyxy[0].tolist(), target.ignore.tolist()) == ([4, 6, 12, 16], [False, True])
+    assert check(tmp_path).problems == ()
+    path.write_text(XML.replace("<xmin>4<", "<xmin>four<"))
+    with pytest.raises(StreamdeqError, match=r"numbers as xmin, .* in .*a.xml, line 3, got four, 6, 12, 16"):
+        open_dataset(str(tmp_path), "val")

@@ -163,6 +163,13 @@ def test_a_background_of_ones_own_is_what_nothing_covers_and_ignore_is_no_class(
     assert values_at(root, (4, 4), (4, 22), (20, 20)) == ["cat", "ignored", "background"]
 
 
+def test_boxes_of_what_is_to_be_ignored_are(tmp_path: Path) -> None:
+    boxes = [{"category_id": k, "bbox": [2, 2, 8, 8]} for k in (0, 1)]
+    dataset = open_dataset(str(coco_of(tmp_path, *boxes, names=("__ignore__", "cat"))), "train")
+    target = dataset.clips[0].target(0)
+    assert (dataset.classes, target.labels.tolist(), target.ignore.tolist()) == (("cat",), [0, 0], [True, False])
+
+
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own
 def test_polygons_cover_the_pixels_that_pycocotools_says(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)

@@ -157,3 +157,18 @@ def test_data_check_knows_it(tmp_path: Path):
     report = check(write_yolo(tmp_path))
     assert (report.layout, report.unit) == ("YOLO boxes", "boxes")
     assert [one.share for one in report.classes] == [0, 1]
+
+
+def test_roboflows_folders_are_read_from_the_folder_and_from_data_yaml(tmp_path: Path):
+    for split in ("train", "valid", "test"):
+        picture(tmp_path / split / "images/a_jpg.rf.0123.jpg")
+        (tmp_path / split / "labels").mkdir()
+        (tmp_path / split / "labels/a_jpg.rf.0123.txt").write_text("1 0.5 0.5 0.25 0.5\n0 0 0 0.5 0 0.5 0.5\n")
+    (tmp_path / "data.yaml").write_text(
+        "train: ../train/images\nval: ../valid/images\ntest: ../test/images\n\nnc: 2\nnames: ['cat', 'dog']\n\n"
+        "roboflow:\n  workspace: pets\n  project: pets-1\n  version: 3\n  license: CC BY 4.0\n"
+    )
+    for given in (tmp_path, tmp_path / "data.yaml"):
+        assert [(one.name, one.labelled) for one in check(given).splits] == [("train", 1), ("val", 1), ("test", 1)]
+        target = open_dataset(str(given), "val").clips[0].target(0)
+        assert target.xyxy.tolist() == [[12, 6, 20, 18], [0, 0, 16, 12]]

@@ -21,6 +21,7 @@ from streamdeq.running.run import Run
 from streamdeq.streaming.options import StreamOptions
 from streamdeq.tasks.detection.draw import captions
 from streamdeq.values.choice import Choice
+from streamdeq.values.look import Look
 
 STILL = [frames(1)[0].image] * 4
 
@@ -140,6 +141,20 @@ def test_a_second_run_replaces_what_the_first_wrote_when_told_to_and_nothing_els
             ran(model, STILL[:2], tmp_path, kind, choice=few, overwrite=True)
         assert mine.read_text() == (content or "my own labels")
         mine.write_text(before)
+
+
+def test_how_films_are_drawn_can_be_chosen_and_trails_follow_ids(tmp_path: Path) -> None:
+    drawn = {}
+    for name, look in (("usual", Look()), ("plain", Look(("plain",))), ("trails", Look(("plain", "trails")))):
+        moving = [np.roll(STILL[0], 3 * t, axis=1) for t in range(4)]
+        options = {"choice": Choice(conf=0.0, track=True), "look": look}
+        found, paths = ran(detector(), moving, tmp_path / name, "png", **options)
+        drawn[name] = np.stack([np.asarray(Image.open(path)) for path in sorted(paths["png"].iterdir())])
+        if name != "trails":
+            expected = [detector().draw(image, one, look) for image, one in zip(moving, found, strict=True)]
+            np.testing.assert_array_equal(drawn[name], expected)
+    assert (drawn["usual"] != drawn["plain"]).any()
+    assert (drawn["trails"][0] == drawn["plain"][0]).all()
 
 
 def test_a_task_without_boxes_or_masks_has_none_to_write(tmp_path: Path) -> None:

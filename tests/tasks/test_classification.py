@@ -42,7 +42,7 @@ def test_the_score_of_a_class_is_asked_by_name():
     assert SOME.score("dog") == pytest.approx(0.1)
     with pytest.raises(StreamdeqError, match="unknown class 'dogs'; did you mean 'dog'"):
         SOME.score("dogs")
-    with pytest.raises(StreamdeqError, match="at least 1, got 0"):
+    with pytest.raises(StreamdeqError, match="at least 1; got 0"):
         SOME.top(0)
 
 

@@ -11,6 +11,7 @@ from streamdeq.models.spec import ModelSpec
 from streamdeq.tasks import TASKS, build_task
 from streamdeq.tasks.drawing import painted
 from streamdeq.tasks.segmentation import Segmentation
+from streamdeq.values.look import Look
 from streamdeq.values.status import Start, Status
 
 STATUS = Status(3, 0.12, 1, 1, 0.5, Start.WARM)
@@ -97,25 +98,44 @@ def test_black_and_white_stay_within_their_range() -> None:
 
 
 def swatches(drawn: np.ndarray) -> set[int]:
-    """The classes whose pure colour is in the lower left corner, on a frame where no blend is that colour."""
-    corner = drawn[drawn.shape[0] // 2 :, : drawn.shape[1] // 2].reshape(-1, 3)
-    return {k for k, colour in enumerate(PALETTE) if (corner == colour).all(axis=1).sum() > 20}
+    """The classes whose colour stands in the legend, as it is."""
+    rows = drawn[-drawn.shape[0] // 3 :].reshape(-1, 3)
+    return {k for k, colour in enumerate(PALETTE) if (rows == colour).all(axis=1).sum() > 20}
 
 
-def test_the_legend_shows_the_classes_that_occur_and_no_other() -> None:
-    grey = np.full((240, 320, 3), 90, np.uint8)
-    labels = np.zeros((240, 320), np.uint8)
-    assert swatches(TASK.draw(grey, segmentation(labels))) == {0}
+def test_the_legend_is_the_same_in_every_frame_and_the_picture_shows_through() -> None:
+    bright, labels = np.full((240, 320, 3), 200, np.uint8), np.zeros((240, 320), np.uint8)
+    first = TASK.draw(bright, segmentation(labels))
     labels[:100] = 2
-    assert swatches(TASK.draw(grey, segmentation(labels))) == {0, 2}
-    labels[200:] = 1
-    assert swatches(TASK.draw(grey, segmentation(labels))) == {0, 1, 2}
+    second = TASK.draw(bright, segmentation(labels))
+    assert swatches(first) == swatches(second) == {0, 1, 2}
+    assert np.array_equal(first[-16:], second[-16:])
+    dark = TASK.draw(bright // 4, segmentation(labels))
+    assert dark[-1, -1].sum() < second[-1, -1].sum()
 
 
-def test_a_few_stray_pixels_do_not_enter_the_legend() -> None:
-    labels = np.zeros((240, 320), np.uint8)
-    labels[0, :50] = 2  # a tenth of a percent
-    assert swatches(TASK.draw(np.full((240, 320, 3), 90, np.uint8), segmentation(labels))) == {0}
+def test_without_the_legend_and_with_another_opacity_the_picture_is_as_it_was_told() -> None:
+    grey, labels = np.full((240, 320, 3), 90, np.uint8), np.ones((240, 320), np.uint8)
+    assert swatches(TASK.draw(grey, segmentation(labels), Look(("plain",)))) == set()
+    assert (TASK.draw(grey, segmentation(labels), Look(("plain",), 0.0)) == 90).all()
+    assert (TASK.draw(grey, segmentation(labels), Look(("plain",), 1.0)) == PALETTE[1]).all()
+    with pytest.raises(StreamdeqError, match=r"50 percent are 0\.5"):
+        Look(opacity=50)
+
+
+def test_what_is_left_over_is_not_painted_and_not_listed() -> None:
+    grey, labels = np.full((240, 320, 3), 90, np.uint8), np.zeros((240, 320), np.uint8)
+    labels[:, :100] = 1
+    result = Segmentation(
+        status=segmentation(labels).status,
+        labels=labels,
+        classes=("background", "cell"),
+        palette=((0, 0, 0), (9, 200, 9)),
+    )
+    drawn = TASK.draw(grey, result)
+    assert (drawn[:200, 100:] == 90).all()
+    assert (drawn[:200, :100] != 90).any(axis=2).all()
+    assert not (drawn[-40:].reshape(-1, 3) == (0, 0, 0)).all(axis=1).any()
 
 
 @pytest.mark.parametrize("hw", [(1, 1), (1, 40), (3, 5), (16, 8), (40, 2)])

@@ -52,7 +52,7 @@ def convert(
     kind, folder = WRITERS[to], Path(folder).expanduser()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise StreamdeqError(f"expected a new or an empty folder to write into, got {folder}; choose another")
-    datasets = _opened(str(source), task, allow_outside)
+    datasets, bare = _opened(str(source), task, allow_outside)
     found = next(iter(datasets.values()))
     if task and found.task != task:
         raise StreamdeqError(
@@ -73,12 +73,13 @@ def convert(
         origin = f"# {found.name}\n\nConverted from {found.name} by `streamdeq data convert`.\n"
         (part / "README.md").write_text(f"{origin}\nLicence: {found.licence}\n", "utf-8")
     counts = {split: len(dataset.samples) for split, dataset in datasets.items()}
-    notes = tuple(dict.fromkeys(note for dataset in datasets.values() for note in dataset.notes))
-    return Converted(found.task, len(found.classes), counts, writer.told, notes)
+    notes = [*dict.fromkeys(note for dataset in datasets.values() for note in dataset.notes)]
+    notes += [f"split '{split}' has no labels, and is not written" for split in bare]
+    return Converted(found.task, len(found.classes), counts, writer.told, tuple(notes))
 
 
-def _opened(source: str, task: str, allow_outside: bool) -> dict[str, Dataset]:
-    """The splits by what they are written as; not those that are a part of another.
+def _opened(source: str, task: str, allow_outside: bool) -> tuple[dict[str, Dataset], list[str]]:
+    """The splits by what they are written as, not those that are a part of another; and which have no labels.
 
     Raises:
         StreamdeqError: they have different classes, or nothing is labelled.
@@ -98,7 +99,7 @@ def _opened(source: str, task: str, allow_outside: bool) -> dict[str, Dataset]:
                 f"expected the same classes in every split of {source}, got {', '.join(first.classes)[:200]} and, in "
                 f"'{name}', {', '.join(dataset.classes)[:200]}; list all of them in every file"
             )
-    return labelled
+    return labelled, [name for name in found if name not in labelled]
 
 
 @contextmanager

@@ -22,7 +22,7 @@ class Reader(ABC):
 
     Attributes:
         title: what it is called.
-        expected: what a folder holds, in words for the error.
+        expected: what a folder holds, in words for `data formats`.
         source: how to get what a folder lacks, in words.
         task: what its labels are for, where a folder can be of two formats at once or none of them is a box.
         suffixes: of files that may be given in the folder's place.

@@ -102,7 +102,7 @@ def _below(folder: Path) -> Iterator[str]:
 
 
 def _folders(folder: Path) -> list[Path]:
-    """The folders in a folder, and those in them, the first hundred."""
+    """The folders in a folder, and those in them, the first thirty."""
     first = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
     second = [inner for path in first[:20] for inner in sorted(path.iterdir()) if inner.is_dir()]
-    return [*first, *second][:100]
+    return [*first, *second][:30]

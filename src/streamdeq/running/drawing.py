@@ -10,10 +10,13 @@ import numpy as np
 from streamdeq.results.record import Record
 from streamdeq.rules.marks import Marks, draw_marks
 from streamdeq.running.observer import AnnotatedFrame, Observer
+from streamdeq.running.trails import Paths, Trails, draw_trails
 from streamdeq.tasks import Task
+from streamdeq.tasks.base import drawn
 from streamdeq.tasks.drawing import captioned
 from streamdeq.values.frame import Frame, Item
 from streamdeq.values.geometry import HW
+from streamdeq.values.look import USUAL, Look
 from streamdeq.video import Sink
 
 
@@ -42,16 +45,27 @@ class Drawing(Sink[ProcessedItem]):
     Args:
         then: gets it.
         films: whether every frame is to be drawn; otherwise those that the observer asks for.
+        look: how.
     """
 
-    def __init__(self, task: Task, then: Sink[ProcessedItem], *, films: bool, observer: Observer | None = None) -> None:
-        self._task, self._then, self._films, self._observer = task, then, films, observer
+    def __init__(
+        self,
+        task: Task,
+        then: Sink[ProcessedItem],
+        *,
+        films: bool,
+        observer: Observer | None = None,
+        look: Look = USUAL,
+    ) -> None:
+        self._task, self._then, self._films, self._observer, self._look = task, then, films, observer, look
+        self._trails = Trails() if "trails" in look.draw else None
 
     def write(self, item: ProcessedItem) -> None:
         frame = item.taken
         if isinstance(frame, Frame):
             began = perf_counter()
-            drawing = AnnotatedFrame(lambda: self._picture(frame.image, item))
+            paths = self._trails.see(item.result) if self._trails else {}
+            drawing = AnnotatedFrame(lambda: self._picture(frame.image, item, paths))
             picture = drawing.picture() if self._films else frame.image
             if self._observer:
                 self._observer.see(drawing, item.result.status)
@@ -62,15 +76,16 @@ class Drawing(Sink[ProcessedItem]):
     def close(self) -> None:
         self._then.close()
 
-    def _picture(self, image: np.ndarray, item: ProcessedItem) -> np.ndarray:
-        streaming = self._task.draw(image, item.result)
+    def _picture(self, image: np.ndarray, item: ProcessedItem, paths: Paths) -> np.ndarray:
+        below = draw_trails(image, paths) if paths else image
+        streaming = drawn(self._task.draw, below, item.result, self._look)
         if item.marks is not None:
             streaming = draw_marks(streaming, item.marks)
         if item.scratch is None:
             return streaming
         steps = item.result.status.iterations
         sides = (
-            captioned(self._task.draw(image, item.scratch), f"from scratch, {steps} per frame"),
+            captioned(drawn(self._task.draw, image, item.scratch, self._look), f"from scratch, {steps} per frame"),
             captioned(streaming, f"streaming, {steps} per frame"),
         )
         return np.concatenate(sides, axis=1)

@@ -9,6 +9,7 @@ from streamdeq.streaming.options import StartSource, StreamOptions
 from streamdeq.values import MAX_PIXELS
 from streamdeq.values.choice import Choice
 from streamdeq.values.live import LivePolicy
+from streamdeq.values.look import Look
 from streamdeq.values.numbers import check_number
 
 #: A film; a line of JSON per frame; pictures (label maps, or frames as drawn); MOTChallenge's lines; COCO's JSON;
@@ -28,6 +29,7 @@ class RunOptions:
         rules: a file of lines and zones, whose events are records too; objects are tracked then.
         live: which frames of a live source are taken, and how long it is waited for.
         choice: what of a detector's answers is shown and written, or looked at where a detector gives the boxes.
+        look: how answers are drawn.
         boxes: where the instances are, for a task that looks at each of them: as for `Model.locator`.
     """
 
@@ -55,6 +57,7 @@ class RunOptions:
     compare: Annotated[bool, Option("Side by side: from scratch with the same iterations | streaming.")] = False
     live: LivePolicy = field(default_factory=LivePolicy)
     choice: Choice = field(default_factory=Choice)
+    look: Look = field(default_factory=Look)
     boxes: Annotated[
         Any,
         Option(

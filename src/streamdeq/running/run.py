@@ -191,7 +191,7 @@ class Run:
         written = ThreadedSink(recorder, AHEAD, size_of, half)
         pictures = "png" in self.paths and not task.label_maps
         films = "video" in self.paths or pictures or clips is not None
-        drawing = Drawing(task, written, films=films, observer=self._observer)
+        drawing = Drawing(task, written, films=films, observer=self._observer, look=self._options.look)
         return ThreadedSink(drawing, AHEAD, size_of, half)
 
 

@@ -10,6 +10,7 @@ from streamdeq.streaming.engine import Engine, Row
 from streamdeq.streaming.loop import run_steps
 from streamdeq.streaming.stream import Finish, R
 from streamdeq.values.frame import Frame
+from streamdeq.values.numbers import check_number
 
 
 class Streams(Generic[R]):
@@ -24,8 +25,7 @@ class Streams(Generic[R]):
     """
 
     def __init__(self, engine: Engine, count: int, evaluations: int, *, keep: bool, finish: Finish[R]) -> None:
-        if count < 1:
-            raise StreamdeqError(f"expected at least 1 video, got {count}")
+        check_number("count", count, whole=True, least=1)
         self._engine, self._evaluations, self._keep, self._finish = engine, evaluations, keep, finish
         self._rows: list[Row] = [engine.open() for _ in range(count)]
         self._frames: list[Frame | None] = [None] * count
@@ -48,6 +48,7 @@ class Streams(Generic[R]):
         Raises:
             StreamdeqError: another number of frames than of videos, or something that is no picture.
         """
+        self._check_open()
         if len(images) != len(self._rows):
             raise StreamdeqError(f"expected a frame, or None, for each of {len(self._rows)} videos, got {len(images)}")
         frames = [None if image is None else as_rgb(image) for image in images]
@@ -63,11 +64,14 @@ class Streams(Generic[R]):
     @memory_errors()
     def iterate(self, steps: int = 1) -> None:
         """So many applications of f for the frames that were observed last."""
+        self._check_open()
+        check_number("steps", steps, whole=True, least=0)
         run_steps(self._engine, [self._rows[n] for n in self._active], steps, read=())
 
     @memory_errors()
     def read(self) -> list[R | None]:
         """The answers as they stand; None for a video that had no frame."""
+        self._check_open()
         answers: list[R | None] = [None] * len(self._rows)
         for n, result in zip(self._active, self._engine.read([self._rows[n] for n in self._active]), strict=True):
             frame = self._frames[n]
@@ -77,6 +81,7 @@ class Streams(Generic[R]):
 
     def reset(self, number: int) -> None:
         """Forget the past of one video: its next frame starts from zeros."""
+        self._check_open()
         self._engine.reset(self._rows[number])
 
     def close(self) -> None:
@@ -84,6 +89,10 @@ class Streams(Generic[R]):
         for row in self._rows:
             self._engine.close(row)
         self._rows, self._frames, self._active = [], [], []
+
+    def _check_open(self) -> None:
+        if not self._rows:
+            raise StreamdeqError("these streams are closed; make new ones with model.streams()")
 
     def __enter__(self) -> Self:
         return self

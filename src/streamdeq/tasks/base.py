@@ -26,6 +26,7 @@ from streamdeq.tasks.objective import Objective
 from streamdeq.tasks.tables import csv_of, frame_of
 from streamdeq.values.choice import Choice
 from streamdeq.values.geometry import Geometry
+from streamdeq.values.look import USUAL, Look
 from streamdeq.values.picture import Picture
 from streamdeq.values.status import Start, Status
 
@@ -56,16 +57,16 @@ class Result(ABC):
         """What is found, in a few words."""
         return "an answer"
 
-    def plot(self) -> np.ndarray:
+    def plot(self, look: Look = USUAL) -> np.ndarray:
         """The frame with the answer drawn on it, (H, W, 3) uint8 RGB, as a new array.
 
         Raises:
             StreamdeqError: the frame is gone: see `kept`.
         """
         shown = self._shown
-        return shown.draw(shown.image, self)
+        return drawn(shown.draw, shown.image, self, look)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], look: Look = USUAL) -> None:
         """`plot` as a picture file, whole or not at all; the name's end says of which kind.
 
         Raises:
@@ -75,11 +76,11 @@ class Result(ABC):
         if kind is None:
             raise StreamdeqError(f"cannot write {path}: expected a picture's name, as drawn.png or drawn.jpg")
         with atomic_path(path) as part:
-            Image.fromarray(self.plot()).save(part, format=kind)
+            Image.fromarray(self.plot(look)).save(part, format=kind)
 
-    def show(self) -> None:
+    def show(self, look: Look = USUAL) -> None:
         """`plot` in a window of the system's."""
-        Image.fromarray(self.plot()).show()
+        Image.fromarray(self.plot(look)).show()
 
     def kept(self) -> Self:
         """The same answer, which holds its frame in memory.
@@ -122,6 +123,11 @@ class Result(ABC):
         data = io.BytesIO()
         Image.fromarray(picture).save(data, format="PNG")
         return data.getvalue()
+
+
+def drawn(draw: Callable[..., np.ndarray], image: np.ndarray, result: Any, look: Look) -> np.ndarray:
+    """By a task's `draw`; one that knows no look is told of none that is usual."""
+    return draw(image, result) if look == USUAL else draw(image, result, look)
 
 
 def counted(names: Sequence[str]) -> str:
@@ -280,7 +286,7 @@ class Task(ABC):
         return [{"id": n, "name": name} for n, name in enumerate(self.spec.classes, start=1)]
 
     @abstractmethod
-    def draw(self, image: np.ndarray, result: Any) -> np.ndarray:
+    def draw(self, image: np.ndarray, result: Any, look: Look = USUAL) -> np.ndarray:
         """The frame (H, W, 3) uint8 RGB with the answer on it, as a new array."""
 
     def draw_label(self, image: np.ndarray, target: Any) -> np.ndarray | None:

@@ -1,5 +1,6 @@
 """What drawing answers takes: the right frame, a legend, and supervision, which is an extra."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -68,24 +69,43 @@ def captioned(image: np.ndarray, text: str) -> np.ndarray:
     return np.asarray(picture)
 
 
-def put_legend(image: np.ndarray, entries: tuple[tuple[str, RGB], ...]) -> None:
-    """A column of swatches with names in the lower left corner of (H, W, 3) uint8, in place, clipped to the picture."""
-    patch = _legend(entries, max(10, image.shape[0] // 28))
-    h, w = min(patch.shape[0], image.shape[0]), min(patch.shape[1], image.shape[1])
-    image[image.shape[0] - h :, :w] = patch[:h, :w]
+def put_legend(image: np.ndarray, entries: Sequence[tuple[str, RGB]], occur: Sequence[bool] | None = None) -> None:
+    """Swatches with names in rows along the lower edge of (H, W, 3) uint8, in place; the picture shows through.
+
+    All entries have their places in every frame: nothing jumps. Where that would take more than a third of the picture
+    it is those that occur, as many as fit.
+    """
+    height, width = image.shape[:2]
+    text_px = max(10, height // 30)
+    patch = _legend(tuple(entries), text_px, width)
+    if 3 * len(patch) > height and occur is not None:
+        some = tuple(entry for entry, there in zip(entries, occur, strict=True) if there)
+        patch = _legend(some, text_px, width)
+    patch = patch[: height // 3]
+    if not patch.size:
+        return
+    below = image[height - len(patch) :]
+    colours, alpha = patch[..., :3].astype(np.uint16), patch[..., 3:].astype(np.uint16)
+    below[:] = (colours * alpha + below * (255 - alpha)) // 255
 
 
 @lru_cache(maxsize=64)
-def _legend(entries: tuple[tuple[str, RGB], ...], text_px: int) -> np.ndarray:
-    """(h, w, 3) uint8. Cached: the same entries occur in frame after frame."""
+def _legend(entries: tuple[tuple[str, RGB], ...], text_px: int, width: int) -> np.ndarray:
+    """(h, width, 4) uint8 with opacity; none without entries. Cached: they are the same in frame after frame."""
     font = ImageFont.load_default(size=text_px)
-    pad = text_px // 3
+    pad, swatch = max(2, text_px // 3), text_px
+    places, x, row = [], pad, 0
+    for name, colour in entries:
+        wide = swatch + pad + int(font.getlength(name))
+        if x > pad and x + wide + pad > width:
+            x, row = pad, row + 1
+        places.append((x, row, name, colour))
+        x += wide + 2 * pad
     line = text_px + pad
-    width = int(max(font.getlength(name) for name, _ in entries)) + text_px + 4 * pad
-    picture = Image.new("RGB", (width, line * len(entries) + pad), (24, 24, 24))
+    picture = Image.new("RGBA", (width, (line * (row + 1) + pad) * bool(entries)), (16, 16, 16, 150))
     draw = ImageDraw.Draw(picture)
-    for i, (name, colour) in enumerate(entries):
-        top = pad + i * line
-        draw.rectangle((pad, top, pad + text_px, top + text_px), fill=colour)
-        draw.text((text_px + 2.5 * pad, top + text_px / 2), name, font=font, fill=(235, 235, 235), anchor="lm")
+    for x, row, name, colour in places:
+        top = pad + row * line
+        draw.rectangle((x, top, x + swatch - 1, top + text_px - 1), fill=(*colour, 255))
+        draw.text((x + swatch + pad, top + text_px / 2), name, font=font, fill=(240, 240, 240, 255), anchor="lm")
     return np.asarray(picture)

@@ -15,7 +15,7 @@ class Picture:
     It does not keep the frame: that goes when its stream goes on and nobody else has it, but for `kept`.
     """
 
-    def __init__(self, image: np.ndarray, draw: Callable[[np.ndarray, Any], np.ndarray], keep: bool = False) -> None:
+    def __init__(self, image: np.ndarray, draw: Callable[..., np.ndarray], keep: bool = False) -> None:
         self.draw = draw
         self._held = image if keep else None
         self._seen = weakref.ref(image)

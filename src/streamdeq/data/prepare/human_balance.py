@@ -1,7 +1,8 @@
 """A man balancing, seen by four cameras: pose2sim's films, and OpenPose's points of its repository's history, smoothed.
 
-Smoothing: points with a score up to 0.2 are dropped, then those more than 35 pixels from the running median of 11; gaps
-of up to 8 frames are bridged; a Butterworth filter of 6 Hz runs forwards and backwards. It looks at frames to come.
+Smoothing: points with a score up to 0.2 are dropped, then, twice, those more than 35 pixels from the median of 11
+frames; gaps of up to 8 frames are bridged; a Butterworth filter of 6 Hz runs forwards and backwards, so that
+it looks at frames to come.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,8 +31,8 @@ SKELETON = pairs_of(
     "right_ankle-right_heel left_ankle-left_big_toe right_ankle-right_big_toe"
 )
 _LEAST_SCORE, _FARTHEST_PX, _MEDIAN_OF, _LONGEST_GAP, _CUT_HZ = 0.2, 35.0, 11, 8, 6.0
-#: A point that is seen in fewer frames is dropped altogether, and so is a run that the filter cannot begin on.
-_LEAST_SEEN, _SHORTEST_RUN = 50, 10
+#: A point that is seen in fewer frames is dropped altogether.
+_LEAST_SEEN = 50
 
 
 class _Person(Schema):
@@ -79,16 +80,26 @@ def smoothed(track: np.ndarray) -> np.ndarray:
     kept = np.flatnonzero(np.nan_to_num(track[:, 2]) > _LEAST_SCORE)
     if len(kept) < _LEAST_SEEN:
         return result
-    xy, half = track[kept, :2], _MEDIAN_OF // 2
-    medians = np.array([np.median(xy[max(0, i - half) : i + half + 1], axis=0) for i in range(len(xy))])
-    kept = kept[np.hypot(*(xy - medians).T) <= _FARTHEST_PX]
+    known = np.full((len(track), 2), np.nan)
+    known[kept] = track[kept, :2]
+    for _ in range(2):  # what was far away drew the medians beside it
+        far = np.hypot(*(known - _medians(known)).T) > _FARTHEST_PX
+        known[far] = np.nan
+    kept, times = np.flatnonzero(~np.isnan(known[:, 0])), np.arange(len(track))
+    bridged = np.stack([np.interp(times, kept, known[kept, axis]) for axis in (0, 1)], axis=1)
     coefficients: Any = butter(2, _CUT_HZ / (FPS / 2))
+    whole = filtfilt(coefficients[0], coefficients[1], bridged, axis=0)
     for run in np.split(kept, np.flatnonzero(np.diff(kept) > _LONGEST_GAP + 1) + 1):
-        times = np.arange(run[0], run[-1] + 1)
-        if len(times) >= _SHORTEST_RUN:
-            bridged = np.stack([np.interp(times, run, track[run, axis]) for axis in (0, 1)], axis=1)
-            result[times] = filtfilt(coefficients[0], coefficients[1], bridged, axis=0)
+        result[run[0] : run[-1] + 1] = whole[run[0] : run[-1] + 1]
     return result
+
+
+def _medians(known: np.ndarray) -> np.ndarray:
+    """(T, 2) of what is known in the frames around each; NaN where nothing is."""
+    half = _MEDIAN_OF // 2
+    around = [known[max(0, t - half) : t + half + 1] for t in range(len(known))]
+    around = [one[~np.isnan(one[:, 0])] for one in around]
+    return np.array([np.median(one, axis=0) if len(one) else (np.nan, np.nan) for one in around])
 
 
 def _rows(tracks: dict[str, np.ndarray]) -> Iterator[Sequence[object]]:

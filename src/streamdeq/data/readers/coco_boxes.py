@@ -23,6 +23,7 @@ from streamdeq.data.coco_files import BOX_FILES, SPLITS, find, has_masks
 from streamdeq.data.coco_json import Annotation, Category, Coco, CocoFile, Id, name_of, ordered
 from streamdeq.data.problems import Problems
 from streamdeq.data.reader import READERS, Reader, own_dataset
+from streamdeq.data.shapes import IGNORED
 from streamdeq.data.targets import Held
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
@@ -72,7 +73,7 @@ class CocoBoxes(Reader):
 
 
 def _classes(read: CocoFile) -> tuple[str, ...]:
-    names = tuple(one.name for one in ordered(read))
+    names = tuple(one.name for one in ordered(read) if one.name not in IGNORED)
     if not names or len(set(names)) < len(names):
         raise StreamdeqError(f"expected different categories in {read.json.path}, got {', '.join(names) or 'none'}")
     spaced = tuple(name.replace("_", " ") for name in names)
@@ -92,14 +93,15 @@ def _clips(read: CocoFile, root: Path, every: bool) -> tuple[Clip, ...]:
 
 def _boxes(read: CocoFile) -> dict[Id, Boxes]:
     """Of every picture, by its id."""
-    index = {one.id: number for number, one in enumerate(ordered(read))}
+    counted = [one.id for one in ordered(read) if one.name not in IGNORED]
+    index = {one.id: counted.index(one.id) if one.id in counted else None for one in ordered(read)}
     objects: dict[Id, list[LabelledBox]] = {number: [] for number in read.pictures}
     problems = Problems()
     for k, entry in enumerate(read.annotations):
         with problems.collect():
             number, label = read.picture_of(k).id, index[read.category_of(k, index)]
-            ignore = bool(entry.iscrowd or entry.ignore)
-            objects[number].append(LabelledBox(read.within(k, entry.bbox), label, ignore, read.instance_of(k)))
+            ignore = bool(entry.iscrowd or entry.ignore or label is None)
+            objects[number].append(LabelledBox(read.within(k, entry.bbox), label or 0, ignore, read.instance_of(k)))
     problems.tell()
     return {number: collect(found) for number, found in objects.items()}
 

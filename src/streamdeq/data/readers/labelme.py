@@ -1,16 +1,18 @@
 """labelme's files: `NAME.json` beside `NAME.jpg`, one a picture.
 
-Layout: the files anywhere below the folder, or below `train/`, `val/`, `test/`. Classes are those of `classes.txt` or
-`labels.txt` (labelme's own list) where there is one. Polygons, rectangles, circles and masks are areas; label maps are
-painted in the order of the file, as labelme's own tool does. Key points are `point` shapes: the label is the name of
-the point, and those with the same `group_id` belong to one instance, whose box is the rectangle of that group if there
-is one. Lines are left out, which is told. The copy of the picture inside a file is not read.
+Layout: the files up to three folders below the folder, or below `train/`, `val/`, `test/`. Classes are those of
+`classes.txt` or `labels.txt` (labelme's own list) where there is one. Polygons, rectangles, circles and masks are
+areas; label maps are painted in the order of the file, as labelme's own tool does. Key points are `point` shapes: the
+label is the name of the point, and those with the same `group_id` belong to one instance, whose box is the rectangle of
+that group if there is one. Lines are left out, which is told. The copy of the picture inside a file is not read.
 """
 
 import base64
 import io
 import math
+import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,7 +36,7 @@ _KINDS = {"rectangle": BOX, "polygon": AREA, "circle": AREA, "mask": AREA, "poin
 _LEFT_OUT = frozenset({"line", "linestrip", "points"})
 #: Files that are looked into for what kinds of shapes there are, and bytes of the first that say whose they are.
 _SAMPLE, _HEAD = 100, 1 << 20
-_CORNERS = 72
+_CORNERS, _MOST_OTHERS, _DEPTH = 72, 20_000, 3
 
 
 class _Drawn(Schema):
@@ -114,11 +116,24 @@ def _holds(place: Path) -> bool:
 
 
 def _files(place: Path) -> list[Path]:
-    """All below a folder, if the first is labelme's."""
-    if not place.is_dir():
-        return []
-    listed = sorted(path for path in place.rglob("*.json") if path.is_file() and not path.name.startswith("."))
-    return [path for path in listed if _is_export(path)] if listed and _is_export(listed[0]) else []
+    """All in a folder, if the first is labelme's."""
+    first = next(_texts(place, _MOST_OTHERS), None)
+    return [path for path in _texts(place) if _is_export(path)] if first is not None and _is_export(first) else []
+
+
+def _texts(place: Path, most: int | None = None) -> Iterator[Path]:
+    """The files of JSON at most `_DEPTH` folders deep, by name, until `most` files were seen: folders of a million
+    pictures are asked about, too, and those above anybody's film."""
+    seen, deepest = 0, len(place.parts) + _DEPTH
+    for root, folders, files in os.walk(place):
+        folders[:] = sorted(folders) if len(Path(root).parts) < deepest else []
+        for name in sorted(files):
+            path = Path(root, name)
+            if name.endswith(".json") and not name.startswith(".") and path.is_file():  # a pipe would be waited for
+                yield path
+        seen += len(files)
+        if most is not None and seen > most:
+            return
 
 
 def _is_export(path: Path) -> bool:

@@ -95,11 +95,12 @@ class OwnPictures(Reader):
 
     def recognises(self, folder: Path) -> bool:
         there = (folder / "images").is_dir() and _labels(folder).is_dir()
-        return there and (classes_file(folder) is not None or bool(_two_values(folder)))
+        return there and (classes_file(folder) is not None or _two_values(folder) is not None)
 
     def lacks(self, folder: Path) -> str:
         """Of a folder with images/ or labels/: the rest."""
-        there = [name for name in ("images", "labels") if (folder / name).is_dir()]
+        places = {"images": folder / "images", "labels": _labels(folder)}
+        there = [name for name, place in places.items() if place.is_dir()]
         pngs = next(_labels(folder).rglob("*.png"), None) if _labels(folder).is_dir() else None
         if not there or (pngs is None and len(there) == 2):
             return ""  # labels in text are another layout's
@@ -172,7 +173,7 @@ def _split_of(key: str, folder: Path) -> str:
     return next(iter((*named, *(split for split in SPLITS if key.startswith(f"{split}/")))), "" if lists else "train")
 
 
-def _two_values(folder: Path) -> tuple[int, ...]:
+def _two_values(folder: Path) -> tuple[int, int] | None:
     """The values of label pictures, looked into in part, where they are 0 and 255 (or 0 and 1, of one bit) alone."""
     root = _labels(folder)
     paths = pictures(root.rglob("*.png")) if root.is_dir() else []
@@ -181,20 +182,20 @@ def _two_values(folder: Path) -> tuple[int, ...]:
         try:
             found |= set(np.unique(read_index_map(paths[place])).tolist())
         except StreamdeqError:
-            return ()  # what is wrong with it is told when it is opened
+            return None  # what is wrong with it is told when it is opened
         if not (found <= {0, 255} or found <= {0, 1}):
-            return ()
-    return tuple(sorted(found)) if len(found) == 2 else ()
+            return None
+    return (0, max(found)) if len(found) == 2 else None
 
 
 def _classes(path: Path | None, folder: Path) -> tuple[Classes, tuple[str, ...]]:
     """The classes, and what to tell where label pictures of two values decide them."""
     listed = Classes((), (), ()) if path is None else read_classes(path)
     plain = len(listed.names) <= 2 and not listed.stated
-    two: tuple[int, ...] = _two_values(folder) if plain else ()
-    if path is None and not two:
+    two = _two_values(folder) if plain else None
+    if path is None and two is None:
         raise StreamdeqError(f"expected {' or '.join(FILES)} in {folder}, found neither; write one class per line")
-    if path is not None and two != (0, 255):
+    if two is None or (path is not None and two != (0, 255)):
         return listed, ()
     names = listed.names if len(listed.names) == 2 else ("background", *(listed.names or ("object",)))
     told = (

@@ -13,6 +13,7 @@ from streamdeq.data.poses import PoseDataset
 from streamdeq.data.shapes import GROUND, Shape
 from streamdeq.data.targets import DrawnMaps
 from streamdeq.data.writer import WRITERS, Writer, size_of_frame
+from streamdeq.errors import StreamdeqError
 from streamdeq.values import UNKNOWN
 from streamdeq.values.boxes import Boxes, centred
 from streamdeq.values.keypoints import Keypoints
@@ -76,11 +77,17 @@ class YoloWriter(Writer):
             yield from self._polygons(clip, t, width, height)
 
     def _polygons(self, clip: Clip, t: int, width: int, height: int) -> Iterator[str]:
-        """One for each outline that was drawn; label maps themselves have none."""
+        """One for each outline that was drawn.
+
+        Raises:
+            StreamdeqError: there is but a label map, which has none.
+        """
         drawn = clip.targets.sheet(t) if isinstance(clip.targets, DrawnMaps) else None
         if drawn is None:
-            self.told.lost["label maps, which have no outlines: write coco or masks"] += 1
-            return
+            raise StreamdeqError(
+                f"expected outlines to write as yolo, got a label map (clip '{clip.name}'), which has none; write coco "
+                "or masks"
+            )
         classes = [name for name in self._about.classes if name not in GROUND]
         for one in sorted((one for one in drawn.shapes if one.covers), key=lambda one: one.rank):
             if one.ignore or one.label not in classes:

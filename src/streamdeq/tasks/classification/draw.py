@@ -5,11 +5,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.tasks.classification.result import Classification
+from streamdeq.values.look import USUAL, Look
 
 LINES = 3
 
 
-def caption(image: np.ndarray, result: Classification) -> np.ndarray:
+def caption(image: np.ndarray, result: Classification, look: Look = USUAL) -> np.ndarray:
     """The frame (H, W, 3) uint8 RGB with the best classes and their scores at the lower left, as a new array.
 
     Raises:
@@ -21,7 +22,8 @@ def caption(image: np.ndarray, result: Classification) -> np.ndarray:
     text_px = max(10, image.shape[0] // 24)
     font = ImageFont.load_default(size=text_px)
     pad = text_px // 3
-    lines = [f"{100 * score:3.0f} %  {name}" for name, score in result.top(LINES)]
+    score_of = "{:3.0f} %  " if "scores" in look.draw else ""
+    lines = [score_of.format(100 * score) + name for name, score in result.top(LINES)]
     line = text_px + pad
     width = int(max(font.getlength(text) for text in lines)) + 2 * pad
     top = image.shape[0] - line * len(lines) - pad

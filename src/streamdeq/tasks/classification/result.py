@@ -8,6 +8,7 @@ import numpy as np
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import unknown
 from streamdeq.tasks.base import Result, check_array
+from streamdeq.values.numbers import check_number
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -40,8 +41,7 @@ class Classification(Result):
 
     def top(self, count: int = 5) -> tuple[tuple[str, float], ...]:
         """The best classes with their scores, the best first. No mapping: ImageNet has two classes named `crane`."""
-        if count < 1:
-            raise StreamdeqError(f"expected a number of classes of at least 1, got {count}")
+        check_number("count", count, whole=True, least=1)
         return tuple((self.classes[k], float(self.scores[k])) for k in self.order()[:count])
 
     COLUMNS = ("class", "score")

@@ -16,6 +16,7 @@ from streamdeq.tasks.classification.objective import objective
 from streamdeq.tasks.classification.result import Classification
 from streamdeq.tasks.objective import Objective
 from streamdeq.values.geometry import Geometry
+from streamdeq.values.look import USUAL, Look
 from streamdeq.values.status import Status
 
 
@@ -39,8 +40,8 @@ class ClassificationTask(Task):
     def metric(self) -> Accuracy:
         return Accuracy(len(self.spec.classes), self.spec.classes)
 
-    def draw(self, image: np.ndarray, result: Classification) -> np.ndarray:
-        return caption(image, result)
+    def draw(self, image: np.ndarray, result: Classification, look: Look = USUAL) -> np.ndarray:
+        return caption(image, result, look)
 
     def draw_label(self, image: np.ndarray, target: int) -> np.ndarray:
         scores = np.zeros(len(self.spec.classes), np.float32)

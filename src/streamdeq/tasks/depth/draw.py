@@ -6,6 +6,7 @@ import numpy as np
 
 from streamdeq.tasks.depth.result import Depth
 from streamdeq.tasks.drawing import check_frame, painted, put_legend
+from streamdeq.values.look import USUAL, Look
 
 NEAREST_M, FARTHEST_M = 2.0, 100.0
 MARKS_M = (2, 5, 10, 20, 50, 100)
@@ -13,7 +14,7 @@ MARKS_M = (2, 5, 10, 20, 50, 100)
 _RAMP = ((252, 253, 191), (254, 159, 109), (222, 73, 104), (140, 41, 129), (59, 15, 112), (0, 0, 4))
 
 
-def depth_map(image: np.ndarray, result: Depth) -> np.ndarray:
+def depth_map(image: np.ndarray, result: Depth, look: Look = USUAL) -> np.ndarray:
     """(H, W, 3) uint8 RGB, as a new array; the legend's numbers are metres.
 
     Raises:
@@ -22,7 +23,8 @@ def depth_map(image: np.ndarray, result: Depth) -> np.ndarray:
     check_frame(image, result.depth_m.shape, "depths")
     picture = colours(result.depth_m)
     marks = colours(np.array(MARKS_M, np.float32)).tolist()
-    put_legend(picture, tuple((f"{m} m", (r, g, b)) for m, (r, g, b) in zip(MARKS_M, marks, strict=True)))
+    if "legend" in look.draw:
+        put_legend(picture, [(f"{m} m", (r, g, b)) for m, (r, g, b) in zip(MARKS_M, marks, strict=True)])
     return picture
 
 

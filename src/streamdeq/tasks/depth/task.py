@@ -16,6 +16,7 @@ from streamdeq.tasks.depth.objective import objective
 from streamdeq.tasks.depth.result import Depth
 from streamdeq.tasks.objective import Objective
 from streamdeq.values.geometry import Geometry
+from streamdeq.values.look import USUAL, Look
 from streamdeq.values.status import Status
 
 
@@ -40,8 +41,8 @@ class DepthTask(Task):
     def metric(self) -> DepthMetric:
         return DepthMetric()
 
-    def draw(self, image: np.ndarray, result: Depth) -> np.ndarray:
-        return depth_map(image, result)
+    def draw(self, image: np.ndarray, result: Depth, look: Look = USUAL) -> np.ndarray:
+        return depth_map(image, result, look)
 
     def record(self, result: Depth) -> dict[str, Any]:
         """Percentiles of the frame's depth in metres."""

@@ -22,6 +22,7 @@ from streamdeq.tasks.detection.tracker import Tracker
 from streamdeq.tasks.objective import Objective
 from streamdeq.values.boxes import Boxes
 from streamdeq.values.geometry import Geometry
+from streamdeq.values.look import USUAL, Look
 from streamdeq.values.status import Status
 
 if TYPE_CHECKING:  # torchvision brings torch's compiler along, 200 MB that other tasks need not have
@@ -98,8 +99,8 @@ class DetectionTask(Task):
         tracker, carried = Tracker(begin=max(conf, CARRIED)), min(conf, CARRIED)
         return lambda result: tracker(result.of(*names).above(carried)).above(conf)
 
-    def draw(self, image: np.ndarray, result: Detections) -> np.ndarray:
-        return boxes_and_labels(image, result)
+    def draw(self, image: np.ndarray, result: Detections, look: Look = USUAL) -> np.ndarray:
+        return boxes_and_labels(image, result, look)
 
     def draw_label(self, image: np.ndarray, target: Boxes) -> np.ndarray:
         seen = target[target.visible & ~target.ignore]

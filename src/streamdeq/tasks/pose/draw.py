@@ -4,12 +4,13 @@ import numpy as np
 
 from streamdeq.tasks.drawing import check_frame, supervision
 from streamdeq.tasks.pose.result import Poses
+from streamdeq.values.look import USUAL, Look
 
 #: Points below this score are not drawn.
 SHOWN = 0.2
 
 
-def skeletons(image: np.ndarray, result: Poses, least: float = SHOWN) -> np.ndarray:
+def skeletons(image: np.ndarray, result: Poses, look: Look = USUAL, least: float = SHOWN) -> np.ndarray:
     """The frame (H, W, 3) uint8 RGB with the points of every instance and the lines between them, as a new array.
 
     Every instance has a colour of its own, by its id.
@@ -29,7 +30,7 @@ def skeletons(image: np.ndarray, result: Poses, least: float = SHOWN) -> np.ndar
         points = np.where(shown[:, None], result.keypoints_xy[n], 0).astype(int).tolist()
         for a, b in result.skeleton:
             if shown[a] and shown[b]:
-                cv2.line(scene, points[a], points[b], colour, thickness)
+                cv2.line(scene, points[a], points[b], colour, thickness, cv2.LINE_AA)
         for k in np.flatnonzero(shown):
-            cv2.circle(scene, points[k], thickness + 1, colour, -1)
+            cv2.circle(scene, points[k], thickness + 1, colour, -1, cv2.LINE_AA)
     return scene

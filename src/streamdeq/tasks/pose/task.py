@@ -21,6 +21,7 @@ from streamdeq.tasks.pose.result import Poses, joined
 from streamdeq.tasks.pose.settings import PoseSettings
 from streamdeq.values.geometry import Geometry
 from streamdeq.values.keypoints import Keypoints
+from streamdeq.values.look import USUAL, Look
 from streamdeq.values.status import Status
 
 
@@ -81,8 +82,8 @@ class PoseTask(Task):
         skeleton = [[a + 1, b + 1] for a, b in self.settings.skeleton]
         return [{"id": 1, "name": "instance", "keypoints": list(self.spec.classes), "skeleton": skeleton}]
 
-    def draw(self, image: np.ndarray, result: Poses) -> np.ndarray:
-        return skeletons(image, result)
+    def draw(self, image: np.ndarray, result: Poses, look: Look = USUAL) -> np.ndarray:
+        return skeletons(image, result, look)
 
     def draw_label(self, image: np.ndarray, target: Keypoints) -> np.ndarray:
         nobody = self.nobody((image.shape[0], image.shape[1]), TRUTH)

@@ -20,6 +20,7 @@ from streamdeq.tasks.segmentation.objective import objective
 from streamdeq.tasks.segmentation.result import Segmentation
 from streamdeq.values.geometry import Geometry
 from streamdeq.values.label_map import label_map
+from streamdeq.values.look import USUAL, Look
 from streamdeq.values.status import Status
 
 
@@ -49,8 +50,8 @@ class SegmentationTask(Task):
     def metric(self) -> "SegmentationMetric":
         return SegmentationMetric(self.spec.classes)
 
-    def draw(self, image: np.ndarray, result: Segmentation) -> np.ndarray:
-        return overlay(image, result)
+    def draw(self, image: np.ndarray, result: Segmentation, look: Look = USUAL) -> np.ndarray:
+        return overlay(image, result, look)
 
     def draw_label(self, image: np.ndarray, target: np.ndarray) -> np.ndarray:
         known = target < len(self.spec.classes)

@@ -1,0 +1,35 @@
+"""How answers are drawn."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from streamdeq.codec import Option
+from streamdeq.errors import StreamdeqError
+from streamdeq.values.numbers import check_number
+
+#: `plain` is nothing of the others.
+Part = Literal["legend", "names", "scores", "ids", "trails", "plain"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How answers are drawn.
+
+    Args:
+        draw: what there is besides masks, boxes and points; `trails` are where tracked objects were, in films.
+        opacity: of masks: how much of a class's colour shows, 0–1; the rest is the picture.
+    """
+
+    draw: Annotated[
+        tuple[Part, ...],
+        Option("What is drawn besides masks, boxes and points; trails need --track; plain is nothing else."),
+    ] = ("legend", "names", "scores", "ids")
+    opacity: Annotated[float, Option("Of masks, 0-1: how much of the classes' colours shows.", metavar="X")] = 0.55
+
+    def __post_init__(self) -> None:
+        check_number("opacity", self.opacity, least=0)
+        if self.opacity > 1:
+            raise StreamdeqError(f"opacity: expected 0 to 1, got {self.opacity}; 50 percent are 0.5")
+
+
+USUAL = Look()
