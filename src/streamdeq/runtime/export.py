@@ -102,12 +102,7 @@ def export(
     Raises:
         StreamdeqError: no such format, or what writes it is not here.
     """
-    if format_ not in FORMATS:
-        raise StreamdeqError(unknown("format", format_, list(FORMATS)))
-    kind = EXECUTORS[FORMATS[format_]]
-    assert isinstance(kind, FileKind)
-    if why := kind.missing(functions):
-        raise StreamdeqError(f"cannot export to {format_}: {why}")
+    kind = _kind(format_, functions)
     if calibrate is not None:
         check_quantisable(format_)
     ensure_folder(folder)
@@ -147,6 +142,16 @@ def export(
         described = replace(described, precision="int8")
         _write(described, folder)
     return described
+
+
+def _kind(format_: str, functions: Functions) -> FileKind:
+    if format_ not in FORMATS:
+        raise StreamdeqError(unknown("format", format_, list(FORMATS)))
+    kind = EXECUTORS[FORMATS[format_]]
+    assert isinstance(kind, FileKind)
+    if why := kind.missing(functions):
+        raise StreamdeqError(f"cannot export to {format_}: {why}")
+    return kind
 
 
 def _write(described: Described, folder: Path) -> None:
