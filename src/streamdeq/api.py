@@ -21,6 +21,7 @@ from torch import Tensor
 from streamdeq.errors import StreamdeqError, memory_errors
 from streamdeq.models import zoo
 from streamdeq.models.checkpoint import read_weights
+from streamdeq.models.licence import tell
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
 from streamdeq.runtime.export import Described, export
@@ -79,7 +80,8 @@ class Model(Generic[R]):
 
     @classmethod
     def load(cls, name_or_path: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> Self:
-        """A model by the name of packaged weights or by the path of a `.safetensors` file.
+        """A model by the name of packaged weights, the path of a `.safetensors` file or an address on the Hugging Face
+        Hub, `hf://owner/name[@revision][/FILE.safetensors]` (extra `hub`).
 
         Args:
             device: `auto` (CUDA where there is one), `cpu`, `cuda`, `cuda:1`.
@@ -90,8 +92,9 @@ class Model(Generic[R]):
         """
         path = zoo.find(name_or_path)
         spec, tensors = read_weights(path)
-        model = cls(load_network(spec, tensors, str(Path(name_or_path))), spec, device, precision)
+        model = cls(load_network(spec, tensors, os.fspath(name_or_path)), spec, device, precision)
         model.origin = path
+        tell(spec)
         return model
 
     def engine(self, solver: Solver, size: int | str | None = None, runtime: str = EAGER) -> Engine:

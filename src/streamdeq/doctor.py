@@ -131,7 +131,7 @@ def _devices(health: Health) -> None:
         "cores": _cores(),
         "threads": torch.get_num_threads(),
         "waiting": waiting(),
-        "build": f"for CUDA {torch.version.cuda}" if torch.version.cuda else "for CPUs",
+        "build": torch_build(torch.version.cuda, torch.version.hip, torch.cuda.is_available()),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "bf16": has_bf16(cpu),
     }
@@ -151,6 +151,17 @@ def _devices(health: Health) -> None:
     if torch.version.cuda:
         health.versions["CUDA"] = torch.version.cuda
     health.chosen = {"device": str(device), "precision": "bf16" if bf16 else "fp32"}
+
+
+def torch_build(cuda: str | None, hip: str | None, device: bool) -> str:
+    """What torch was built for, and whether a smaller build would do: without a `device`, that for CUDA or ROCm is 5 GB
+    of no use."""
+    if not (cuda or hip):
+        return "for CPUs"
+    kind = f"for CUDA {cuda}" if cuda else f"for ROCm {hip}"
+    return (
+        kind if device else f"{kind}, and no such device is here: the build for CPUs is 5 GB smaller (docs/install.md)"
+    )
 
 
 def _cores() -> int:

@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -122,3 +123,12 @@ def ensure_folder(folder: str | os.PathLike[str]) -> Path:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise StreamdeqError(f"cannot write to {folder}: permission denied; choose another folder")
     return folder
+
+
+def cache_folder() -> Path:
+    """`$STREAMDEQ_CACHE`, or `streamdeq` in what the system has for the caches of its user."""
+    if own := os.environ.get("STREAMDEQ_CACHE"):
+        return Path(own)
+    usual = {"darwin": Path.home() / "Library/Caches", "win32": Path(os.environ.get("LOCALAPPDATA", Path.home()))}
+    given = os.environ.get("XDG_CACHE_HOME")
+    return (Path(given) if given else usual.get(sys.platform, Path.home() / ".cache")) / "streamdeq"

@@ -242,6 +242,33 @@ class Model(api.Model[R]):
         keep = start != StartFrom.ZEROS
         return Streams(engine, count, evaluations, keep=keep, finish=partial(self._finished, None))
 
+    def push_to_hub(
+        self,
+        repo: str,
+        *,
+        revision: str | None = None,
+        private: bool | None = None,
+        message: str | None = None,
+        card: bool | None = None,
+        token: str | None = None,
+    ) -> str:
+        """Put the weights into a repository of the Hugging Face Hub, `owner/name`, with a card made from their
+        description (extra `hub`).
+
+        Args: as for `streamdeq.models.hub.push`.
+
+        Returns:
+            the address of the commit, for `load`.
+
+        Raises:
+            StreamdeqError: the model came from no file; not logged in, no right to write, no connection.
+        """
+        from streamdeq.models import hub
+
+        if self.origin is None:
+            raise StreamdeqError(f"model '{self.spec.name}' came from no file: save its weights, load and push those")
+        return hub.push(self.origin, repo, revision=revision, private=private, message=message, card=card, token=token)
+
     # -- inside ------------------------------------------------------------------------------------------
 
     def _predict(

@@ -18,7 +18,7 @@ from support.small_files import tiny_weights
 
 from streamdeq import __version__
 from streamdeq.cli.main import COMMANDS, build, guarded
-from streamdeq.doctor import examine, find_extras
+from streamdeq.doctor import examine, find_extras, torch_build
 from streamdeq.models import zoo
 from streamdeq.video import abilities as video
 
@@ -55,6 +55,13 @@ def test_a_machine_that_works_is_told_so_with_code_0(folder: Path, capsys: pytes
     assert "h264 (libx264)" in table["encodes"]
     assert table["weights"].startswith("tiny, 0.")
     assert table["verdict"].startswith("works")
+
+
+def test_it_says_which_torch_is_there_and_when_a_smaller_one_would_do():
+    assert torch_build(None, None, False) == "for CPUs"
+    assert torch_build("13.0", None, True) == "for CUDA 13.0"
+    assert torch_build(None, "7.1", True) == "for ROCm 7.1"
+    assert torch_build("13.0", None, False).startswith("for CUDA 13.0, and no such device is here")
 
 
 def test_json_says_the_same_to_a_program(folder: Path, capsys: pytest.CaptureFixture[str]):

@@ -24,6 +24,7 @@ LONG = (
     "evaluation/test_compare.py",
     "training/test_kills.py",
     "test_wheel.py",
+    "test_portable.py",
     "test_plugins.py",
     "test_end_to_end.py",
     "docs/test_pages.py",

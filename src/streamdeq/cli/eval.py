@@ -21,7 +21,7 @@ Offsets = Annotated[
 
 
 def eval(
-    model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A packaged model, or a weights file.")],
+    model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A packaged model, a file, hf://owner/name.")],
     settings: Settings,
     sharing: Sharing,
     data: options.Data,

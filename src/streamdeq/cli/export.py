@@ -11,7 +11,7 @@ from streamdeq.streaming.options import WorkingSize
 
 
 def export(
-    model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A packaged model, or a weights file.")],
+    model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A packaged model, a file, hf://owner/name.")],
     format_: Annotated[
         Literal["onnx", "openvino", "aoti"],
         Option("onnx and openvino run without torch; aoti is a library for torch, and needs a C++ compiler."),

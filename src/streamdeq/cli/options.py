@@ -13,7 +13,7 @@ from streamdeq.errors import StreamdeqError
 
 DEFAULT_MODEL = "camvid-s"
 
-Model = Annotated[str, Option("A packaged model, or a weights file.", short="-m", metavar="NAME|FILE")]
+Model = Annotated[str, Option("A packaged model, a weights file, or hf://owner/name.", short="-m", metavar="NAME|FILE")]
 Save = Annotated[Path | None, Option("Folder for what is written; default: a new one.", metavar="DIR")]
 Data = Annotated[str, Option("The data set.", metavar="DIR|synthetic")]
 AllowOutside = Annotated[bool, Option("The data set's files may name others that do not lie below it.")]

@@ -1,4 +1,4 @@
-"""The weights that come with the package, by name."""
+"""Weights by name: those that come with the package, a file, an address on a hub."""
 
 import os
 from pathlib import Path
@@ -28,12 +28,18 @@ def names() -> list[str]:
 
 
 def find(name_or_path: str | os.PathLike[str]) -> Path:
-    """The file of a packaged model, or the path itself where one is given; for a training run's folder its weights.
+    """The file of a packaged model, the path itself where one is given, for a training run's folder its weights, or the
+    file at `hf://owner/name`, fetched.
 
     Raises:
-        StreamdeqError: neither; the nearest name is shown.
+        StreamdeqError: none of these, the nearest name is shown; or what the hub refuses.
     """
     text = os.fspath(name_or_path)
+    if text.startswith("hf:/"):
+        from streamdeq.models import hub  # the extra `hub`
+
+        # pathlib makes one slash of two
+        return hub.fetch(text if text.startswith(hub.PREFIX) else text.replace("hf:/", hub.PREFIX, 1))
     packaged = names()
     if text in packaged:
         return FOLDER / f"{text}.safetensors"

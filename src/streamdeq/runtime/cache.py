@@ -11,22 +11,13 @@ from pathlib import Path
 
 import torch
 
-from streamdeq.files import ensure_folder
+from streamdeq.files import cache_folder, ensure_folder
 from streamdeq.runtime.executor import EXECUTORS, HW
 from streamdeq.runtime.functions import Functions
 from streamdeq.version import __version__
 
 #: Folders kept; the one that was not asked for longest goes first.
 MOST = 24
-
-
-def cache_folder() -> Path:
-    """`$STREAMDEQ_CACHE`, or `streamdeq` in what the system has for the caches of its user."""
-    if own := os.environ.get("STREAMDEQ_CACHE"):
-        return Path(own)
-    usual = {"darwin": Path.home() / "Library/Caches", "win32": Path(os.environ.get("LOCALAPPDATA", Path.home()))}
-    given = os.environ.get("XDG_CACHE_HOME")
-    return (Path(given) if given else usual.get(sys.platform, Path.home() / ".cache")) / "streamdeq"
 
 
 def folder_of(name: str, functions: Functions, canvas_hw: HW, rows: int) -> Path:

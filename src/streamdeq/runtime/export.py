@@ -137,10 +137,12 @@ def export(
         files,
     )
     _write(described, folder)
-    if calibrate is not None:
-        quantise(folder, calibrate)
-        described = replace(described, precision="int8")
-        _write(described, folder)
+    return described if calibrate is None else _in_int8(described, folder, calibrate)
+
+
+def _in_int8(described: Described, folder: Path, pictures: Iterable[np.ndarray]) -> Described:
+    quantise(folder, pictures)
+    _write(described := replace(described, precision="int8"), folder)
     return described
 
 

@@ -19,6 +19,7 @@ import torch
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path
 from streamdeq.reading import loads
+from streamdeq.runtime.cache import processor_name
 from streamdeq.training.events import FOLDER, Events
 from streamdeq.version import __version__
 
@@ -118,20 +119,11 @@ def surroundings(device: torch.device) -> dict[str, Any]:
         "streamdeq": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "machine": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        "machine": torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name(),
         "threads": torch.get_num_threads(),
         "commit": _commit(),
         "time_utc": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _commit() -> str | None:

@@ -17,6 +17,7 @@ from streamdeq.data.randomness import torch_seed
 from streamdeq.data.sampling import Batch
 from streamdeq.implicit.recompute import recomputed
 from streamdeq.models.checkpoint import read_weights
+from streamdeq.models.licence import tell
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import Ancestor, ModelSpec
 from streamdeq.models.transfer import Transfer, transfer
@@ -99,6 +100,7 @@ class Trainer:
         if origin is None:
             return None
         source, tensors = read_weights(origin)
+        tell(source)
         rows = {f"head.{name}": where for name, where in build_task(self.spec).class_rows.items()}
         account = transfer(self.network, self.spec, tensors, source, str(self.recipe.init), rows)
         told = source.provenance

@@ -23,6 +23,8 @@ from streamdeq.video.pipes import ReadOnce
 # What a container may claim of its frame rate and length.
 LOWEST_FPS, HIGHEST_FPS = 0.01, 1000.0
 LONGEST_S = 1e7
+#: PyAV before 19 refuses a file whose texts are no UTF-8 unless told otherwise; later ones read it.
+TEXTS: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 def opened(source: Any, max_pixels: int = MAX_PIXELS, **settings: Any) -> InputContainer:
@@ -34,7 +36,7 @@ def opened(source: Any, max_pixels: int = MAX_PIXELS, **settings: Any) -> InputC
     # Looking for streams decodes pictures too: the limit must be known there already. Decoders round sizes up.
     options = {"max_pixels": str(int(1.1 * max_pixels) + 100_000)}
     try:
-        container = decoding(partial(av.open, source, "r", options=options, metadata_errors="replace", **settings))
+        container = decoding(partial(av.open, source, "r", options=options, **TEXTS, **settings))
     except BaseException:
         if isinstance(source, ReadOnce):
             source.close()

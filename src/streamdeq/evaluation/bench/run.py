@@ -18,6 +18,7 @@ from streamdeq.evaluation.peers import PEERS
 from streamdeq.models import zoo
 from streamdeq.models.architecture import PRESETS
 from streamdeq.models.checkpoint import read_weights
+from streamdeq.models.licence import tell
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec, Provenance
 from streamdeq.runtime.executor import EXECUTORS
@@ -67,6 +68,7 @@ def open_model(name: str, device: str, precision: str, features: int | None = No
         network = None
     else:
         spec, tensors = read_weights(zoo.find(name))
+        tell(spec)
         network = load_network(spec, tensors, name)
     if features:
         spec, network = replace(spec, head={**spec.head, "features": features}), None

@@ -106,7 +106,7 @@ class Bench:
         self.model = load(weights, device, precision)
         found = self.model.functions.device
         self._peer = peer and load_peer(*peer, self.model.spec, found, precision)
-        self.ways = tuple(way for way in settings.ways if way != "peer" or self._peer is not None)
+        self.ways: tuple[Way, ...] = tuple(way for way in settings.ways if way != "peer" or self._peer is not None)
         if not self.ways:
             raise StreamdeqError("--way peer: expected --peer NAME=FILE, the network that answers")
         self.films: tuple[Film, ...] = films_of(data, split, self.model.spec, settings.frames)
