@@ -1,6 +1,7 @@
 """From a film to the annotated film, as `streamdeq run` makes it, beside decoding and encoding the same film alone.
 
     python benchmarks/file_to_file.py FILM [--model camvid-s] [--sizes 480x360,1280x720,1920x1080] [--frames 200]
+        [--runtime openvino]
 
 FILM is scaled to each size first (a street film fits camvid-s: `streamdeq demo` names the package that has one). Both
 are measured in turns, the median of three is told: frames per second of wall time, processor seconds per frame, and
@@ -51,8 +52,8 @@ def bare(film: Path, out: Path) -> float:
     return perf_counter() - began
 
 
-def run(model: streamdeq.Model, film: Path, out: Path, write: tuple[str, ...]) -> Run:
-    options = RunOptions(stream=StreamOptions(1), save=out, overwrite=True, write=write)  # type: ignore[arg-type]
+def run(model: streamdeq.Model, film: Path, out: Path, write: tuple[str, ...], runtime: str) -> Run:
+    options = RunOptions(stream=StreamOptions(1, runtime=runtime), save=out, overwrite=True, write=write)  # type: ignore[arg-type]
     work = Run(model, film, options)
     with work.results() as results:
         for _ in results:
@@ -66,29 +67,30 @@ def main() -> None:
     parser.add_argument("--model", default="camvid-s")
     parser.add_argument("--sizes", default="480x360,1280x720,1920x1080")
     parser.add_argument("--frames", type=int, default=200)
+    parser.add_argument("--runtime", default="eager", help="what computes the model, as in run")
     parser.add_argument("--turns", type=int, default=TURNS)
     chosen = parser.parse_args()
     model = streamdeq.load(chosen.model)
-    print(f"{chosen.model}, one iteration, {torch.get_num_threads()} threads, {torch.__version__}")
+    print(f"{chosen.model}, one iteration, {chosen.runtime}, {torch.get_num_threads()} threads, {torch.__version__}")
     with tempfile.TemporaryDirectory() as folder:
         for text in chosen.sizes.split(","):
             width, height = map(int, text.split("x"))
             film = Path(folder) / f"{text}.mp4"
             scale(chosen.film, film, (width, height), chosen.frames)
-            compare(model, film, text, chosen.turns)
+            compare(model, film, text, chosen)
 
 
-def compare(model: streamdeq.Model, film: Path, name: str, turns: int) -> None:
+def compare(model: streamdeq.Model, film: Path, name: str, chosen: argparse.Namespace) -> None:
     alone, whole, silent, work_s, spent_s = [], [], [], [], []
-    for _ in range(turns):
+    for _ in range(chosen.turns):
         began = process_time()
         alone.append(bare(film, film.with_name("bare.mp4")))
         spent_s.append(process_time() - began)
         began = process_time()
-        work = run(model, film, film.with_name("out"), ("video", "jsonl"))
+        work = run(model, film, film.with_name("out"), ("video", "jsonl"), chosen.runtime)
         whole.append(work.summary.seconds)
         work_s.append(process_time() - began)
-        silent.append(run(model, film, film.with_name("out"), ("jsonl",)).summary.seconds)
+        silent.append(run(model, film, film.with_name("out"), ("jsonl",), chosen.runtime).summary.seconds)
     frames = work.summary.processed
     fps = [frames / median(seconds) for seconds in (alone, whole, silent)]
     print(

@@ -7,7 +7,8 @@ with model.stream(iterations=2) as stream:
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -298,6 +299,7 @@ class Model(Generic[R]):
         frame_hw: tuple[int, int] = (360, 480),
         size: int | str | None = None,
         iterations: int | None = None,
+        calibrate: str | os.PathLike[str] | Iterable[np.ndarray] | None = None,
     ) -> Described:
         """Files of inject, step, predict and of a whole frame, with a description beside them; see `docs/speed.md`.
 
@@ -305,6 +307,7 @@ class Model(Generic[R]):
             format_: `onnx` and `openvino` run without torch; `aoti` is a library for torch, and needs a C++ compiler.
             frame_hw: of the video that it is for, in pixels; other shapes get black margins.
             iterations: applications of f in the file of a whole frame; the model's own if None.
+            calibrate: a video, or its pictures (H, W, 3) uint8 RGB, to write the files in int8 for (format `onnx`).
 
         Raises:
             StreamdeqError: no such format, or what writes it is not installed.
@@ -315,7 +318,11 @@ class Model(Generic[R]):
         fit = Geometry.fit(frame_hw, shorter, spec.architecture.stride, longest=longest)
         head, weights = self.task.head_values, self.task.decode_weights(self.functions.head)
         steps = iterations or spec.iterations
-        return export(self.functions, spec, format_, fit, steps, Path(folder), head, weights)
+        with ExitStack() as opened:
+            if isinstance(calibrate, str | os.PathLike):
+                video = opened.enter_context(open_source(calibrate))
+                calibrate = (item.image for item in video if isinstance(item, Frame))
+            return export(self.functions, spec, format_, fit, steps, Path(folder), head, weights, calibrate)
 
     @memory_errors()
     def encode(

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.small_models import tiny_model
+from support.small_models import frames, tiny_model
 
+from streamdeq import edge
 from streamdeq.api import load
 from streamdeq.cli.main import build, guarded
 from streamdeq.models.checkpoint import save_weights
@@ -94,3 +95,34 @@ def test_a_library_for_torch_answers_as_the_model_does(tmp_path: Path) -> None:
         outputs = frame(canvas, content, *(torch.zeros(port["shape"]) for port in ports))
     for ours, expected in zip(outputs, answer(tmp_path / "tiny.safetensors"), strict=False):
         np.testing.assert_allclose(ours.numpy(), expected, atol=1e-4)
+
+
+def test_int8_is_smaller_and_answers_nearly_the_same(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    onnx = pytest.importorskip("onnx")
+    folder, described = exported(tmp_path, "onnx")
+    model, small = load(weights(tmp_path), "cpu", "fp32"), tmp_path / "int8"
+    street = [frame.image for frame in frames(6, hw=(24, 40))]
+    made = model.export("onnx", small, frame_hw=(24, 40), size="native", iterations=2, calibrate=street)
+    assert (described["precision"], made.precision) == ("fp32", "int8")
+    assert json.loads((small / "description.json").read_text())["precision"] == "int8"
+    exact, rounded = (edge.Model(one, threads=1).stream(1) for one in (folder, small))
+    for stream in (exact, rounded):
+        stream(street[0])
+    (z, _), (near, _) = exact.state, rounded.state
+    error = sum(float(np.square(a - b).sum()) for a, b in zip(z, near, strict=True))
+    size = sum(float(np.square(a).sum()) for a in z)
+    assert 0 < (error / size) ** 0.5 < 0.1
+    kinds = {node.op_type for node in onnx.load(small / "step.onnx").graph.node}
+    assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
+    assert sorted(path.name for path in small.iterdir()) == sorted(path.name for path in folder.iterdir())
+
+
+def test_int8_needs_onnx_and_a_video_with_frames(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = ["export", str(weights(tmp_path)), "--out", str(tmp_path / "out"), "--int8", str(tmp_path / "none.mp4")]
+    assert guarded(build(["export"]), [*said, "--format", "onnx"]) == 2
+    assert "none.mp4" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    pytest.importorskip("openvino")
+    assert guarded(build(["export"]), [*said, "--format", "openvino"]) == 2

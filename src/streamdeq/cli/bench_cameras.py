@@ -17,6 +17,9 @@ def bench_cameras(
     split: options.Split = "val",
     precision: options.Precision = "auto",
     device: options.Device = "auto",
+    peer: Annotated[
+        str | None, Option("A torchvision network to play beside it, frame by frame.", metavar="NAME=FILE")
+    ] = None,
     threads: options.Threads = None,
     markdown: options.Markdown = False,
     out: options.Out = None,
@@ -36,7 +39,8 @@ def bench_cameras(
         if file is not None:
             check_writable(file)
     use(threads)
-    bench = Bench(model, data, split, settings, device, precision, teller("bench", silent=quiet))
+    beside = None if peer is None else options.named_file(peer)
+    bench = Bench(model, data, split, settings, device, precision, beside, teller("bench", silent=quiet))
     found = bench.run()
     metric, place = bench.model.task.metric().name, surroundings(bench.model.functions.device)
     header = {"command": ["streamdeq", *sys.argv[1:]], "data": data, "split": split, "metric": metric, **place}

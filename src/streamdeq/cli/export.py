@@ -22,6 +22,10 @@ def export(
     iterations: Annotated[
         int | None, Option("Applications of f in the file 'frame'; default: the model's.", short="-n", least=1)
     ] = None,
+    int8: Annotated[
+        Path | None,
+        Option("Write int8 instead of float32 (onnx), calibrated on the first frames of this video.", metavar="VIDEO"),
+    ] = None,
     precision: Annotated[
         Literal["fp32", "bf16"], Option("Arithmetic of aoti; the others' files are float32, and so is what goes in.")
     ] = "fp32",
@@ -29,7 +33,8 @@ def export(
     from streamdeq.api import load
     from streamdeq.runtime.export import DESCRIPTION
 
-    made = load(model, "cpu", precision).export(format_, out, frame_hw=frame, size=size, iterations=iterations)
+    loaded = load(model, "cpu", precision)
+    made = loaded.export(format_, out, frame_hw=frame, size=size, iterations=iterations, calibrate=int8)
     for one in made.functions.values():
         say(out / one.file)
     say(out / DESCRIPTION)

@@ -113,7 +113,7 @@ class Stream:
             window: what of the frame is looked at, a person's box for example; None for all of it.
         """
         geometry = fitted((image.shape[0], image.shape[1]), self.model.canvas_hw, window)
-        self._injection = self.model.inject([placed(image, geometry), np.array(geometry.content_hw, np.int64)])
+        self._injection = self.model.inject(list(_inputs(image, geometry).values()))
         z, before = self._z, self._geometry
         if z is not None and before is not None and geometry.carries(before) and all(np.isfinite(m).all() for m in z):
             self._z, self._start = [moved(m, before, geometry) for m in z], Start.WARM
@@ -134,6 +134,15 @@ class Stream:
         residual = float("nan") if self._before is None else _relative(z, self._before)
         status = Status(self._index, 0.0, self._steps, self._steps, residual, self._start)
         return self.model.decode(self.model.predict(z), self._geometry, status)
+
+    def given(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """What `inject` is given for a frame, by name."""
+        return _inputs(image, fitted((image.shape[0], image.shape[1]), self.model.canvas_hw))
+
+    @property
+    def state(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """z of every scale as it stands now, and the injection of the frame at hand."""
+        return self._seen(), self._injection
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the state as numpy's `.npz`, to go on with after a restart; the file is there when it is whole."""
@@ -167,6 +176,10 @@ class Stream:
         if self._z is None:
             raise StreamdeqError("this stream has not seen a frame yet: observe one before iterating or reading")
         return self._z
+
+
+def _inputs(image: np.ndarray, geometry: Geometry) -> dict[str, np.ndarray]:
+    return {"pictures": placed(image, geometry), "content_hw": np.array(geometry.content_hw, np.int64)}
 
 
 def _relative(z: list[np.ndarray], before: list[np.ndarray]) -> float:

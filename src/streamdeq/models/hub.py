@@ -149,7 +149,7 @@ def _refusals(address: Address) -> Iterator[None]:
     except errors.RemoteEntryNotFoundError as error:
         raise StreamdeqError(f"{address}: {address.repo} has no file '{address.file}'{at}") from error
     except errors.LocalEntryNotFoundError as error:
-        raise StreamdeqError(f"{address}: the hub cannot be reached, and the file was not fetched before") from error
+        raise StreamdeqError(f"{address}: the hub cannot be reached, and it was not fetched before") from error
     except errors.HfHubHTTPError as error:
         status = error.response.status_code
         advice = "; `hf auth login` with a token that may do this" if status in (401, 403) else ""

@@ -1,7 +1,8 @@
 """A model as files that other programs run: inject, step, predict and a whole frame, with a description beside them."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from streamdeq.runtime.executor import EXECUTORS
 from streamdeq.runtime.files import FileKind
 from streamdeq.runtime.functions import Functions
 from streamdeq.runtime.programs import PROGRAMS, Frame
+from streamdeq.runtime.quantised import check_quantisable, quantise
 from streamdeq.values.geometry import HW, Geometry
 from streamdeq.version import __version__
 
@@ -55,6 +57,7 @@ class Described:
     Args:
         frame_hw: of the video; it is scaled to `content_hw` (bilinear, antialiased) and put on the canvas.
         steps: applications of f in the file `frame`.
+        precision: of the files' weights; `int8` of the convolutions' weights and activations, the rest in fp32.
         head: settings of the task's head, defaults included.
         decode_weights: a file of arrays (`.npz`) that what follows `predict` needs (a detector's second stage).
     """
@@ -71,6 +74,7 @@ class Described:
     content_hw: HW
     canvas_hw: HW
     steps: int
+    precision: str
     head: dict[str, Any]
     licence: str
     decode_weights: str | None
@@ -86,22 +90,21 @@ def export(
     folder: Path,
     head: dict[str, Any] | None = None,
     decode_weights: dict[str, np.ndarray] | None = None,
+    calibrate: Iterable[np.ndarray] | None = None,
 ) -> Described:
     """Write everything; what of it exists already is replaced.
 
     Args:
         geometry: where the video to export for lies on the canvas.
         head, decode_weights: what the task says of its head: `Task.head_values`, `Task.decode_weights`.
+        calibrate: pictures of a video, (H, W, 3) uint8 RGB, to write the files in int8 for (`quantised`).
 
     Raises:
         StreamdeqError: no such format, or what writes it is not here.
     """
-    if format_ not in FORMATS:
-        raise StreamdeqError(unknown("format", format_, list(FORMATS)))
-    kind = EXECUTORS[FORMATS[format_]]
-    assert isinstance(kind, FileKind)
-    if why := kind.missing(functions):
-        raise StreamdeqError(f"cannot export to {format_}: {why}")
+    kind = _kind(format_, functions)
+    if calibrate is not None:
+        check_quantisable(format_)
     ensure_folder(folder)
     made = kind.arithmetic(functions)
     files = {}
@@ -127,14 +130,35 @@ def export(
         geometry.content_hw,
         geometry.canvas_hw,
         steps,
+        "fp32",
         head or spec.head,
         spec.provenance.licence,
         WEIGHTS if decode_weights else None,
         files,
     )
+    _write(described, folder)
+    return described if calibrate is None else _in_int8(described, folder, calibrate)
+
+
+def _in_int8(described: Described, folder: Path, pictures: Iterable[np.ndarray]) -> Described:
+    quantise(folder, pictures)
+    _write(described := replace(described, precision="int8"), folder)
+    return described
+
+
+def _kind(format_: str, functions: Functions) -> FileKind:
+    if format_ not in FORMATS:
+        raise StreamdeqError(unknown("format", format_, list(FORMATS)))
+    kind = EXECUTORS[FORMATS[format_]]
+    assert isinstance(kind, FileKind)
+    if why := kind.missing(functions):
+        raise StreamdeqError(f"cannot export to {format_}: {why}")
+    return kind
+
+
+def _write(described: Described, folder: Path) -> None:
     with atomic_path(folder / DESCRIPTION) as part:
         part.write_text(json.dumps(to_plain(described), indent=2), encoding="utf-8")
-    return described
 
 
 def _ports(names: tuple[str, ...], tensors: tuple[Tensor, ...]) -> tuple[Port, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import av
 from av.container import InputContainer
@@ -15,6 +16,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.video.hardware import decoding
 from streamdeq.video.limits import MAX_PIXELS, check_pixels
 from streamdeq.video.pipes import ReadOnce
 
@@ -34,7 +36,7 @@ def opened(source: Any, max_pixels: int = MAX_PIXELS, **settings: Any) -> InputC
     # Looking for streams decodes pictures too: the limit must be known there already. Decoders round sizes up.
     options = {"max_pixels": str(int(1.1 * max_pixels) + 100_000)}
     try:
-        container = cast(InputContainer, av.open(source, "r", options=options, **TEXTS, **settings))
+        container = decoding(partial(av.open, source, "r", options=options, **TEXTS, **settings))
     except BaseException:
         if isinstance(source, ReadOnce):
             source.close()

@@ -4,12 +4,18 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
+from safetensors.torch import save_file
 from support.cameras import latent_model, pictures
 from support.small_files import tiny_weights
+from support.small_models import tiny_spec
 
 from streamdeq.cli.main import main
+from streamdeq.errors import StreamdeqError
+from streamdeq.evaluation.peers import load_peer, peer_class
+from streamdeq.models.architecture import Architecture
 from streamdeq.serving.bench import baselines, run
-from streamdeq.serving.bench.baselines import Fixed, in_step, one_after_another, play, warm_up
+from streamdeq.serving.bench.baselines import Fixed, FrameByFrame, in_step, one_after_another, play, warm_up
 from streamdeq.serving.bench.processes import play_processes
 from streamdeq.serving.bench.run import EngineOf
 from streamdeq.serving.bench.served import play_served
@@ -123,9 +129,26 @@ def test_the_command_writes_the_curve_and_what_is_held(tmp_path, monkeypatch, ca
     assert read["header"]["metric"] == "mIoU"
 
 
-def test_what_cannot_be_measured_is_refused():
-    from streamdeq.errors import StreamdeqError
+def test_a_peer_answers_frame_by_frame_with_the_same_weights_file_as_in_compare(clock: Clock, tmp_path):
+    spec = replace(tiny_spec(Architecture((8, 8), groups=2, expansion=1)), size=32)
+    network = peer_class("lraspp_mobilenet_v3_large", "segmentation").build(spec)
+    save_file({key: t.contiguous() for key, t in network.state_dict().items()}, tmp_path / "peer.safetensors")
+    peer = load_peer("lraspp_mobilenet_v3_large", tmp_path / "peer.safetensors", spec, torch.device("cpu"), "fp32")
+    shown = show(cameras=2, fps=5.0)
+    outcome = play(shown, FrameByFrame(peer), one_after_another, 100.1)
+    assert len(outcome.answers) + outcome.dropped == 2 * 5
+    one = outcome.answers[0]
+    expected = peer.answer(shown.image(one.camera, one.number))
+    assert (one.result.labels == expected.labels).all()
 
+
+def test_the_way_of_a_peer_needs_one():
+    settings = replace(SETTINGS, ways=("peer",), frames=6)
+    with pytest.raises(StreamdeqError, match="--way peer: expected --peer NAME=FILE"):
+        run.Bench("street-s", "synthetic:clips=1,frames=4,size=64x96", "val", settings)
+
+
+def test_what_cannot_be_measured_is_refused():
     for wrong in ({"seconds": 2.0}, {"jitter": 1.0}, {"dropout": -0.1}, {"fps": 0.0}):
         with pytest.raises(StreamdeqError):
             replace(SETTINGS, **wrong)

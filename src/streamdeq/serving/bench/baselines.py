@@ -1,11 +1,13 @@
 """What is done today, with the same weights: one camera's frame after another's, all cameras in lock-step, every frame
-by itself. Each takes the freshest frame that waits, and a fixed number of steps."""
+by itself. Each takes the freshest frame that waits, and a fixed number of steps. And with other weights: a peer."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import Protocol
 
+from streamdeq.evaluation.peers import Peer
 from streamdeq.serving.bench.outcome import Answered, Outcome
 from streamdeq.serving.bench.show import Show
 from streamdeq.serving.bench.timetable import Inbox
@@ -15,6 +17,14 @@ from streamdeq.values.frame import Frame
 
 #: Seconds between the end of all preparations and the start of a show.
 LEAD_S = 0.3
+
+
+class Answering(Protocol):
+    """What a way makes of chosen frames."""
+
+    def answer(self, show: Show, chosen: Sequence[tuple[int, int]], zero_s: float) -> list[Answered]:
+        """The answers for (camera, number of the frame), each with when it was there."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +50,20 @@ class Fixed:
         return [Answered(camera, number, done_s, self.steps, result) for (camera, number), result in together]
 
 
+@dataclass(frozen=True, eq=False)
+class FrameByFrame:
+    """Frames are answered by a peer, one by one."""
+
+    peer: Peer
+
+    def answer(self, show: Show, chosen: Sequence[tuple[int, int]], zero_s: float) -> list[Answered]:
+        answers = []
+        for camera, number in chosen:
+            result = self.peer.answer(show.image(camera, number))
+            answers.append(Answered(camera, number, time.monotonic() - zero_s, 1, result))
+        return answers
+
+
 #: From what waits, and the time, to the cameras that are answered now; none: wait.
 Pick = Callable[[Inbox, float], list[int]]
 
@@ -58,7 +82,7 @@ def in_step(cameras: int, patience_s: float) -> Pick:
     return pick
 
 
-def play(show: Show, fixed: Fixed, pick: Pick, zero_s: float) -> Outcome:
+def play(show: Show, way: Answering, pick: Pick, zero_s: float) -> Outcome:
     """The whole show, which begins at `zero_s` of the monotonic clock."""
     inbox, answers = Inbox(show.tables), list[Answered]()
     while True:
@@ -66,7 +90,7 @@ def play(show: Show, fixed: Fixed, pick: Pick, zero_s: float) -> Outcome:
         inbox.advance(now_s)
         chosen = pick(inbox, now_s) if inbox.waiting else []
         if chosen:
-            answers += fixed.answer(show, [(camera, inbox.waiting.pop(camera)) for camera in chosen], zero_s)
+            answers += way.answer(show, [(camera, inbox.waiting.pop(camera)) for camera in chosen], zero_s)
         elif inbox.waiting or inbox.next_s < inf:
             time.sleep(max(0.0, min(inbox.next_s - now_s, 0.002 if inbox.waiting else 0.05)))
         else:

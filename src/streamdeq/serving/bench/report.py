@@ -16,6 +16,7 @@ SAID = {
     "queue": "one after another",
     "lockstep": "lock-step batches",
     "frames": "frame by frame",
+    "peer": "a peer, frame by frame",
 }
 HEADING = [
     "",

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from time import monotonic, perf_counter
 
 from streamdeq.api import Model, load
+from streamdeq.errors import StreamdeqError
+from streamdeq.evaluation.peers import load_peer
 from streamdeq.running.memory import keep_memory
-from streamdeq.serving.bench.baselines import LEAD_S, Fixed, in_step, one_after_another, play, warm_up
+from streamdeq.serving.bench.baselines import LEAD_S, Fixed, FrameByFrame, in_step, one_after_another, play, warm_up
 from streamdeq.serving.bench.outcome import Figures, Outcome, figures_of
 from streamdeq.serving.bench.processes import play_processes
 from streamdeq.serving.bench.served import play_served
@@ -20,6 +23,8 @@ from streamdeq.values.frame import Frame
 
 #: Of the frames that came so many have to be answered in time by a camera that is held: the 99th percentile.
 HIT = 0.99
+#: Ways without steps that could be one.
+ALONE = ("frames", "peer")
 #: Seconds of a measurement of what the machine does.
 CAPACITY_S = 1.5
 
@@ -78,10 +83,11 @@ class EngineOf:
 
 class Bench:
     """Args:
+    peer: name and weights of the network that answers in the way "peer"; without one that way is left out.
     say: told of every measurement, in a line.
 
     Raises:
-        StreamdeqError: no such model or data, or they do not fit each other.
+        StreamdeqError: no such model, data or peer, or they do not fit each other.
     """
 
     def __init__(
@@ -92,11 +98,17 @@ class Bench:
         settings: CamerasSettings,
         device: str = "auto",
         precision: str = "auto",
+        peer: tuple[str, Path] | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         keep_memory()  # as the server does: no way has it harder
         self.settings, self._say = settings, say
         self.model = load(weights, device, precision)
+        found = self.model.functions.device
+        self._peer = peer and load_peer(*peer, self.model.spec, found, precision)
+        self.ways: tuple[Way, ...] = tuple(way for way in settings.ways if way != "peer" or self._peer is not None)
+        if not self.ways:
+            raise StreamdeqError("--way peer: expected --peer NAME=FILE, the network that answers")
         self.films: tuple[Film, ...] = films_of(data, split, self.model.spec, settings.frames)
         self._frame_steps = self._evaluations(self.model.spec.reference_solve.iterations)
         most = max(self._frame_steps, settings.max_steps)
@@ -107,7 +119,7 @@ class Bench:
         capacity = (self.capacity(settings.cameras, settings.max_steps), self.capacity(settings.cameras, 1))
         self._say(f"in lock-step {capacity[0]:.1f} frames/s at {settings.max_steps} steps, {capacity[1]:.1f} at 1")
         curve = [point for load_ in settings.loads(capacity) for point in self._at_load(load_, capacity)]
-        held = [self._held(way, capacity) for way in settings.ways if settings.held and way != "frames"]
+        held = [self._held(way, capacity) for way in self.ways if settings.held and way not in ALONE]
         height, width = self.films[0].images[0].shape[:2]
         return CamerasBench(self.model.spec.name, len(self.films), (height, width), capacity, tuple(curve), tuple(held))
 
@@ -132,7 +144,7 @@ class Bench:
     def _at_load(self, load_: float, capacity: tuple[float, float]) -> Iterator[Point]:
         settings = self.settings
         fps = load_ * capacity[0] / settings.cameras
-        for way in settings.ways:
+        for way in self.ways:
             yield self._measure(way, settings.max_steps, settings.cameras, fps, capacity, settings.resamples)
 
     def _held(self, way: Way, capacity: tuple[float, float]) -> Point:
@@ -164,6 +176,8 @@ class Bench:
         show = Show.of(self.films, cameras, fps, self.settings.seconds, self.settings)
         if way == "frames":
             steps = self._frame_steps
+        elif way == "peer":
+            steps = 1
         outcome = self._play(way, show, steps)
         figures = figures_of(outcome, show, self.model.task, self.settings.settle, resamples)
         arrivals = cameras * fps * (1 - self.settings.dropout)
@@ -179,6 +193,11 @@ class Bench:
             return play_served(show, self.model, self.settings, steps)
         if way == "processes":
             return play_processes(show, self._engine_of, steps)
+        if way == "peer":
+            assert self._peer is not None
+            for _ in range(2):
+                self._peer.answer(show.image(0, 0))
+            return play(show, FrameByFrame(self._peer), one_after_another, monotonic() + LEAD_S)
         engine = self._engine_of.of(self.model)
         fixed = Fixed(engine, [engine.open() for _ in range(show.cameras)], steps, warm=way != "frames")
         warm_up(show, fixed, show.cameras if way == "lockstep" else 1)

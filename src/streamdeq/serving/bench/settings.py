@@ -8,8 +8,9 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.values.numbers import check_above_zero, check_number
 
 #: served: by the scheduler. processes: one for each camera. queue: the cameras' frames one after another. lockstep: the
-#: newest frame of all cameras in one batch. frames: every frame by itself, from zeros.
-Way = Literal["served", "processes", "queue", "lockstep", "frames"]
+#: newest frame of all cameras in one batch. frames: every frame by itself, from zeros. peer: the same by the network of
+#: --peer.
+Way = Literal["served", "processes", "queue", "lockstep", "frames", "peer"]
 
 
 @dataclass(frozen=True)
