@@ -130,6 +130,12 @@ def test_after_all_its_steps_a_frame_has_the_answer_of_streaming_and_before_them
     assert zero["lines"]["from zeros"]["value"][1] == pytest.approx(values["single", 2, None])
 
 
+def test_an_item_of_one_model_takes_no_second(weights: Path, tmp_path: Path, capsys):
+    line = f"reproduce fig3 --model {weights} --model street-s --data {DATA} --out {tmp_path} {FEW}"
+    assert guarded(APP, line.split()) == 2
+    assert "fig3: it is of one model" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_on_a_slower_machine_the_answers_are_older(weights: Path, tmp_path: Path):
     for line in reproduced("latency", weights, tmp_path)["lines"].values():
@@ -178,7 +184,7 @@ def test_the_page_has_every_item_and_says_what_was_not_run(measured: Path, tmp_p
         ("fig3 --quick --data synthetic", "--quick has data and models of its own"),
         (f"fig13 --data {DATA} --model street-s", "it is of detection"),
         (f"fig22 --data {DATA} --model street-s", "expected --start-from"),
-        (f"fig3 --data {DATA} --model street-s --model street-s", "one model"),
+        (f"fig3 --data {DATA} --model street-s --model street-s", "street-s, seed 0 is there twice"),
         ("fig9 --data nowhere --model street-s", "nowhere, which is no folder"),
     ],
 )

@@ -33,8 +33,9 @@ IMPORTED = (
     "streamdeq.api",
     *(f"streamdeq.{name}" for name in ("cli.run", "running.run", "cli.train", "cli.eval")),
 )
-#: What a Python reads when it starts: where it differs, a fork is not the same.
-READ_AT_START = ("PYTHON", "LC_", "LANG", "LD_")
+#: What a Python reads when it starts: where it differs, a fork is not the same. (Not LD_LIBRARY_PATH: importing OpenCV
+#: sets it.)
+READ_AT_START = ("PYTHON", "LC_", "LANG", "LD_PRELOAD")
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 #: The longest request: the variables and arguments of a process.
 REQUEST_BYTES = 1 << 20
