@@ -118,7 +118,6 @@ def test_intervals_are_shown_where_they_are_asked_for_and_drawn_as_often(
         (f"--data {VIDEO} --offsets 0 --solver newton", "unknown solver 'newton'"),
         (f"--data {VIDEO} --batch 0", "--batch: expected a whole number of at least 1, got '0'"),
         (f"--data {VIDEO} --resamples -1", "--resamples: expected a whole number of at least 0, got '-1'"),
-        ("--data nowhere", "nowhere"),
         ("", "Missing option '--data'"),
     ],
 )
@@ -131,6 +130,13 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert message in captured.err
     assert (captured.err.count("\n"), captured.out) == (1, "")
     assert not out.exists()
+
+
+def test_a_folder_that_is_none_is_three_lines_and_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert guarded(APP, ["eval", weights(tmp_path), "--data", "nowhere", "--quiet"]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 3
+    assert "nowhere, which is no folder" in told[0]
 
 
 def test_data_with_other_classes_is_refused_by_the_first_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

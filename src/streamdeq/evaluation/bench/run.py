@@ -118,10 +118,10 @@ def _baselines(work: subjects.Work, runtimes: Sequence[str], folder: Path, notes
     else:
         notes.append("torchdeq is not installed: pip install 'streamdeq[bench]'")
     spec, functions = work.model.spec, work.model.functions
-    kinds = [(name, PEERS[name]) for name in PEERS if spec.task == PEERS[name].TASK]
+    kinds = [(name, PEERS[name]) for name in PEERS if spec.task == PEERS[name].TASK and PEERS[name].USUAL]
     if not kinds:
         notes.append(f"there is no peer for {spec.task}")
-    for (name, kind), runtime in product(kinds[:1], runtimes):
+    for (name, kind), runtime in product(kinds, runtimes):
         other = kind(name, kind.build(spec), spec, functions.device, functions.dtype, Provenance())
         fit = Geometry.fit(work.geometry.frame_hw, spec.size, kind.STRIDE, longest=spec.longest)
         if runtime == EAGER or (runtime in EXECUTORS and serve(other, runtime, fit.canvas_hw, folder)):
