@@ -10,6 +10,7 @@ import numpy as np
 from streamdeq.results.record import Record
 from streamdeq.rules.marks import Marks, draw_marks
 from streamdeq.running.observer import AnnotatedFrame, Observer
+from streamdeq.running.steady import Steady
 from streamdeq.running.trails import Paths, Trails, draw_trails
 from streamdeq.tasks import Task
 from streamdeq.tasks.base import drawn
@@ -57,7 +58,9 @@ class Drawing(Sink[ProcessedItem]):
         observer: Observer | None = None,
         look: Look = USUAL,
     ) -> None:
-        self._task, self._then, self._films, self._observer, self._look = task, then, films, observer, look
+        self._task, self._then, self._films, self._observer = task, then, films, observer
+        self._look = replace(look, steady=None)  # a task draws one answer
+        self._steady: Steady[Any] | None = None if look.steady is None else Steady(look.steady)
         self._trails = Trails() if "trails" in look.draw else None
 
     def write(self, item: ProcessedItem) -> None:
@@ -65,7 +68,8 @@ class Drawing(Sink[ProcessedItem]):
         if isinstance(frame, Frame):
             began = perf_counter()
             paths = self._trails.see(item.result) if self._trails else {}
-            drawing = AnnotatedFrame(lambda: self._picture(frame.image, item, paths))
+            shown = self._steady.shown(item.result) if self._steady else item.result
+            drawing = AnnotatedFrame(lambda: self._picture(frame.image, item, shown, paths))
             picture = drawing.picture() if self._films else frame.image
             if self._observer:
                 self._observer.see(drawing, item.result.status)
@@ -76,9 +80,9 @@ class Drawing(Sink[ProcessedItem]):
     def close(self) -> None:
         self._then.close()
 
-    def _picture(self, image: np.ndarray, item: ProcessedItem, paths: Paths) -> np.ndarray:
+    def _picture(self, image: np.ndarray, item: ProcessedItem, shown: Any, paths: Paths) -> np.ndarray:
         below = draw_trails(image, paths) if paths else image
-        streaming = drawn(self._task.draw, below, item.result, self._look)
+        streaming = drawn(self._task.draw, below, shown, self._look)
         if item.marks is not None:
             streaming = draw_marks(streaming, item.marks)
         if item.scratch is None:

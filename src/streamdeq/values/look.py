@@ -18,6 +18,7 @@ class Look:
     Args:
         draw: what there is besides masks, boxes and points; `trails` are where tracked objects were, in films.
         opacity: of masks: how much of a class's colour shows, 0–1; the rest is the picture.
+        steady: in films: an answer whose relative residual is above this waits, and the one before stays; None: never.
     """
 
     draw: Annotated[
@@ -25,9 +26,15 @@ class Look:
         Option("What is drawn besides masks, boxes and points; trails need --track; plain is nothing else."),
     ] = ("legend", "names", "scores", "ids")
     opacity: Annotated[float, Option("Of masks, 0-1: how much of the classes' colours shows.", metavar="X")] = 0.55
+    steady: Annotated[
+        float | None,
+        Option("Films show the answer before where one's residual is above this, for 5 frames at most.", metavar="X"),
+    ] = None
 
     def __post_init__(self) -> None:
         check_number("opacity", self.opacity, least=0)
+        if self.steady is not None:
+            check_number("steady", self.steady, least=0)
         if self.opacity > 1:
             raise StreamdeqError(f"opacity: expected 0 to 1, got {self.opacity}; 50 percent are 0.5")
 
