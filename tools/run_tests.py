@@ -5,6 +5,9 @@
 Each process is an ordinary pytest: what a test does to signals, descriptors or threads of its process meets no
 scheduler's. The first one's output is seen as it comes, the others' when they have ended; then come the tests that
 failed, and a summary of all is the last line. A command `--beside` them that fails ends the run.
+
+A process that is ended by a signal (a library's crash) is told; the files it had not done without a failure are run
+again by themselves, and what comes of that counts.
 """
 
 import os
@@ -54,11 +57,26 @@ class Output:
         return self._kept.decode(errors="replace").rstrip()
 
 
-def summary(outputs: list[Output], seconds: float) -> str:
-    """The tests that failed, and one line like pytest's own."""
+def ended(codes: list[int], outputs: list[Output], folder: Path) -> tuple[int, list[str], list[str]]:
+    """Of the processes that a signal has ended: how many tests of theirs are done, which files are not, and what to
+    say."""
+    died = {one.process.pid: -code for one, code in zip(outputs, codes, strict=True) if code < 0}
+    done, again = 0, []
+    for mark in sorted(folder.iterdir()):
+        pid, *count = map(int, mark.read_text().split())
+        if pid in died and count:
+            done += count[0]
+        elif pid in died:
+            again.append(f"tests/{mark.name.replace('+', '/')}")
+    said = [f"a process was ended by {signal.Signals(number).name}" for number in died.values()]
+    return done, again, [f"{line}; run again by themselves: {' '.join(again)}" for line in said]
+
+
+def summary(outputs: list[Output], seconds: float, done: int = 0) -> str:
+    """The tests that failed, and one line like pytest's own; `done` have passed in processes that could not say so."""
     texts = [re.sub(r"\x1b\[[\d;]*m", "", one.text()) for one in outputs]
     failed = [line for text in texts for line in re.findall(r"^(?:FAILED|ERROR) .*", text, flags=re.MULTILINE)]
-    counts: Counter[str] = Counter()
+    counts: Counter[str] = Counter(passed=done)
     for text in texts:
         closing = re.findall(r"^.* in [\d.]+s\b.*$", text, flags=re.MULTILINE)[-1:]
         for count, word in re.findall(r"(\d+) (\w+)", "".join(closing)):
@@ -81,7 +99,8 @@ def main() -> int:
     colour = ["--color=yes"] if sys.stdout.isatty() else []
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *colour, *given]
     with ExitStack() as stack:
-        told["STREAMDEQ_TESTS_TAKEN"] = stack.enter_context(tempfile.TemporaryDirectory())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        told["STREAMDEQ_TESTS_TAKEN"] = str(folder)
         jobs = int(os.environ.get("JOBS", processors))
         outputs = [Output(command, told, shown=not n) for n in range(jobs)]
         if own.beside:
@@ -94,9 +113,17 @@ def main() -> int:
                 print(f"\n{beside.stdout}{beside.stderr}{own.beside}: failed, and the tests were stopped")
                 return beside.returncode
         codes = [one.end() for one in outputs]
+        done, again, said = ended(codes, outputs, folder)
+    codes = [code for code in codes if code >= 0]
+    if again:
+        print("", *said, sep="\n", flush=True)
+        told.pop("STREAMDEQ_TESTS_TAKEN")
+        options = [one for one in command if one not in given or not Path(ROOT, one).exists()]
+        outputs.append(Output([*options, *again], told, shown=True))
+        codes.append(outputs[-1].end())
     # 5: of its files no test was asked for.
     codes = [code for code in codes if code != 5] or [5]
-    print(summary(outputs, time.monotonic() - began))
+    print(*said, summary(outputs, time.monotonic() - began, done), sep="\n")
     return next((code for code in codes if code), 0)
 
 

@@ -1,6 +1,7 @@
 """How the pytest processes of tools/run_tests.py share the test files: each takes the next that nobody has taken.
 
-A process knows all tests and runs those of its files, so that all end at about the same time on any machine.
+A process knows all tests and runs those of its files, so that all end at about the same time on any machine. What it
+took and how that ended stands in a folder: a process that is ended by a signal says nothing more itself.
 """
 
 import os
@@ -42,14 +43,20 @@ def named(file: Path) -> str:
     return Path(os.path.relpath(file, TESTS)).as_posix()
 
 
-def taken(files: dict[Path, list[pytest.Item]], folder: Path) -> Iterator[list[pytest.Item]]:
-    """The tests of the files that this process is the first to take, one file after another."""
+def mark_of(file: Path, folder: Path) -> Path:
+    """Says who has taken a file: `PID`, and behind it how many of its tests have run once all have, none failing."""
+    return folder / named(file).replace("/", "+")
+
+
+def taken(files: dict[Path, list[pytest.Item]], folder: Path) -> Iterator[tuple[Path, list[pytest.Item]]]:
+    """The files that this process is the first to take, one after another, with their tests."""
     for file in sorted(files, key=order):
         try:
-            (folder / named(file).replace("/", "+")).touch(exist_ok=False)
+            with mark_of(file, folder).open("x") as mark:
+                mark.write(f"{os.getpid()}")
         except FileExistsError:
             continue
-        yield files[file]
+        yield file, files[file]
 
 
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
@@ -58,7 +65,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     if not folder or session.testsfailed or session.config.option.collectonly:
         return None
     files = {path: list(items) for path, items in groupby(session.items, key=lambda item: item.path)}
-    for items in taken(files, Path(folder)):
+    for file, items in taken(files, Path(folder)):
+        failed = session.testsfailed
         # After a file's last test everything but the session's own is taken down: which file comes next is not known.
         for item, following in zip(items, [*items[1:], session], strict=True):
             session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -66,4 +74,6 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
                 raise session.Failed(session.shouldfail)
             if session.shouldstop:
                 raise session.Interrupted(session.shouldstop)
+        if session.testsfailed == failed:
+            mark_of(file, Path(folder)).write_text(f"{os.getpid()} {len(items)}")
     return True
