@@ -253,3 +253,24 @@ def test_the_process_that_tries_ends_with_the_one_that_asked() -> None:
     )
     child.stdin.close()
     assert child.wait(60) != 0
+
+
+DROPPED = """
+import gc, signal, threading
+from streamdeq.{module} import _core
+held = [_core()]
+held[0].available_devices
+dropping = threading.Thread(target=lambda: (held.clear(), gc.collect()))
+dropping.start()
+dropping.join()
+signal.signal(signal.SIGINT, lambda *_: print("heard"))
+signal.raise_signal(signal.SIGINT)
+"""
+
+
+@pytest.mark.parametrize("module", ["runtime.openvino_", "edge.sessions"])
+def test_after_openvino_was_dropped_in_another_thread_ctrl_c_is_heard(module: str) -> None:
+    pytest.importorskip("openvino")
+    command = [sys.executable, "-c", DROPPED.format(module=module)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "heard\n")

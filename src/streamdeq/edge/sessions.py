@@ -1,6 +1,7 @@
 """One exported function, opened by the runtime that its file is for."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,20 @@ def _onnx(path: Path, threads: int | None) -> Session:
     return lambda arrays: session.run(None, dict(zip(names, arrays, strict=True)))  # type: ignore[return-value]
 
 
-def _openvino(path: Path, threads: int | None) -> Session:
+@cache
+def _core() -> Any:
+    """One for the process, for ever: dropped in another thread it takes the stack for signals with it of the thread
+    that made it."""
     import openvino  # type: ignore[import-not-found]
 
+    return openvino.Core()
+
+
+def _openvino(path: Path, threads: int | None) -> Session:
     settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
     if threads:
         settings["INFERENCE_NUM_THREADS"] = threads
-    compiled = openvino.Core().compile_model(path, "CPU", settings)
+    compiled = _core().compile_model(path, "CPU", settings)
 
     def run(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         outputs = compiled(list(arrays))

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,13 +38,13 @@ class OpenVINO(FileKind):
         openvino.save_model(model, path, compress_to_fp16=False)
 
     def open(self, path: Path, program: Program) -> Session:
-        openvino = _openvino()
+        openvino, core = _openvino(), _core()
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if program.functions.dtype == torch.bfloat16 else "f32",
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         }
-        compiled = openvino.Core().compile_model(path, "CPU", settings)
+        compiled = core.compile_model(path, "CPU", settings)
         request = compiled.create_infer_request()
         shapes = [tuple(port.shape) for port in compiled.outputs]
         taken = [program.inputs.index(port.any_name) for port in compiled.inputs]
@@ -63,6 +64,13 @@ class OpenVINO(FileKind):
 def _number(port: Any) -> int:
     """Which of the program's inputs this is: the conversion leaves out what has no use, and keeps torch's names."""
     return int(port.any_name.removeprefix("tensors_"))
+
+
+@cache
+def _core() -> Any:
+    """One for the process, for ever. Its plugin gives the thread that loads it another stack for signals and, when the
+    last one is dropped, in whatever thread, unmaps that: the first thread would die of its next Ctrl-C."""
+    return _openvino().Core()
 
 
 def _openvino() -> Any:
