@@ -257,8 +257,8 @@ def test_the_process_that_tries_ends_with_the_one_that_asked() -> None:
 
 DROPPED = """
 import gc, signal, threading
-from streamdeq.{module} import _core
-held = [_core()]
+from streamdeq.{module} import openvino_core
+held = [openvino_core()]
 held[0].available_devices
 dropping = threading.Thread(target=lambda: (held.clear(), gc.collect()))
 dropping.start()

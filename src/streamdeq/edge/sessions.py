@@ -44,9 +44,9 @@ def _onnx(path: Path, threads: int | None) -> Session:
 
 
 @cache
-def _core() -> Any:
-    """One for the process, for ever: dropped in another thread it takes the stack for signals with it of the thread
-    that made it."""
+def openvino_core() -> Any:
+    """One for the process, for ever. Its plugin gives the thread that loads it another stack for signals and, when the
+    last one is dropped, in whatever thread, unmaps that: the first thread would die of its next Ctrl-C."""
     import openvino  # type: ignore[import-not-found]
 
     return openvino.Core()
@@ -56,7 +56,7 @@ def _openvino(path: Path, threads: int | None) -> Session:
     settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
     if threads:
         settings["INFERENCE_NUM_THREADS"] = threads
-    compiled = _core().compile_model(path, "CPU", settings)
+    compiled = openvino_core().compile_model(path, "CPU", settings)
 
     def run(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         outputs = compiled(list(arrays))

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from streamdeq.edge.sessions import openvino_core
 from streamdeq.runtime.executor import EXECUTORS
 from streamdeq.runtime.files import FileKind, Session
 from streamdeq.runtime.programs import Program
@@ -38,7 +38,7 @@ class OpenVINO(FileKind):
         openvino.save_model(model, path, compress_to_fp16=False)
 
     def open(self, path: Path, program: Program) -> Session:
-        openvino, core = _openvino(), _core()
+        openvino, core = _openvino(), openvino_core()
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if program.functions.dtype == torch.bfloat16 else "f32",
             "PERFORMANCE_HINT": "LATENCY",
@@ -64,13 +64,6 @@ class OpenVINO(FileKind):
 def _number(port: Any) -> int:
     """Which of the program's inputs this is: the conversion leaves out what has no use, and keeps torch's names."""
     return int(port.any_name.removeprefix("tensors_"))
-
-
-@cache
-def _core() -> Any:
-    """One for the process, for ever. Its plugin gives the thread that loads it another stack for signals and, when the
-    last one is dropped, in whatever thread, unmaps that: the first thread would die of its next Ctrl-C."""
-    return _openvino().Core()
 
 
 def _openvino() -> Any:
