@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -132,3 +133,20 @@ def cache_folder() -> Path:
     usual = {"darwin": Path.home() / "Library/Caches", "win32": Path(os.environ.get("LOCALAPPDATA", Path.home()))}
     given = os.environ.get("XDG_CACHE_HOME")
     return (Path(given) if given else usual.get(sys.platform, Path.home() / ".cache")) / "streamdeq"
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A new folder beside `folder` that takes its place when the block is done, and is gone if it fails."""
+    ensure_folder(folder.parent)
+    part = folder.with_name(f".{folder.name}.part-{secrets.token_hex(4)}")
+    part.mkdir()
+    try:
+        yield part
+        if folder.exists():
+            folder.rmdir()  # it is empty, or somebody else's by now
+        part.rename(folder)
+    except OSError as error:
+        raise StreamdeqError(f"cannot write to {folder}: {error.strerror or error}; choose another") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

@@ -1,18 +1,15 @@
 """One layout of data into another: pictures copied or linked, splits and class names kept, what is lost told."""
 
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_hex
 
 import streamdeq.data.writers  # noqa: F401  (registers the layouts)
 from streamdeq.data.base import Dataset
 from streamdeq.data.open import SYNTHETIC, find_reader, open_dataset
 from streamdeq.data.writer import WRITERS, Told
 from streamdeq.errors import StreamdeqError
-from streamdeq.files import ensure_folder
+from streamdeq.files import whole_folder
 
 #: What a split of a layout that has none is written as.
 _SPLITS = {"all": "train"}
@@ -64,7 +61,7 @@ def convert(
             f"expected labels for {' or '.join(kind.tasks)} to write as {to}, got {found.task} in {source}: "
             f"{kind.instead} (layouts for {found.task}: {fitting})"
         )
-    with _whole(folder) as part:
+    with whole_folder(folder) as part:
         writer = kind(part, link)
         for split, dataset in datasets.items():
             for _ in writer.add(dataset, split):
@@ -100,20 +97,3 @@ def _opened(source: str, task: str, allow_outside: bool) -> tuple[dict[str, Data
                 f"'{name}', {', '.join(dataset.classes)[:200]}; list all of them in every file"
             )
     return labelled, [name for name in found if name not in labelled]
-
-
-@contextmanager
-def _whole(folder: Path) -> Iterator[Path]:
-    """A new folder beside `folder` that takes its place when the block is done, and is gone if it fails."""
-    ensure_folder(folder.parent)
-    part = folder.with_name(f".{folder.name}.part-{token_hex(4)}")
-    part.mkdir()
-    try:
-        yield part
-        if folder.exists():
-            folder.rmdir()  # it is empty, or somebody else's by now
-        part.rename(folder)
-    except OSError as error:
-        raise StreamdeqError(f"cannot write to {folder}: {error.strerror or error}; choose another") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)

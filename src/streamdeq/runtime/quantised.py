@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -62,18 +61,16 @@ def quantise(folder: Path, pictures: Iterable[np.ndarray]) -> int:
     try:
         for name, own in examples.items():
             file = folder / f"{name}.onnx"
-            with TemporaryDirectory() as scratch, atomic_path(file) as part:
-                made = Path(scratch, "int8.onnx")
+            with atomic_path(file) as part:
                 quantize_static(
                     file,
-                    made,
+                    part,
                     Reader(own),
                     per_channel=True,
                     op_types_to_quantize=["Conv"],
                     activation_type=QuantType.QUInt8,
                     weight_type=QuantType.QInt8,
                 )
-                part.write_bytes(made.read_bytes())
     finally:
         root.setLevel(level)
     return count

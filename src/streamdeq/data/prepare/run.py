@@ -1,6 +1,5 @@
 """Prepare a data set: find or download its sources, make its folder, whole or not at all."""
 
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -10,7 +9,7 @@ from streamdeq.data.prepare.catalogue import DATA_SETS, DataSet, Source
 from streamdeq.data.prepare.download import download
 from streamdeq.data.prepare.sources import holds, taken
 from streamdeq.errors import StreamdeqError
-from streamdeq.files import ensure_folder
+from streamdeq.files import whole_folder
 from streamdeq.registry import unknown
 
 
@@ -42,24 +41,16 @@ def prepare(
         raise StreamdeqError(f"expected no {out}, or an empty folder; it holds something; choose another --out")
     paths = _found(name, wanted, given, downloads, tell)
     out = out.absolute()
-    ensure_folder(out.parent)
-    part = Path(tempfile.mkdtemp(prefix=f".{out.name}.part-", dir=out.parent))
-    try:
+    with whole_folder(out) as made, tempfile.TemporaryDirectory(prefix=f".{out.name}.part-", dir=out.parent) as sources:
         roots = {}
         for number, source in enumerate(wanted.sources):
-            (scratch := part / "sources" / str(number)).mkdir(parents=True)
+            (scratch := Path(sources, str(number))).mkdir()
             tell(f"reading {paths[source.name]}")
             roots[source.name] = taken(source, paths[source.name], scratch)
-        (made := part / out.name).mkdir()
         tell(f"making {out}")
         module = import_module(f"streamdeq.data.prepare.{wanted.module}")
         module.prepare([roots[source.name] for source in wanted.sources], made, out)
         (made / "README.md").write_text(_readme(name, wanted), encoding="utf-8")
-        if out.exists():
-            out.rmdir()
-        made.rename(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return out
 
 
