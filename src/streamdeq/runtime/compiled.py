@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from streamdeq.runtime.executor import EXECUTORS
-from streamdeq.runtime.files import FileKind, Session
+from streamdeq.runtime.files import FileKind
 from streamdeq.runtime.functions import Functions
 from streamdeq.runtime.programs import Program
+from streamdeq.runtime.spread import Session, Spread
 
 
 class Compiled(FileKind):
@@ -43,6 +44,9 @@ class Compiled(FileKind):
                 return list(compiled(*inputs))
 
         return run
+
+    def open_spread(self, path: Path, program: Program, threads: int) -> Spread | None:
+        return None  # its threads are torch's, of which each caller has as many
 
 
 EXECUTORS.register("compiled")(Compiled())

@@ -1,6 +1,7 @@
 """ONNX Runtime: runs everywhere, in float32. The extra `onnx`."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,8 +10,9 @@ import torch
 from torch import Tensor
 
 from streamdeq.runtime.executor import EXECUTORS
-from streamdeq.runtime.files import FileKind, Session
+from streamdeq.runtime.files import FileKind
 from streamdeq.runtime.programs import Program
+from streamdeq.runtime.spread import Session, Spread
 
 #: The first whose GroupNormalization is the one of torch.
 OPSET = 21
@@ -42,28 +44,45 @@ class OnnxRuntime(FileKind):
         made.save(path)
 
     def open(self, path: Path, program: Program) -> Session:
+        return _Opened(path, torch.get_num_threads())
+
+    def open_spread(self, path: Path, program: Program, threads: int) -> Spread:
+        opened = _Opened(path, 1)
+        workers = ThreadPoolExecutor(threads, thread_name_prefix="onnx")
+
+        def run(rows: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+            asked = [workers.submit(opened, row) for row in rows]
+            wait(asked)
+            outputs = [one.result() for one in asked]
+            return [torch.cat(maps) for maps in zip(*outputs, strict=True)]
+
+        return run
+
+
+class _Opened:
+    """A file ready to be called, by one thread or several."""
+
+    def __init__(self, path: Path, threads: int) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
+        options.intra_op_num_threads = threads
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a neighbour needs the core
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        shapes = [tuple(port.shape) for port in session.get_outputs()]
+        self._value = onnxruntime.OrtValue.ortvalue_from_numpy
+        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self._inputs = [port.name for port in self._session.get_inputs()]
+        self._outputs = [(port.name, port.shape) for port in self._session.get_outputs()]
 
-        def run(inputs: Sequence[Tensor]) -> list[Tensor]:
-            outputs = [torch.empty(shape) for shape in shapes]
-            bound = session.io_binding()
-            for port, tensor in zip(session.get_inputs(), inputs, strict=True):
-                value = onnxruntime.OrtValue.ortvalue_from_numpy(tensor.numpy())
-                bound.bind_ortvalue_input(port.name, value)
-            for port, tensor in zip(session.get_outputs(), outputs, strict=True):
-                value = onnxruntime.OrtValue.ortvalue_from_numpy(tensor.numpy())
-                bound.bind_ortvalue_output(port.name, value)
-            session.run_with_iobinding(bound)
-            return outputs
-
-        return run
+    def __call__(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        outputs = [torch.empty(shape) for _, shape in self._outputs]
+        bound = self._session.io_binding()
+        for name, tensor in zip(self._inputs, inputs, strict=True):
+            bound.bind_ortvalue_input(name, self._value(tensor.numpy()))
+        for (name, _), tensor in zip(self._outputs, outputs, strict=True):
+            bound.bind_ortvalue_output(name, self._value(tensor.numpy()))
+        self._session.run_with_iobinding(bound)
+        return outputs
 
 
 EXECUTORS.register("onnx")(OnnxRuntime())

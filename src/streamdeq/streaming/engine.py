@@ -13,15 +13,16 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.models.cells import Injection
-from streamdeq.solvers import Solver, SolverStatus, Spent
+from streamdeq.solvers import Solver, SolverState, SolverStatus, Spent
+from streamdeq.streaming.batches import change_of, copied, frame_hw, rows_of, scaled
 from streamdeq.streaming.carry import MOVED, Carry
+from streamdeq.streaming.output import Output
 from streamdeq.streaming.rows import Pool, Slots
 from streamdeq.values.frame import Frame
 from streamdeq.values.geometry import HW, Geometry, Window
@@ -115,7 +116,7 @@ class Engine:
         """A copy of what a row holds."""
         assert row.pool is not None
         content = row.pool.gather([row.slot])
-        return Slots(content.state.clone(), _own(content.injection))
+        return Slots(content.state.clone(), copied(content.injection))
 
     def adopt(self, content: Slots, like: Row) -> Row:
         """A new row with this content, otherwise as `like`."""
@@ -143,19 +144,19 @@ class Engine:
             windows: what each row sees of its frame; None for all of it. Where one is not where it was, the latent is
                 moved with what it shows.
         """
-        pairs = list(zip(rows, frames, strict=True))
-        seen = windows or [None] * len(pairs)
-        fits = [self.fit(_hw(frame), window) for frame, window in zip(frames, seen, strict=True)]
-        order = sorted(range(len(pairs)), key=lambda i: (fits[i].canvas_hw, fits[i].content_hw))
+        seen = windows or [None] * len(rows)
+        fits = [self.fit(frame_hw(frame), window) for frame, window in zip(frames, seen, strict=True)]
+        # Rows in the order of their slots: those that lie behind one another are not copied.
+        order = sorted(range(len(rows)), key=lambda i: (fits[i].canvas_hw, fits[i].content_hw, rows[i].slot))
         for _, members in groupby(order, key=lambda i: (fits[i].canvas_hw, fits[i].content_hw)):
             chosen = list(members)
             began = perf_counter()
-            injection = self._inject([pairs[i][1].image for i in chosen], [fits[i] for i in chosen])
+            places = [fits[i] for i in chosen]
+            injection = self._inject([frames[i].image for i in chosen], places)
             share = (perf_counter() - began) / len(chosen)
-            for n, i in enumerate(chosen):
-                row, frame = pairs[i]
-                one = tuple(None if x is None else x[n : n + 1] for x in injection)
-                start = self._place(row, fits[i], one, keep)
+            starts = self._place([rows[i] for i in chosen], places, injection, keep)
+            for i, start in zip(chosen, starts, strict=True):
+                row, frame = rows[i], frames[i]
                 row.evaluations, row.lost, row.change = 0, 0, None
                 row.status = Status(frame.index, frame.time_s, 0, 0, float("nan"), start, inject_s=share)
 
@@ -168,8 +169,8 @@ class Engine:
             counts = [row.evaluations for row in members]
             f = partial(self.functions.step, injection=content.injection)
             state = pool.solver.step(f, content.state, spent=Spent(min(counts), max(counts)))
-            change = _change(content.state.z, state.z)
-            pool.scatter(slots, content._replace(state=state))
+            change = change_of(content.state.z, state.z)
+            pool.scatter_state(slots, state)
             share = (perf_counter() - began) / len(members)
             for n, row in enumerate(members):
                 row.evaluations, row.change = row.evaluations + 1, change[n]
@@ -181,7 +182,14 @@ class Engine:
 
         This is where the device is waited for.
         """
-        answers: dict[int, Any] = {}
+        answers = [one.answer() for one in self.outputs(rows)]
+        for row, answer in zip(rows, answers, strict=True):
+            row.status = answer.status
+        return answers
+
+    def outputs(self, rows: Sequence[Row]) -> list[Output]:
+        """`read` but for what the host makes of the outputs, which another thread may do while the rows go on."""
+        found: dict[int, Output] = {}
         for pool, members in _by_pool(rows):
             began = perf_counter()
             state = pool.gather([row.slot for row in members]).state
@@ -193,20 +201,19 @@ class Engine:
             share = (perf_counter() - began) / len(members)
             uncounted = pool.solver.evaluations(1) - 1  # no iteration in the paper's sense: Broyden's first
             for n, row in enumerate(members):
-                decoding = perf_counter()
-                status = replace(
+                row.status = replace(
                     status_of(row),
                     iterations=max(0, row.evaluations - uncounted),
                     residual=figures[0][n] if row.evaluations else float("nan"),
                     change=figures[1][n],
                     failed=bool(figures[2][n]),
+                    head_s=share,
                 )
+                row.forgets = row.forgets or row.status.failed
                 one = pytree.tree_map_only(Tensor, lambda t, n=n: t[n : n + 1], outputs)
-                answer = self._decode(one, row.geometry, status)  # type: ignore[arg-type]
-                row.status = replace(status, head_s=share, decode_s=perf_counter() - decoding)
-                row.forgets = row.forgets or status.failed
-                answers[id(row)] = replace(answer, status=row.status)
-        return [answers[id(row)] for row in rows]
+                assert row.geometry is not None
+                found[id(row)] = Output(self._decode, one, row.geometry, row.status)
+        return [found[id(row)] for row in rows]
 
     def restart(self, row: Row, solver: Solver | None = None) -> None:
         """Begin the solve of the row's frame anew, from zeros.
@@ -220,9 +227,9 @@ class Engine:
         zeros = self.functions.zeros(content.injection)
         if solver is None or solver is row.pool.solver:
             state = row.pool.solver.renew(content.state, None, zeros)
-            row.pool.scatter([row.slot], content._replace(state=state))
+            row.pool.scatter_state([row.slot], state)
         else:
-            self._move(row, Slots(solver.init(zeros), _own(content.injection)), solver)
+            self._move(row, Slots(solver.init(zeros), copied(content.injection)), solver)
         row.lost, row.evaluations, row.change = row.lost + row.evaluations, 0, None
         row.status = replace(status, start=Start.COLD)
 
@@ -249,30 +256,55 @@ class Engine:
 
     def _inject(self, images: Sequence[np.ndarray], fits: Sequence[Geometry]) -> Injection:
         """One injection for pictures that may differ in size and window, but not on the canvas."""
-        pictures = torch.cat([_content(image, fit) for image, fit in zip(images, fits, strict=True)])
+        pictures = torch.cat([scaled(image, fit) for image, fit in zip(images, fits, strict=True)])
         return self.functions.inject(pictures, fits[0].canvas_hw)
 
-    def _place(self, row: Row, geometry: Geometry, injection: Injection, keep: bool) -> Start:
-        """Put one row's new problem where it belongs and say how it starts."""
-        if row.pool is None or row.geometry is None or not geometry.carries(row.geometry):
-            self._leave(row)
-            self._enter(row, geometry, Slots(self.solver.init(self.functions.zeros(injection)), injection), self.solver)
-            start = Start.COLD
+    def _place(
+        self, rows: Sequence[Row], fits: Sequence[Geometry], injection: Injection, keep: bool
+    ) -> Sequence[Start]:
+        """Put rows' new problems where they belong, and say how each starts."""
+        starts, together = [Start.COLD] * len(rows), dict[tuple[int, bool, int], list[int]]()
+        for n, (row, fit) in enumerate(zip(rows, fits, strict=True)):
+            if row.pool is None or row.geometry is None or not fit.carries(row.geometry):
+                self._leave(row)
+                state = self.solver.init(self.functions.zeros(rows_of(injection, [n])))
+                self._enter(row, fit, Slots(state, rows_of(injection, [n])), self.solver)
+                row.geometry, row.forgets = fit, False
+            else:
+                starts[n] = Start.WARM if keep and not row.forgets else Start.COLD
+                run = row.slot - n if row.pool.remembers else 0  # memory is not copied: it stays where it lies
+                together.setdefault((id(row.pool), starts[n] is Start.WARM, run), []).append(n)
+        for (_, warm, _), some in together.items():
+            self._renew([rows[n] for n in some], [fits[n] for n in some], rows_of(injection, some), warm)
+        return starts
+
+    def _renew(self, rows: Sequence[Row], fits: Sequence[Geometry], injection: Injection, warm: bool) -> None:
+        """New problems for rows of one pool: from the answer each has, or from zeros."""
+        pool, slots = rows[0].pool, [row.slot for row in rows]
+        assert pool is not None
+        state = pool.gather(slots).state
+        z0 = self._carried(state, rows, fits) if warm else self.functions.zeros(injection)
+        if pool.solver is self.solver:
+            pool.scatter(slots, Slots(self.solver.renew(state, None, z0), injection))
         else:
-            state = row.pool.gather([row.slot]).state
-            start = Start.WARM if keep and not row.forgets else Start.COLD
-            if start is Start.WARM:
-                # A solve that failed unread is known to the device only: choose there, without waiting for it.
-                z0 = state.answer * (state.status != SolverStatus.NONFINITE).to(state.residual.dtype)
-                z0 = self.carry(z0, row.geometry, geometry)
-            else:
-                z0 = self.functions.zeros(injection)
-            if row.pool.solver is self.solver:
-                row.pool.scatter([row.slot], Slots(self.solver.renew(state, None, z0), injection))
-            else:
-                self._move(row, Slots(self.solver.init(z0), injection), self.solver)
-        row.geometry, row.forgets = geometry, False
-        return start
+            for n, row in enumerate(rows):
+                self._move(row, Slots(self.solver.init(z0[n : n + 1]), copied(rows_of(injection, [n]))), self.solver)
+        for row, fit in zip(rows, fits, strict=True):
+            row.geometry, row.forgets = fit, False
+
+    def _carried(self, state: SolverState, rows: Sequence[Row], fits: Sequence[Geometry]) -> Latent:
+        """The answers, each moved to where its row looks now."""
+        # A solve that failed unread is known to the device only: choose there, without waiting for it.
+        z0 = state.answer * (state.status != SolverStatus.NONFINITE).to(state.residual.dtype)
+        before = [row.geometry for row in rows]
+        if before == list(fits):
+            return z0
+        moved = [
+            self.carry(z0[n : n + 1], was, now)
+            for n, (was, now) in enumerate(zip(before, fits, strict=True))
+            if was is not None
+        ]
+        return Latent(tuple(torch.cat(maps) for maps in zip(*(z.maps for z in moved), strict=True)))
 
     def _enter(self, row: Row, geometry: Geometry, content: Slots, solver: Solver) -> None:
         row.pool = self._pools.setdefault((geometry.canvas_hw, id(solver)), Pool(solver))
@@ -293,31 +325,6 @@ class Engine:
         if not row.pool.rows:
             del self._pools[row.geometry.canvas_hw, id(row.pool.solver)]
         row.pool = None
-
-
-def _hw(frame: Frame) -> HW:
-    return frame.image.shape[0], frame.image.shape[1]
-
-
-def _content(image: np.ndarray, geometry: Geometry) -> Tensor:
-    """(1, 3, h, w) uint8: what of the frame is seen, scaled to its place on the canvas."""
-    seen = image if geometry.window is None else geometry.window.cut(image)
-    picture = torch.from_numpy(np.require(seen, requirements=("C", "W"))).permute(2, 0, 1)[None]
-    if geometry.content_hw == geometry.seen_hw:
-        return picture
-    return F.interpolate(picture, size=geometry.content_hw, mode="bilinear", antialias=True)
-
-
-@torch.no_grad()
-def _change(before: Latent, after: Latent) -> Tensor:
-    """`(B,)`: ‖z⁺ − z‖ / ‖z‖, NaN where z is zero. Reads nothing from the device."""
-    size = before.norm()
-    return torch.where(size > 0, (after - before).norm() / size, torch.nan)
-
-
-def _own(injection: Injection) -> Injection:
-    """A copy."""
-    return tuple(None if x is None else x.clone() for x in injection)
 
 
 def status_of(row: Row) -> Status:

@@ -56,7 +56,7 @@ class Pool:
 
     def gather(self, slots: Sequence[int]) -> Slots:
         """The content of some rows: a view where they lie behind one another (one row always does), else a copy."""
-        index = _index(slots)
+        index = index_of(slots)
         return _map(lambda stored: stored[index], self._content)
 
     def scatter(self, slots: Sequence[int], content: Slots) -> None:
@@ -67,17 +67,34 @@ class Pool:
             self._content = content
             return
         self._content, content = _same_layout(self._content, content, self._capacity)
-        old, new = pytree.tree_leaves(self._content), pytree.tree_leaves(content)
-        index = _index(slots)
-        for stored, value in zip(old, new, strict=True):
-            if stored is None:  # a scale without injection
-                continue
-            # Of rows behind one another a solver writes its memory where it lies.
-            if not isinstance(index, slice) or value.data_ptr() != stored[index].data_ptr():
-                stored[index] = value
+        _write(self._content, content, slots)
+
+    def scatter_state(self, slots: Sequence[int], state: SolverState) -> None:
+        """The same for rows whose injection is as it was."""
+        if self._capacity == 1:
+            self._content = self._content._replace(state=state)
+            return
+        self._content, content = _same_layout(self._content, Slots(state, ()), self._capacity)
+        _write(self._content.state, content.state, slots)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether its rows have memory of their solver, which is large."""
+        return self._content is not None and self._content.state.memory is not None
 
 
-def _index(slots: Sequence[int]) -> slice | Tensor:
+def _write(stored: Any, content: Any, slots: Sequence[int]) -> None:
+    index = index_of(slots)
+    for old, new in zip(pytree.tree_leaves(stored), pytree.tree_leaves(content), strict=True):
+        if old is None:  # a scale without injection
+            continue
+        # Of rows behind one another a solver writes its memory where it lies.
+        if not isinstance(index, slice) or new.data_ptr() != old[index].data_ptr():
+            old[index] = new
+
+
+def index_of(slots: Sequence[int]) -> slice | Tensor:
+    """A slice, and so a view, where they are behind one another."""
     first = slots[0]
     if list(slots) == list(range(first, first + len(slots))):
         return slice(first, first + len(slots))

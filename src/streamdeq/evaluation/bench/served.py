@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from streamdeq.evaluation.peers import Peer
 from streamdeq.runtime.executor import EXECUTORS
-from streamdeq.runtime.files import FileKind, Session
+from streamdeq.runtime.files import FileKind
 from streamdeq.runtime.programs import Program
+from streamdeq.runtime.spread import Session
 
 
 class _Network(Program):

@@ -1,0 +1,98 @@
+"""Rows of a batch on a thread each, where that gives the same bits as all threads for each in turn, in less time.
+
+Threads that share a row wait for one another after each of its operations. Where an operation takes some tens of
+microseconds, as in a small model, they do little else; threads with a row each never wait.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import torch
+from torch import Tensor
+
+from streamdeq.runtime.programs import Program
+
+#: One row's tensors of a program's inputs, contiguous, to those of its outputs.
+Session = Callable[[Sequence[Tensor]], list[Tensor]]
+#: The inputs of several rows to the outputs of all, rows first.
+Spread = Callable[[Sequence[Sequence[Tensor]]], list[Tensor]]
+
+#: Times that a row is timed, and seconds after which twice is enough.
+TIMES, TIMING_S = 7, 1.0
+
+
+@dataclass(eq=False)
+class Rows:
+    """A program for any number of rows, with the same bits for a row whichever others there are.
+
+    Args:
+        alone: one row, by all threads.
+        open_spread: makes what computes rows on a thread each, when it is first needed: it has memory of its own.
+        threads: how many there are.
+        least: from so many rows on each gets a thread; fewer, and what is left of a multiple of `threads`, take turns.
+            0: never.
+    """
+
+    alone: Session
+    open_spread: Callable[[], Spread]
+    threads: int = 1
+    least: int = 0
+    _spread: Spread | None = field(default=None, init=False)
+
+    def __call__(self, rows: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+        """The outputs of all rows, rows first."""
+        count = self.spread(len(rows))
+        parts = []
+        if count:
+            if self._spread is None:
+                self._spread = self.open_spread()
+            parts.append(self._spread(rows[:count]))
+        parts += map(self.alone, rows[count:])
+        return parts[0] if len(parts) == 1 else [torch.cat(maps) for maps in zip(*parts, strict=True)]
+
+    def spread(self, rows: int) -> int:
+        """How many of so many rows get a thread each."""
+        if not self.least or rows < self.least:
+            return 0
+        left = rows % self.threads
+        return rows if left >= self.least else rows - left
+
+
+def least_rows(alone: Session, spread: Spread, program: Program, threads: int) -> int:
+    """From how many rows on a thread for each takes less time than all threads for one after another; 0: never.
+
+    Never, too, where that is not the same to the bit: then a row's answer would depend on how many others there are.
+    """
+    rows = [_example(program, seed) for seed in range(2)]
+    together = spread(rows)
+    for n, row in enumerate(rows):
+        if not all(torch.equal(own, m[n : n + 1]) for own, m in zip(alone(row), together, strict=True)):
+            return 0
+    of_all_s, of_one_s = _quickest(lambda: alone(rows[0]), lambda: spread(rows[:1]))
+    # As many rows as threads are never quicker by turns, whatever a busy machine's clock says.
+    return min(threads, max(2, int(of_one_s / of_all_s) + 1))
+
+
+def _example(program: Program, seed: int) -> list[Tensor]:
+    """Inputs of one row: noise for pictures and maps, and sizes as they are."""
+    noise = torch.Generator().manual_seed(seed)
+
+    def like(given: Tensor) -> Tensor:
+        if given.dtype == torch.uint8:
+            return torch.randint(0, 256, given.shape, generator=noise, dtype=torch.uint8)
+        return torch.randn(given.shape, generator=noise, dtype=given.dtype) if given.is_floating_point() else given
+
+    return [like(given) for given in program.example]
+
+
+def _quickest(*calls: Callable[[], object]) -> list[float]:
+    """Seconds of each, the least of some times, in turns: what else the machine does makes a call only longer."""
+    times: list[list[float]] = [[] for _ in calls]
+    began = perf_counter()
+    while len(times[0]) < TIMES and (len(times[0]) < 2 or perf_counter() - began < TIMING_S):
+        for call, kept in zip(calls, times, strict=True):
+            start = perf_counter()
+            call()
+            kept.append(perf_counter() - start)
+    return [min(kept) for kept in times]
