@@ -1,5 +1,6 @@
 """A camera as the scheduler knows it: its terms, the frame that waits, the frame that is solved, and its counts."""
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from streamdeq.errors import StreamdeqError
@@ -98,7 +99,7 @@ class Camera:
     turn_s: when a frame last began; before that, when the first one came.
     spare: the part of the time to its deadlines that is left for what takes longer than usual, as answers turn out.
     job: what is being solved.
-    answering: what is being read.
+    answering: what is being read, the oldest first.
     """
 
     name: str
@@ -111,7 +112,7 @@ class Camera:
     turn_s: float = 0.0
     spare: float = LEAST_SPARE
     job: Job | None = None
-    answering: Job | None = None
+    answering: deque[Job] = field(default_factory=deque)
     counts: Counts = field(default_factory=Counts)
     _last_s: float | None = None
 
@@ -153,7 +154,7 @@ class Camera:
     @property
     def at_hand(self) -> int:
         """Frames that have come and are not accounted for."""
-        return sum(one is not None for one in (self.waiting_s, self.job, self.answering))
+        return (self.waiting_s is not None) + (self.job is not None) + len(self.answering)
 
     def step(self) -> None:
         assert self.job is not None
@@ -161,24 +162,28 @@ class Camera:
 
     def answer(self) -> None:
         """What is being solved is read; another frame may begin."""
-        self.answering, self.job = self.job, None
+        assert self.job is not None
+        self.answering.append(self.job)
+        self.job = None
 
     def published(self, now_s: float) -> None:
-        """What was read is out."""
-        assert self.answering is not None
+        """What was read first is out."""
+        job = self.answering.popleft()
         self.counts.processed += 1
-        in_time = now_s <= self.answering.deadline_s
+        in_time = now_s <= job.deadline_s
         self.counts.in_time += in_time
         self.spare = min(MOST_SPARE, max(LEAST_SPARE, self.spare + (IN_TIME if in_time else LATE)))
-        self.counts.steps += self.answering.steps
-        self.answering = None
+        self.counts.steps += job.steps
 
     def lose(self) -> None:
-        """What was to be read, or else what is being solved, met an error."""
-        if self.answering is not None:
-            self.counts.failed, self.answering = self.counts.failed + 1, None
-        elif self.job is not None:
+        """What is being solved met an error."""
+        if self.job is not None:
             self.counts.failed, self.job = self.counts.failed + 1, None
+
+    def lose_answer(self) -> None:
+        """What is being read did."""
+        self.answering.popleft()
+        self.counts.failed += 1
 
     def again(self) -> bool:
         """What is being solved waits again, unless a fresher frame does; whether it does."""

@@ -1,5 +1,6 @@
 """What work on a pool of rows costs on this machine: measured before, corrected while it is used."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -13,7 +14,7 @@ MOVE, FAR = 0.1, 4.0
 @dataclass
 class Spent:
     """What a tick's work on a pool took: seconds for the frames that started, the rows that stepped together and the
-    answers that were read, and how many of each there were."""
+    answers that were read, and how many of each there were; and those for answers on their way out."""
 
     starts: int = 0
     start_s: float = 0.0
@@ -21,6 +22,8 @@ class Spent:
     step_s: float = 0.0
     reads: int = 0
     read_s: float = 0.0
+    answers: int = 0
+    answer_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -29,29 +32,29 @@ class Costs:
 
     Args:
         steps: (rows, seconds) of one application of f for so many rows at once, from 1 row up; none may be 0.
-        start_s: from a frame to its injection.
-        read_s: an answer.
+        start_s: from a frame to its injection, a row in a batch.
+        read_s: an answer, likewise.
+        answer_s: from there until it is out, beside whatever is done next.
         pace: what steps take now over what they took when they were measured.
-
-    Attributes:
-        cap: rows that are worth a batch: the fewest whose rows are about as cheap as they get.
+        cap: rows that are worth a batch: the fewest whose rows are about as cheap as they get; 0: as the steps say.
     """
 
     steps: tuple[tuple[int, float], ...]
     start_s: float
     read_s: float
+    answer_s: float = 0.0
     pace: float = 1.0
     cap: int = 0
     _by_rows: tuple[float, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         rows, seconds = [n for n, _ in self.steps], [s for _, s in self.steps]
-        if rows[:1] != [1] or rows != sorted(set(rows)) or min(seconds) <= 0 or min(self.start_s, self.read_s) < 0:
+        if rows[:1] != [1] or rows != sorted(set(rows)) or min(seconds) <= 0:
             raise ValueError(f"expected seconds above 0 for rows from 1 up, got {self}")
+        if min(self.start_s, self.read_s, self.answer_s) < 0:
+            raise ValueError(f"expected seconds, got {self}")
         if not self._by_rows:
-            cheapest = min(seconds / rows for rows, seconds in self.steps)
-            cap = next(rows for rows, seconds in self.steps if seconds / rows <= cheapest * (1 + GAIN))
-            object.__setattr__(self, "cap", cap)
+            object.__setattr__(self, "cap", self.cap or worth(self.steps))
             object.__setattr__(self, "_by_rows", _by_rows(self.steps))
 
     def row_s(self, rows: int) -> float:
@@ -68,14 +71,22 @@ class Costs:
 
     def seen(self, spent: Spent) -> "Costs":
         """Moved towards what a tick took."""
-        pace, start_s, read_s = self.pace, self.start_s, self.read_s
+        pace, start_s, read_s, answer_s = self.pace, self.start_s, self.read_s, self.answer_s
         if spent.rows:
             pace *= _moved(1.0, spent.step_s / self.step_s(spent.rows))
         if spent.starts:
             start_s = _moved(start_s, spent.start_s / spent.starts)
         if spent.reads:
             read_s = _moved(read_s, spent.read_s / spent.reads)
-        return replace(self, start_s=start_s, read_s=read_s, pace=pace)
+        if spent.answers:
+            answer_s = _moved(answer_s, spent.answer_s / spent.answers)
+        return replace(self, start_s=start_s, read_s=read_s, answer_s=answer_s, pace=pace)
+
+
+def worth(batches: Sequence[tuple[int, float]]) -> int:
+    """The fewest rows whose rows are about as cheap as they get, of (rows, seconds)."""
+    cheapest = min(seconds / rows for rows, seconds in batches)
+    return next(rows for rows, seconds in batches if seconds / rows <= cheapest * (1 + GAIN))
 
 
 def _by_rows(steps: tuple[tuple[int, float], ...]) -> tuple[float, ...]:

@@ -42,7 +42,7 @@ class _Work:
     """What a camera's frame needs.
 
     Args:
-        due_s: when it must be done.
+        due_s: when it must be read.
         start_s: what is needed before its next step, and `step_s` for that, in a batch; `rest_s` after it.
         turn_s: when the camera's frame before it began.
         begins: whether its frame begins with this tick.
@@ -100,13 +100,13 @@ class _Plan:
         if job is None:
             if waits:
                 rest_s = (terms.min_steps - 1) * step_s + costs.read_s
-                due_s, turn_s = camera.waiting_due_s, camera.turn_s
+                due_s, turn_s = camera.waiting_due_s - costs.answer_s, camera.turn_s
                 self._must.append(_Work(camera, due_s, costs.start_s, step_s, rest_s, turn_s, begins=True))
         elif job.steps < terms.min_steps:
             rest_s = (terms.min_steps - job.steps - 1) * step_s + costs.read_s
-            self._must.append(_Work(camera, job.due_s, 0.0, step_s, rest_s, job.turn_s))
+            self._must.append(_Work(camera, job.due_s - costs.answer_s, 0.0, step_s, rest_s, job.turn_s))
         else:
-            due_s = job.deadline_s - camera.spare * (job.deadline_s - job.arrived_s)
+            due_s = job.deadline_s - camera.spare * (job.deadline_s - job.arrived_s) - costs.answer_s
             self._may.append(_Work(camera, due_s, 0.0, 0.0, costs.read_s, job.turn_s, optional=True))
 
     def fill(self) -> None:

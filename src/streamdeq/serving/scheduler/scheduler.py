@@ -54,7 +54,7 @@ class Scheduler:
         return self._cameras[name].counts
 
     def at_hand(self, name: str) -> int:
-        """Frames that wait or are being solved: 0 to 2, and 3 while an answer is read."""
+        """Frames that wait, are being solved, or whose answers are on their way out: 0 to 4."""
         return self._cameras[name].at_hand
 
     def pool(self, name: str) -> object:
@@ -88,8 +88,12 @@ class Scheduler:
         self._cameras[name].counts.failed += frames
 
     def lost(self, name: str) -> None:
-        """What was to be read, or else what is being solved, met an error."""
+        """What is being solved met an error."""
         self._cameras[name].lose()
+
+    def lost_answer(self, name: str) -> None:
+        """What was to be read met an error."""
+        self._cameras[name].lose_answer()
 
     def again(self, name: str) -> bool:
         """What is being solved begins anew, unless a fresher frame waits; whether it does."""
@@ -145,5 +149,6 @@ class Scheduler:
 
     def _demand(self, terms: Terms, pool: object, fps: float, rows: int, of_pool: int) -> Demand:
         costs = self._costs[pool]
-        once_s, step_s = costs.start_s + costs.read_s, rows * costs.row_s(of_pool)
+        # An answer on its way out is beside the next steps, but on processors that these would use.
+        once_s, step_s = costs.start_s + costs.read_s + costs.answer_s, rows * costs.row_s(of_pool)
         return Demand(*(fps * (once_s + steps * step_s) for steps in (terms.min_steps, terms.max_steps)))

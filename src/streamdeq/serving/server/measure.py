@@ -1,22 +1,38 @@
 """What work on a pool of rows costs here, measured in a second or two before its first frame."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 
 from streamdeq.serving.scheduler import Costs
+from streamdeq.serving.scheduler.costs import worth
 from streamdeq.streaming.engine import Engine, Row
 from streamdeq.values.frame import Frame
 from streamdeq.values.geometry import HW
 
 #: Rows at the most, and seconds after which no larger batch is tried; the first two are whatever they take. Where one
 #: row takes 50 ms, half a second ends at batches of two, which have a quarter less through than batches of eight.
-MOST_ROWS, PATIENCE_S = 64, 1.5
+MOST_ROWS, PATIENCE_S = 64, 3.0
 #: Larger batches are tried as long as the last one made rows cheaper by this part.
 GAIN = 0.03
 TIMES = 2
+
+
+class _Taken(NamedTuple):
+    """Seconds for so many rows: to start their frames, to step them and to read them."""
+
+    rows: int
+    start_s: float
+    step_s: float
+    read_s: float
+
+    @property
+    def all_s(self) -> float:
+        """Of a frame of one step, where batches count most."""
+        return self.start_s + self.step_s + self.read_s
 
 
 def measure(engine: Engine, frame_hw: HW, like: Costs | None = None) -> Costs:
@@ -28,33 +44,40 @@ def measure(engine: Engine, frame_hw: HW, like: Costs | None = None) -> Costs:
     frame = Frame(np.random.default_rng(0).integers(0, 255, (*frame_hw, 3), np.uint8), 0, 0.0)
     rows = [engine.open()]
     try:
-        _answer(engine, rows, frame)  # whatever is made at the first use
         began = perf_counter()
-        start_s = _least(partial(engine.observe, rows, [frame]), engine)
-        steps = [(1, _least(partial(engine.iterate, rows), engine))]
-        read_s = _least(partial(engine.read, rows), engine)
-        if like is not None:
-            steps = [(n, seconds * steps[0][1] / like.step_s(1)) for n, seconds in like.steps]
-            return Costs(tuple(steps), start_s, read_s)
-        while 2 * len(rows) <= MOST_ROWS and (len(steps) < 2 or perf_counter() - began < PATIENCE_S):
-            more = [engine.open() for _ in rows]
-            rows += more
-            engine.observe(more, [frame] * len(more))
-            engine.iterate(rows)
-            steps.append((len(rows), _least(partial(engine.iterate, rows), engine)))
-            (before, before_s), (now, now_s) = steps[-2:]
-            if len(steps) > 2 and now_s / now > (1 - GAIN) * before_s / before:
+        found = [_taken(engine, rows, frame)]
+        [output] = engine.outputs(rows)
+        answer_s = _least(output.answer, engine)
+        most, patience_s = (MOST_ROWS, PATIENCE_S) if like is None else (min(2, like.cap), 0.0)
+        while 2 * len(rows) <= most and (len(found) < 2 or perf_counter() - began < patience_s):
+            rows += [engine.open() for _ in rows]
+            found.append(_taken(engine, rows, frame))
+            before, now = found[-2:]
+            if len(found) > 2 and now.all_s / now.rows > (1 - GAIN) * before.all_s / before.rows:
                 break
-        return Costs(tuple(steps), start_s, read_s)
+        return _costs(found, answer_s, like)
     finally:
         for row in rows:
             engine.close(row)
 
 
-def _answer(engine: Engine, rows: list[Row], frame: Frame) -> None:
-    engine.observe(rows, [frame] * len(rows))
-    engine.iterate(rows)
-    engine.read(rows)
+def _costs(found: Sequence[_Taken], answer_s: float, like: Costs | None) -> Costs:
+    cap = worth([(one.rows, one.all_s) for one in found])
+    of_cap = next(one for one in found if one.rows == cap)
+    steps = [(one.rows, one.step_s) for one in found]
+    if like is not None:
+        cap, steps = like.cap, [(n, seconds * found[0].step_s / like.step_s(1)) for n, seconds in like.steps]
+    return Costs(tuple(steps), of_cap.start_s / of_cap.rows, of_cap.read_s / of_cap.rows, answer_s, cap=cap)
+
+
+def _taken(engine: Engine, rows: list[Row], frame: Frame) -> _Taken:
+    observe = partial(engine.observe, rows, [frame] * len(rows))
+    observe()
+    engine.iterate(rows)  # whatever is made at the first use of so many
+    engine.outputs(rows)
+    start_s = _least(observe, engine)
+    step_s = _least(partial(engine.iterate, rows), engine)
+    return _Taken(len(rows), start_s, step_s, _least(partial(engine.outputs, rows), engine))
 
 
 def _least(work: Callable[[], object], engine: Engine) -> float:

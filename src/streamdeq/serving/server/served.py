@@ -71,8 +71,18 @@ class Wishes:
         return Wishes(locate, choose, zone, rules)
 
 
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A frame that an answer is made to: when it came, how long the source was away before it, and when it is late."""
+
+    frame: Frame
+    captured_s: float
+    gap_s: float
+    deadline_s: float
+
+
 class ServedCamera:
-    """A camera. Only the ticks touch `state` and what is at hand.
+    """A camera. Only the ticks touch `state` and what is at hand; answers are made beside them.
 
     Attributes:
         state: its latent and all that goes with it.
@@ -119,21 +129,24 @@ class ServedCamera:
         self.waiting = self.solving if waits else self.waiting
         self.solving = None
 
-    def publish(self, answer: Any) -> Published:
-        """What the answer is to be when it is out. What was being solved is done."""
+    def hand_over(self) -> Asked:
+        """What was being solved, to be answered; another frame may begin."""
         assert self.solving is not None
-        frame, captured_s, gap_s = self.solving
-        status = answer.status
+        (frame, captured_s, gap_s), self.solving = self.solving, None
+        return Asked(frame, captured_s, gap_s, self.deadline_s)
+
+    def publish(self, asked: Asked, answer: Any) -> Published:
+        """What the answer is to be when it is out."""
+        frame, status = asked.frame, answer.status
         stopped = Stop.ITERATIONS if status.nfe >= self.config.max_steps else Stop.DEADLINE
         image = frame.image
         if self.config.blur:
             image = blurred(image, answer, self.config.blur)
         shown = self.wishes.zone(self.wishes.choose(answer))
-        shown = replace(shown, status=replace(status, stopped=stopped, gap_s=gap_s))
-        self.solving = None
+        shown = replace(shown, status=replace(status, stopped=stopped, gap_s=asked.gap_s))
         frame = replace(frame, image=image)
         task, rules = self.model.model.task, self.wishes.rules
-        self.latest = Published(self.name, frame, shown, captured_s, monotonic(), self.deadline_s, task, rules)
+        self.latest = Published(self.name, frame, shown, asked.captured_s, monotonic(), asked.deadline_s, task, rules)
         return self.latest
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The ticks: one thread that has the engines, asks the scheduler what to do next, does it, and hands answers over."""
+"""The ticks: one thread that has the engines, asks the scheduler what to do next, and does it."""
 
 import logging
 import threading
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.serving.scheduler import Costs, Scheduler, Spent
+from streamdeq.serving.server.answers import Answers, Unread, failed
 from streamdeq.serving.server.measure import measure
 from streamdeq.serving.server.published import Hub
 from streamdeq.serving.server.served import ServedCamera
@@ -35,6 +36,7 @@ class Ticks:
         self.scheduler = Scheduler()
         self.lock = threading.RLock()
         self._hub = hub
+        self._answers = Answers(self.scheduler, self.lock, hub)
         self._like: dict[str, Costs] = {}
         self._calls: list[tuple[Callable[[], Any], Future[Any]]] = []
         self._woken = threading.Condition()
@@ -60,7 +62,7 @@ class Ticks:
             self._woken.notify()
 
     def call(self, work: Callable[[], T]) -> T:
-        """Have something done between two ticks; its result, or its error."""
+        """Have something done between two ticks, with no answer under way; its result, or its error."""
         future: Future[T] = Future()
         with self._woken:
             self.check_running()
@@ -91,18 +93,20 @@ class Ticks:
         finally:
             with self._woken:
                 self._stopping = True
+            self._answers.close()
             self._obey()
             self._hub.end()
 
     def _loop(self) -> None:
         while not self._stopping:
             self._obey()
+            began_s = perf_counter()
             with self.lock:
                 for camera in self.cameras.values():
                     self.collect(camera)
                 tick = self.scheduler.tick(monotonic())
             if tick:
-                _Work(self, self._hub).do(tick.read, tick.start, tick.step)
+                _Work(self, self._answers, began_s).do(tick.read, tick.start, tick.step)
             else:
                 with self._woken:
                     if not self._stirred:
@@ -112,6 +116,8 @@ class Ticks:
     def _obey(self) -> None:
         with self._woken:
             calls, self._calls = self._calls, []
+        if calls:
+            self._answers.wait()
         for work, future in calls:
             try:
                 future.set_result(work())
@@ -142,10 +148,14 @@ class Ticks:
 
 
 class _Work:
-    """One tick's work. What meets an error costs its own camera a frame, and nobody else anything."""
+    """One tick's work. What meets an error costs its own camera a frame, and nobody else anything.
 
-    def __init__(self, ticks: Ticks, hub: Hub) -> None:
-        self._ticks, self._hub = ticks, hub
+    Args:
+        began_s: when the tick was, by `perf_counter`.
+    """
+
+    def __init__(self, ticks: Ticks, answers: Answers, began_s: float) -> None:
+        self._ticks, self._answers, self._began_s = ticks, answers, began_s
         self._spent: dict[object, Spent] = defaultdict(Spent)
 
     def do(self, read: Sequence[str], start: Sequence[str], step: Sequence[str]) -> None:
@@ -154,32 +164,42 @@ class _Work:
         self._start([cameras[name] for name in start])
         self._step([cameras[name] for name in step if cameras[name].solving is not None])
         with self._ticks.lock:
+            self._share_the_rest()
             for pool, spent in self._spent.items():
                 self._ticks.scheduler.spent(pool, spent)
 
-    def _read(self, cameras: Sequence[ServedCamera]) -> None:
-        for engine, group in _by_engine([one for one in cameras if one.state.regions is None]):
-            began = perf_counter()
-            answers = self._try(group, partial(engine.read, [one.state.row for one in group]))
-            each_s = (perf_counter() - began) / len(group)
-            for camera, answer in zip(group, answers or [], strict=False):
-                self._publish(camera, lambda answer=answer: answer, each_s)
-        for camera in cameras:
-            if camera.state.regions is not None and camera.solving is not None:
-                self._publish(camera, partial(camera.state.read, camera.solving[0]), 0.0)
+    def _share_the_rest(self) -> None:
+        """Time that is nobody's, for deciding and book-keeping, is that of the steps: a tick is as long as it is."""
+        stepped = [spent for spent in self._spent.values() if spent.rows]
+        known_s = sum(spent.start_s + spent.step_s + spent.read_s for spent in self._spent.values())
+        for spent in stepped:
+            spent.step_s += max(0.0, perf_counter() - self._began_s - known_s) / len(stepped)
 
-    def _publish(self, camera: ServedCamera, read: Callable[[], Any], read_s: float) -> None:
-        began = perf_counter()
-        published = self._try([camera], lambda: camera.publish(read()))
-        if published is None:
+    def _read(self, cameras: Sequence[ServedCamera]) -> None:
+        """What the model says of their frames, handed on to be made answers of."""
+        if not cameras:
             return
-        publish_s = perf_counter() - began
-        with self._ticks.lock:
-            spent = self._spent[self._ticks.scheduler.pool(camera.name)]
-            spent.reads, spent.read_s = spent.reads + 1, spent.read_s + read_s + publish_s
-            self._ticks.scheduler.published(camera.name, published.answered_s)
-            camera.figures.add(published, publish_s)
-        self._hub.publish(published)
+        began_s, lost = perf_counter(), self._ticks.scheduler.lost_answer
+        self._answers.wait()  # what those before are made of may lie where this will
+        unread = list[Unread]()
+        for engine, group in _by_engine([one for one in cameras if one.state.regions is None]):
+            outputs = self._try(group, partial(engine.outputs, [one.state.row for one in group]), lost)
+            unread += [
+                Unread(one, one.hand_over(), said.answer) for one, said in zip(group, outputs or (), strict=False)
+            ]
+            began_s = self._was_read(group, began_s)
+        for camera in (one for one in cameras if one.state.regions is not None and one.solving is not None):
+            answer = self._try([camera], partial(camera.state.read, camera.solving[0]), lost)
+            if answer is not None:
+                unread.append(Unread(camera, camera.hand_over(), lambda answer=answer: answer))
+            began_s = self._was_read([camera], began_s)
+        self._answers.hand(unread)
+
+    def _was_read(self, cameras: Sequence[ServedCamera], began_s: float) -> float:
+        """Note what that took; the time."""
+        now_s, spent = perf_counter(), self._spent_on(cameras)
+        spent.reads, spent.read_s = spent.reads + len(cameras), spent.read_s + now_s - began_s
+        return now_s
 
     def _start(self, cameras: Sequence[ServedCamera]) -> None:
         scheduler = self._ticks.scheduler
@@ -200,35 +220,34 @@ class _Work:
 
     def _timed(self, cameras: Sequence[ServedCamera], work: Callable[[], object]) -> None:
         began = perf_counter()
-        self._try(cameras, work)
-        with self._ticks.lock:
-            spent = self._spent[self._ticks.scheduler.pool(cameras[0].name)]
+        self._try(cameras, work, self._ticks.scheduler.lost)
+        spent = self._spent_on(cameras)
         spent.starts, spent.start_s = spent.starts + len(cameras), spent.start_s + perf_counter() - began
 
     def _step(self, cameras: Sequence[ServedCamera]) -> None:
         for engine, group in _by_engine(cameras):
             rows = [row for camera in group for row in camera.rows]
             began = perf_counter()
-            self._try(group, partial(engine.iterate, rows))
+            self._try(group, partial(engine.iterate, rows), self._ticks.scheduler.lost)
             engine.functions.wait()
-            with self._ticks.lock:
-                spent = self._spent[self._ticks.scheduler.pool(group[0].name)]
+            spent = self._spent_on(group)
             spent.rows, spent.step_s = spent.rows + len(rows), spent.step_s + perf_counter() - began
 
-    def _try(self, cameras: Sequence[ServedCamera], work: Callable[[], T]) -> T | None:
+    def _spent_on(self, cameras: Sequence[ServedCamera]) -> Spent:
+        """Those of one pool."""
+        with self._ticks.lock:
+            return self._spent[self._ticks.scheduler.pool(cameras[0].name)]
+
+    def _try(self, cameras: Sequence[ServedCamera], work: Callable[[], T], lost: Callable[[str], object]) -> T | None:
         """The result; None if there was an error, which costs these cameras the frame at hand."""
         try:
             return work()
         except Exception as error:  # whatever it is, the other cameras go on
-            level = logging.WARNING if isinstance(error, StreamdeqError) else logging.ERROR
-            names = ", ".join(camera.name for camera in cameras)
-            log.log(level, "camera %s: a frame failed: %s", names, error, exc_info=level == logging.ERROR)
+            failed(cameras, error)
             with self._ticks.lock:
                 for camera in cameras:
-                    self._ticks.scheduler.lost(camera.name)
+                    lost(camera.name)
                     camera.solving = None
-            for row in (row for camera in cameras for row in camera.rows):
-                row.forgets = True
             return None
 
 
