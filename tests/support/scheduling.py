@@ -1,7 +1,7 @@
 """A machine on which all work takes as long as its costs say, and cameras whose frames come when they say."""
 
 import heapq
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -34,7 +34,7 @@ class Machine:
         self.steps: dict[str, list[int]] = defaultdict(list)
         self.ages: dict[str, list[float]] = defaultdict(list)
         self.frames: dict[str, list[float]] = defaultdict(list)
-        self._waiting: dict[str, float] = {}
+        self._waiting: dict[str, deque[float]] = defaultdict(deque)
         self._solving: dict[str, tuple[float, int]] = {}
         for pool, costs in self.costs.items():
             self.scheduler.measure(pool, costs)
@@ -48,8 +48,9 @@ class Machine:
         while True:
             while coming and coming[0][0] <= self.now_s:
                 at_s, name = heapq.heappop(coming)
-                self._waiting[name] = at_s
-                self.scheduler.arrived(name, at_s)
+                self._waiting[name].append(at_s)
+                for _ in range(self.scheduler.arrived(name, at_s)):
+                    self._waiting[name].popleft()
             tick = self.scheduler.tick(self.now_s)
             if tick:
                 self._do(tick)
@@ -74,7 +75,7 @@ class Machine:
             self.now_s += len(tick.start) * costs.start_s + costs.step_s(len(tick.step))
             self.scheduler.spent(pool, Spent(rows=len(tick.step), step_s=costs.step_s(len(tick.step))))
         for name in tick.start:
-            self._solving[name] = (self._waiting.pop(name), 0)
+            self._solving[name] = (self._waiting[name].popleft(), 0)
         for name in tick.step:
             came_s, steps = self._solving[name]
             self._solving[name] = (came_s, steps + 1)

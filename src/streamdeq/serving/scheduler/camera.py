@@ -11,6 +11,9 @@ USUAL_FPS = 25.0
 #: How far one frame moves the measured time between frames, and what of a pause counts, in frames.
 MOVE, PAUSE = 0.1, 4.0
 
+#: Frames of a camera that wait at the most, where there is time for all that come.
+MOST_WAITING = 2
+
 #: Of the time to a deadline so much is left, at the least and at the most, for what takes longer than it usually does.
 LEAST_SPARE, MOST_SPARE = 0.1, 0.5
 #: How an answer that is late, and one that is not, move it: where they balance one in 200 is late.
@@ -94,8 +97,8 @@ class Camera:
     pool: of rows, those of one pool share batches.
     rows: that its frame takes: one, or one for each instance that is looked at.
     period_s: between its frames, measured.
-    waiting_s: when the frame that waits came; None if none waits.
-    since_s: when the first frame came that had to wait since one last began: a fresher one keeps the place.
+    waiting: when the frames that wait came, the next one first.
+    since_s: when the one came whose place the next one has: a fresher one that replaces another keeps its place.
     turn_s: when a frame last began; before that, when the first one came.
     spare: the part of the time to its deadlines that is left for what takes longer than usual, as answers turn out.
     job: what is being solved.
@@ -107,7 +110,7 @@ class Camera:
     pool: object
     rows: int = 1
     period_s: float = 1 / USUAL_FPS
-    waiting_s: float | None = None
+    waiting: deque[float] = field(default_factory=deque)
     since_s: float = 0.0
     turn_s: float = 0.0
     spare: float = LEAST_SPARE
@@ -120,8 +123,8 @@ class Camera:
         if self.terms.fps is not None:
             self.period_s = 1 / self.terms.fps
 
-    def arrived(self, at_s: float, missed: int) -> None:
-        """A frame came; it replaces the one that waits.
+    def arrived(self, at_s: float, missed: int, most: int) -> int:
+        """A frame came, and waits; of more than `most` that wait the oldest are dropped: how many.
 
         Args:
             missed: frames that came between the last one told of and this one.
@@ -133,28 +136,32 @@ class Camera:
         if self._last_s is None:
             self.turn_s = at_s
         self._last_s = at_s
-        if self.waiting_s is None:
+        if not self.waiting:
             self.since_s = at_s
-        else:
-            self.counts.dropped += 1
-        self.waiting_s = at_s
+        self.waiting.append(at_s)
+        dropped = max(0, len(self.waiting) - most)
+        for _ in range(dropped):
+            self.waiting.popleft()
+        self.counts.dropped += dropped
+        return dropped
 
     def begin(self, now_s: float) -> None:
-        """The frame that waits is being solved from now on."""
-        assert self.waiting_s is not None
-        deadline_s = self.waiting_s + (self.terms.deadline_s or self.period_s)
-        self.job = Job(self.waiting_s, self.waiting_due_s, deadline_s, self.turn_s)
-        self.waiting_s, self.turn_s = None, now_s
+        """The next frame that waits is being solved from now on."""
+        due_s, at_s = self.waiting_due_s, self.waiting.popleft()
+        self.job = Job(at_s, due_s, at_s + (self.terms.deadline_s or self.period_s), self.turn_s)
+        self.turn_s = now_s
+        if self.waiting:
+            self.since_s = self.waiting[0]
 
     @property
     def waiting_due_s(self) -> float:
-        """When what waits must be done."""
+        """When the next that waits must be done."""
         return self.since_s + min(self.terms.deadline_s or self.period_s, self.period_s)
 
     @property
     def at_hand(self) -> int:
         """Frames that have come and are not accounted for."""
-        return (self.waiting_s is not None) + (self.job is not None) + len(self.answering)
+        return len(self.waiting) + (self.job is not None) + len(self.answering)
 
     def step(self) -> None:
         assert self.job is not None
@@ -190,8 +197,9 @@ class Camera:
         job, self.job = self.job, None
         if job is None:
             return False
-        if self.waiting_s is not None:
+        if self.waiting:
             self.counts.dropped += 1
             return False
-        self.waiting_s = self.since_s = job.arrived_s
+        self.since_s = job.arrived_s
+        self.waiting.append(job.arrived_s)
         return True

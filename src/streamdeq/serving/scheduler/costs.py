@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 #: A batch is larger than another only if its rows are cheaper by more than this part.
-GAIN = 0.03
+GAIN = 0.05
 #: How far one tick moves the figures towards what it took, and the factor that one tick may be off and be believed:
 #: who was held up by something else is no slower for it.
 MOVE, FAR = 0.1, 4.0

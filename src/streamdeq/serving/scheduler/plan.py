@@ -69,7 +69,7 @@ def plan(cameras: Sequence[Camera], costs: Mapping[object, Costs], ring: RoundRo
         rows[camera.pool] += camera.rows
     planned = _Plan(costs, {pool: costs[pool].row_s(number) for pool, number in rows.items()}, ring, now_s)
     for camera in cameras:
-        if camera.job is not None or camera.waiting_s is not None:
+        if camera.job is not None or camera.waiting:
             planned.sort_in(camera)
     planned.fill()
     start = tuple(work.camera.name for work in planned.batch if work.begins)
@@ -92,7 +92,7 @@ class _Plan:
         self.batch: list[_Work] = []
 
     def sort_in(self, camera: Camera) -> None:
-        job, terms, waits = camera.job, camera.terms, camera.waiting_s is not None
+        job, terms, waits = camera.job, camera.terms, bool(camera.waiting)
         costs, step_s = self._costs[camera.pool], camera.rows * self._row_s[camera.pool]
         if job is not None and job.steps >= (terms.min_steps if waits else terms.max_steps):
             self._publish(camera)

@@ -2,11 +2,14 @@
 
 from collections import Counter
 
-from streamdeq.serving.scheduler.camera import Camera, Counts, Terms
+from streamdeq.serving.scheduler.camera import MOST_WAITING, Camera, Counts, Terms
 from streamdeq.serving.scheduler.costs import Costs, Spent
 from streamdeq.serving.scheduler.load import Demand, Load
 from streamdeq.serving.scheduler.plan import Tick, plan
 from streamdeq.serving.scheduler.sharing import RoundRobin
+
+#: How far a tick moves the measured load at the least steps.
+CROWDED = 0.02
 
 
 class Scheduler:
@@ -16,6 +19,7 @@ class Scheduler:
         self._cameras: dict[str, Camera] = {}
         self._costs: dict[object, Costs] = {}
         self._ring = RoundRobin()
+        self._crowded = 0.0
 
     # -- what there is ---------------------------------------------------------------------------------------
 
@@ -54,7 +58,7 @@ class Scheduler:
         return self._cameras[name].counts
 
     def at_hand(self, name: str) -> int:
-        """Frames that wait, are being solved, or whose answers are on their way out: 0 to 4."""
+        """Frames that wait, are being solved, or whose answers are on their way out: 0 to 5."""
         return self._cameras[name].at_hand
 
     def pool(self, name: str) -> object:
@@ -71,13 +75,14 @@ class Scheduler:
 
     # -- what happens ----------------------------------------------------------------------------------------
 
-    def arrived(self, name: str, at_s: float, missed: int = 0) -> None:
-        """A frame came at that time; one that waited is dropped for it.
+    def arrived(self, name: str, at_s: float, missed: int = 0) -> int:
+        """A frame came at that time. Where there is time for the least steps of all that come, one that has not begun
+        yet keeps its place before it; where there is not, the freshest wins. How many that waited are dropped for it.
 
         Args:
             missed: frames before it that nobody was told of; they are dropped.
         """
-        self._cameras[name].arrived(at_s, missed)
+        return self._cameras[name].arrived(at_s, missed, MOST_WAITING if self._crowded <= 1 else 1)
 
     def dropped(self, name: str, frames: int) -> None:
         """So many frames came that are not wanted."""
@@ -111,6 +116,7 @@ class Scheduler:
 
     def tick(self, now_s: float) -> Tick:
         """What is to be done now; the frames in it count as begun, and the steps as taken."""
+        self._crowded += CROWDED * (self._least() - self._crowded)
         tick = plan(list(self._cameras.values()), self._costs, self._ring, now_s)
         for name in tick.read:
             self._cameras[name].answer()
@@ -140,6 +146,15 @@ class Scheduler:
         of_pool = self._rows()
         demands = [self._demand(one.terms, one.pool, 1 / one.period_s, one.rows, of_pool[one.pool]) for one in others]
         return Load(sum(d.least for d in demands), sum(d.full for d in demands), len(others))
+
+    def _least(self) -> float:
+        """The part of the ticks' time that all frames take with their fewest steps."""
+        of_pool, least = self._rows(), 0.0
+        for one in self._cameras.values():
+            costs = self._costs[one.pool]
+            frame_s = costs.start_s + one.terms.min_steps * one.rows * costs.row_s(of_pool[one.pool]) + costs.read_s
+            least += frame_s / one.period_s
+        return least
 
     def _rows(self) -> Counter[object]:
         rows: Counter[object] = Counter()

@@ -1,4 +1,4 @@
-"""A camera's source on a thread of its own, which hands over the freshest frame."""
+"""A camera's source on a thread of its own, which hands over the freshest frames."""
 
 import logging
 import threading
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from streamdeq.errors import StreamdeqError
+from streamdeq.serving.scheduler.camera import MOST_WAITING
 from streamdeq.values.frame import Failure, Frame, Gap
 from streamdeq.values.live import LivePolicy, Patience
 from streamdeq.video import Paced, Source, open_source
@@ -33,24 +34,41 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+@dataclass(frozen=True, eq=False)
+class Came:
+    """A frame, when it came, and how many seconds the source was away before it."""
+
+    frame: Frame
+    at_s: float
+    gap_s: float = 0.0
+
+
 @dataclass(frozen=True)
 class Arrived:
     """What has come since it was last asked for.
 
     Args:
-        frame: the freshest; None if none came.
-        at_s: when it came.
-        dropped: frames that were decoded and are not handed over, `thinned` of them for the camera's own fps.
+        frames: the last ones, as many as may wait, in order.
+        dropped: frames before them that were decoded and are not handed over, `thinned` of them for the camera's own
+            fps.
         failed: that could not be decoded.
-        gap_s: seconds the source was away before the frame.
+        gap_s: seconds the source has been away since the last of the frames.
     """
 
-    frame: Frame | None = None
-    at_s: float = 0.0
+    frames: tuple[Came, ...] = ()
     dropped: int = 0
     thinned: int = 0
     failed: int = 0
     gap_s: float = 0.0
+
+    def and_(self, frame: Frame, at_s: float) -> "Arrived":
+        """And one more frame."""
+        frames = (*self.frames, Came(frame, at_s, self.gap_s))
+        gone = frames[:-MOST_WAITING]
+        kept = frames[len(gone) :]
+        lost_s = sum(one.gap_s for one in gone)
+        kept = (replace(kept[0], gap_s=kept[0].gap_s + lost_s), *kept[1:])
+        return replace(self, frames=kept, dropped=self.dropped + len(gone), gap_s=0.0)
 
 
 def open_camera(source: str, loop: bool) -> Source:
@@ -98,16 +116,16 @@ class Feed:
         self._thread.start()
 
     def take(self) -> Arrived:
-        """What has come since the last call."""
+        """What has come since the last call; a gap goes with the next frame."""
         with self._lock:
-            arrived, self._arrived = self._arrived, Arrived()
+            arrived, self._arrived = self._arrived, Arrived(gap_s=self._arrived.gap_s)
             return arrived
 
     @property
     def uncounted(self) -> int:
         """Frames that have come since `take` was last called."""
         with self._lock:
-            return self._arrived.dropped + self._arrived.failed + (self._arrived.frame is not None)
+            return self._arrived.dropped + self._XX
 
     def close(self) -> None:
         """From any thread; then `take` gives the rest."""
@@ -171,9 +189,7 @@ class Feed:
             return
         painted = replace(frame, image=self.paint(frame.image))
         with self._lock:
-            before = self._arrived
-            dropped = before.dropped + (before.frame is not None)
-            self._arrived = replace(before, frame=painted, at_s=at_s, dropped=dropped)
+            self._arrived = self._arrived.and_(painted, at_s)
         self._count(source)
         self._told()
 

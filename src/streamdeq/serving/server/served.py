@@ -1,5 +1,6 @@
 """A model that cameras share, and a camera between its source and its answers."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -9,7 +10,7 @@ from streamdeq.api import Model
 from streamdeq.errors import StreamdeqError
 from streamdeq.rules.config import Rules, rules_for
 from streamdeq.serving.server.config import CameraConfig, ModelConfig
-from streamdeq.serving.server.feed import Feed
+from streamdeq.serving.server.feed import Came, Feed
 from streamdeq.serving.server.privacy import blurred, check_blur
 from streamdeq.serving.server.published import Published
 from streamdeq.serving.server.reports import Figures
@@ -19,7 +20,6 @@ from streamdeq.streaming.engine import Engine, Row
 from streamdeq.streaming.locate import Locator
 from streamdeq.streaming.state import StreamState
 from streamdeq.tasks import Choice
-from streamdeq.values.frame import Frame
 from streamdeq.values.geometry import HW
 from streamdeq.values.status import Stop
 
@@ -73,11 +73,9 @@ class Wishes:
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """A frame that an answer is made to: when it came, how long the source was away before it, and when it is late."""
+    """A frame that an answer is made to, and when that is late."""
 
-    frame: Frame
-    captured_s: float
-    gap_s: float
+    came: Came
     deadline_s: float
 
 
@@ -86,7 +84,7 @@ class ServedCamera:
 
     Attributes:
         state: its latent and all that goes with it.
-        waiting: the freshest frame, when it came, and how long the source was away before it.
+        waiting: frames that have not begun, in order, as the scheduler counts them.
         solving: the frame that has begun.
         warm: whether it went on from a saved state.
     """
@@ -98,8 +96,8 @@ class ServedCamera:
         )
         self.figures = Figures()
         self.latest: Published | None = None
-        self.waiting: tuple[Frame, float, float] | None = None
-        self.solving: tuple[Frame, float, float] | None = None
+        self.waiting: deque[Came] = deque()
+        self.solving: Came | None = None
         self.deadline_s = 0.0
         self.warm = False
 
@@ -117,36 +115,42 @@ class ServedCamera:
         """Go on from another state, with what the camera is asked for now."""
         self.state = replace(state, options=self.config.options(self.model.config))
 
-    def begin(self) -> Frame:
-        """The frame that waits is being solved from now on; the row has it already where it sees whole frames."""
-        assert self.waiting is not None
-        self.solving, self.waiting = self.waiting, None
-        self.state = replace(self.state, next_index=self.solving[0].index + 1)
-        return self.solving[0]
+    def wait(self, came: Came, dropped: int) -> None:
+        """One more frame waits; of those before it so many no longer do, but how long the source was away is kept."""
+        self.waiting.append(came)
+        for _ in range(dropped):
+            gone = self.waiting.popleft()
+            self.waiting[0] = replace(self.waiting[0], gap_s=self.waiting[0].gap_s + gone.gap_s)
+
+    def begin(self) -> None:
+        """The next frame that waits is being solved from now on; the row has it already where it sees whole frames."""
+        self.solving = self.waiting.popleft()
+        self.state = replace(self.state, next_index=self.solving.frame.index + 1)
 
     def again(self, *, waits: bool) -> None:
         """What was being solved waits again, or is dropped."""
-        self.waiting = self.solving if waits else self.waiting
+        if waits and self.solving is not None:
+            self.waiting.appendleft(self.solving)
         self.solving = None
 
     def hand_over(self) -> Asked:
         """What was being solved, to be answered; another frame may begin."""
         assert self.solving is not None
-        (frame, captured_s, gap_s), self.solving = self.solving, None
-        return Asked(frame, captured_s, gap_s, self.deadline_s)
+        came, self.solving = self.solving, None
+        return Asked(came, self.deadline_s)
 
     def publish(self, asked: Asked, answer: Any) -> Published:
         """What the answer is to be when it is out."""
-        frame, status = asked.frame, answer.status
+        frame, status = asked.came.frame, answer.status
         stopped = Stop.ITERATIONS if status.nfe >= self.config.max_steps else Stop.DEADLINE
         image = frame.image
         if self.config.blur:
             image = blurred(image, answer, self.config.blur)
         shown = self.wishes.zone(self.wishes.choose(answer))
-        shown = replace(shown, status=replace(status, stopped=stopped, gap_s=asked.gap_s))
+        shown = replace(shown, status=replace(status, stopped=stopped, gap_s=asked.came.gap_s))
         frame = replace(frame, image=image)
         task, rules = self.model.model.task, self.wishes.rules
-        self.latest = Published(self.name, frame, shown, asked.captured_s, monotonic(), asked.deadline_s, task, rules)
+        self.latest = Published(self.name, frame, shown, asked.came.at_s, monotonic(), asked.deadline_s, task, rules)
         return self.latest
 
     def close(self) -> None:

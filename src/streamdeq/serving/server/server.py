@@ -290,8 +290,8 @@ class Server:
             camera.state, camera.model, camera.config, camera.wishes = state, served, config, wishes
             if camera.solving is not None:
                 camera.again(waits=self._ticks.scheduler.again(camera.name))
-            if camera.waiting is not None:
-                hw = camera.waiting[0].image.shape[:2]
+            if camera.waiting:
+                hw = camera.waiting[0].frame.image.shape[:2]
                 self._ticks.scheduler.change(camera.name, pool=self._ticks.know(camera, (hw[0], hw[1])))
 
     def _report(self, camera: ServedCamera) -> CameraReport:

@@ -130,21 +130,21 @@ class Ticks:
         camera.figures.thinned += arrived.thinned
         if arrived.failed:
             self.scheduler.failed(name, arrived.failed)
-        if arrived.frame is None:
-            self.scheduler.dropped(name, arrived.dropped)
-            return
-        hw = arrived.frame.image.shape[:2]
-        try:
-            self.scheduler.change(name, pool=self.know(camera, (hw[0], hw[1])))
-        except StreamdeqError as error:  # frames that no model can look at
-            log.warning("camera %s: %s", name, error)
-            self.scheduler.dropped(name, arrived.dropped)
-            self.scheduler.failed(name)
-            return
-        gap_s = arrived.gap_s + (camera.waiting[2] if camera.waiting else 0.0)
-        camera.waiting = (arrived.frame, arrived.at_s, gap_s)
         self.scheduler.dropped(name, arrived.thinned)
-        self.scheduler.arrived(name, arrived.at_s, arrived.dropped - arrived.thinned)
+        missed = arrived.dropped - arrived.thinned
+        if not arrived.frames:
+            self.scheduler.dropped(name, missed)
+        for came in arrived.frames:
+            try:
+                hw = came.frame.image.shape[:2]
+                self.scheduler.change(name, pool=self.know(camera, (hw[0], hw[1])))
+            except StreamdeqError as error:  # frames that no model can look at
+                log.warning("camera %s: %s", name, error)
+                self.scheduler.dropped(name, missed)
+                self.scheduler.failed(name)
+            else:
+                camera.wait(came, self.scheduler.arrived(name, came.at_s, missed))
+            missed = 0
 
 
 class _Work:
@@ -189,7 +189,7 @@ class _Work:
             ]
             began_s = self._was_read(group, began_s)
         for camera in (one for one in cameras if one.state.regions is not None and one.solving is not None):
-            answer = self._try([camera], partial(camera.state.read, camera.solving[0]), lost)
+            answer = self._try([camera], partial(camera.state.read, camera.solving.frame), lost)
             if answer is not None:
                 unread.append(Unread(camera, camera.hand_over(), lambda answer=answer: answer))
             began_s = self._was_read([camera], began_s)
@@ -254,20 +254,19 @@ class _Work:
 def _observe(engine: Engine, cameras: Sequence[ServedCamera], keep: bool) -> None:
     """New frames for cameras that see all of them."""
     solving = [camera.solving for camera in cameras if camera.solving is not None]
-    for camera, (_, _, gap_s) in zip(cameras, solving, strict=True):
-        if gap_s > camera.state.options.max_gap_s:
+    for camera, came in zip(cameras, solving, strict=True):
+        if came.gap_s > camera.state.options.max_gap_s:
             engine.reset(camera.state.row)
-    engine.observe([camera.state.row for camera in cameras], [frame for frame, _, _ in solving], keep=keep)
+    engine.observe([camera.state.row for camera in cameras], [came.frame for came in solving], keep=keep)
 
 
 def _locate(camera: ServedCamera) -> None:
     """A new frame for a camera that looks at instances: their windows open, move and close."""
     assert camera.solving is not None
-    frame, _, gap_s = camera.solving
-    if gap_s > camera.state.options.max_gap_s:
+    if camera.solving.gap_s > camera.state.options.max_gap_s:
         for row in camera.rows:
             camera.state.engine.reset(row)
-    camera.state, _ = camera.state.observe(frame)
+    camera.state, _ = camera.state.observe(camera.solving.frame)
 
 
 def _by_engine(cameras: Sequence[ServedCamera]) -> list[tuple[Engine, list[ServedCamera]]]:
