@@ -1,5 +1,7 @@
 """The laws of streaming: no result depends on batch mates, on interleaving, or on how the rows are stored."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -52,6 +54,55 @@ def test_a_batch_of_streams_equals_single_streams(solver):
         engine.iterate(rows)
         for n, answer in enumerate(engine.read(rows)):
             assert distance(answer.z, alone[n][t].z) < 1e-10
+
+
+def test_rows_that_begin_in_every_way_at_once_are_as_each_alone():
+    functions, stride = network_functions()
+    solver, other = Broyden(capacity=8), Broyden(capacity=8)
+    clips = [frames(3, seed) for seed in range(6)]
+
+    def run(engines: list[Engine]) -> list:
+        """Row 0 and 3 go on, 1 was reset, 2 is new, 4 was stepped by another solver, 5 changes its size."""
+        rows = [engine.open() for engine in engines]
+        for n, row in enumerate(rows):
+            if n != 2:
+                engines[n].observe([row], [clips[n][0] if n != 5 else frames(1, 9, (48, 32))[0]])
+                engines[n].iterate([row])
+        engines[1].reset(rows[1])
+        engines[4].restart(rows[4], other)
+        engines[4].iterate([rows[4]])
+        together: dict[int, tuple[Engine, list[int]]] = {}
+        for n, engine in enumerate(engines):
+            together.setdefault(id(engine), (engine, []))[1].append(n)
+        answers: dict[int, Any] = {}
+        for engine, some in together.values():
+            for t in (1, 2):
+                engine.observe([rows[n] for n in some], [clips[n][t] for n in some])
+                engine.iterate([rows[n] for n in some])
+            answers.update(zip(some, engine.read([rows[n] for n in some]), strict=True))
+        return [answers[n] for n in range(6)]
+
+    one = engine_of(functions, solver, None, stride)
+    alone = run([engine_of(functions, solver, None, stride) for _ in range(6)])
+    for own, wanted in zip(run([one] * 6), alone, strict=True):
+        assert distance(own.z, wanted.z) < 1e-10
+        assert own.status.start == wanted.status.start
+
+
+def test_outputs_say_later_what_they_said_when_the_row_was_read():
+    functions, stride = network_functions()
+    engine, clip = engine_of(functions, Picard(), None, stride), frames(3, 1)
+    rows = [engine.open(), engine.open()]
+    engine.observe(rows, clip[:2])
+    engine.iterate(rows)
+    now, later = engine.read(rows), engine.outputs(rows)
+    engine.observe(rows, clip[1:])
+    engine.iterate(rows)
+    for known, output in zip(now, later, strict=True):
+        said = output.answer()
+        assert distance(said.z, known.z) == 0
+        assert (said.status.frame_index, said.status.nfe) == (known.status.frame_index, 1)
+    assert [row.status.frame_index for row in rows if row.status] == [1, 2]
 
 
 def test_rows_that_come_and_go_leave_their_mates_alone():

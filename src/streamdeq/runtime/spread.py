@@ -69,9 +69,15 @@ def least_rows(alone: Session, spread: Spread, program: Program, threads: int) -
     for n, row in enumerate(rows):
         if not all(torch.equal(own, m[n : n + 1]) for own, m in zip(alone(row), together, strict=True)):
             return 0
-    of_all_s, of_one_s = _quickest(lambda: alone(rows[0]), lambda: spread(rows[:1]))
-    # As many rows as threads are never quicker by turns, whatever a busy machine's clock says.
-    return min(threads, max(2, int(of_one_s / of_all_s) + 1))
+    return least_of(*_quickest(lambda: alone(rows[0]), lambda: spread(rows[:1])), threads)
+
+
+def least_of(all_s: float, one_s: float, threads: int) -> int:
+    """The same from the seconds that all threads and one of them take for a row.
+
+    As many rows as threads never take turns, whatever a busy machine's clock has said.
+    """
+    return min(threads, max(2, int(one_s / all_s) + 1))
 
 
 def _example(program: Program, seed: int) -> list[Tensor]:

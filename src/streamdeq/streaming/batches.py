@@ -1,11 +1,13 @@
 """What the engine's verbs do with the tensors of several rows: pictures on their way in, rows chosen, changes told."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from streamdeq.latent import Latent
 from streamdeq.models.cells import Injection
@@ -42,3 +44,9 @@ def rows_of(injection: Injection, rows: Sequence[int]) -> Injection:
 
 def copied(injection: Injection) -> Injection:
     return tuple(None if x is None else x.clone() for x in injection)
+
+
+def apart(outputs: Any, z: Latent) -> Any:
+    """A head's outputs, with a copy of those that lie in the latent's memory, which changes as the rows go on."""
+    taken = {m.untyped_storage().data_ptr() for m in z.maps}
+    return pytree.tree_map_only(Tensor, lambda t: t.clone() if t.untyped_storage().data_ptr() in taken else t, outputs)

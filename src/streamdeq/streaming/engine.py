@@ -20,7 +20,7 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.models.cells import Injection
 from streamdeq.solvers import Solver, SolverState, SolverStatus, Spent
-from streamdeq.streaming.batches import change_of, copied, frame_hw, rows_of, scaled
+from streamdeq.streaming.batches import apart, change_of, copied, frame_hw, rows_of, scaled
 from streamdeq.streaming.carry import MOVED, Carry
 from streamdeq.streaming.output import Output
 from streamdeq.streaming.rows import Pool, Slots
@@ -188,12 +188,13 @@ class Engine:
         return answers
 
     def outputs(self, rows: Sequence[Row]) -> list[Output]:
-        """`read` but for what the host makes of the outputs, which another thread may do while the rows go on."""
+        """`read` but for what the host makes of the outputs, which another thread may do while the rows go on: until
+        outputs of this engine are asked for again."""
         found: dict[int, Output] = {}
         for pool, members in _by_pool(rows):
             began = perf_counter()
             state = pool.gather([row.slot for row in members]).state
-            outputs = self.functions.predict(state.answer)
+            outputs = apart(self.functions.predict(state.answer), state.answer)
             none = torch.full_like(state.relative[0], torch.nan)
             change = torch.stack([none if row.change is None else row.change for row in members])
             failed = state.status == SolverStatus.NONFINITE

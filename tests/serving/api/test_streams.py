@@ -105,7 +105,7 @@ def test_clients_that_never_read_neither_stop_the_cameras_nor_the_others(served:
     before = {name: served.camera(name)["processed"] for name in ("gate", "yard")}
     for name in before:
         until(lambda name=name: served.camera(name)["processed"] > before[name] + 15, "the cameras to go on")
-        assert served.camera(name)["at_hand"] <= 3
+        until(lambda name=name: served.camera(name)["at_hand"] <= 5, "frames to be answered")
     with opened(served, "/events") as answer:
         assert any(line.startswith(b"data: ") for line in islice(answer, 14))
     for one in stuck:

@@ -19,7 +19,7 @@ class Scheduler:
         self._cameras: dict[str, Camera] = {}
         self._costs: dict[object, Costs] = {}
         self._ring = RoundRobin()
-        self._crowded = 0.0
+        self._crowded: float | None = None
 
     # -- what there is ---------------------------------------------------------------------------------------
 
@@ -34,7 +34,7 @@ class Scheduler:
         return pool in self._costs
 
     def add(self, name: str, terms: Terms, pool: object) -> None:
-        self._cameras[name] = Camera(name, terms, pool)
+        self._cameras[name], self._crowded = Camera(name, terms, pool), None
         self._ring.add(name)
 
     def change(self, name: str, terms: Terms | None = None, pool: object = None) -> None:
@@ -43,13 +43,13 @@ class Scheduler:
         if terms is not None:
             if terms.fps not in (None, camera.terms.fps):
                 camera.period_s = 1 / terms.fps
-            camera.terms = terms
+            camera.terms, self._crowded = terms, None
         if pool is not None:
             camera.pool = pool
 
     def remove(self, name: str) -> Counts:
         """Its frames at hand are dropped; the counts of all."""
-        camera = self._cameras.pop(name)
+        camera, self._crowded = self._cameras.pop(name), None
         self._ring.remove(name)
         camera.counts.dropped += camera.at_hand
         return camera.counts
@@ -82,7 +82,7 @@ class Scheduler:
         Args:
             missed: frames before it that nobody was told of; they are dropped.
         """
-        return self._cameras[name].arrived(at_s, missed, MOST_WAITING if self._crowded <= 1 else 1)
+        return self._cameras[name].arrived(at_s, missed, 1 if (self._crowded or 0) > 1 else MOST_WAITING)
 
     def dropped(self, name: str, frames: int) -> None:
         """So many frames came that are not wanted."""
@@ -116,7 +116,8 @@ class Scheduler:
 
     def tick(self, now_s: float) -> Tick:
         """What is to be done now; the frames in it count as begun, and the steps as taken."""
-        self._crowded += CROWDED * (self._least() - self._crowded)
+        least = self._least()
+        self._crowded = least if self._crowded is None else self._crowded + CROWDED * (least - self._crowded)
         tick = plan(list(self._cameras.values()), self._costs, self._ring, now_s)
         for name in tick.read:
             self._cameras[name].answer()

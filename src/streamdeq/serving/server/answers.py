@@ -1,8 +1,8 @@
 """Answers on a thread of their own: what the model says is decoded and handed over while the next steps are made."""
 
 import logging
+import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import RLock
 from time import perf_counter
@@ -10,7 +10,7 @@ from typing import Any
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.serving.scheduler import Scheduler, Spent
-from streamdeq.serving.server.published import Hub
+from streamdeq.serving.server.published import Hub, Published
 from streamdeq.serving.server.served import Asked, ServedCamera
 
 log = logging.getLogger("streamdeq.serving")
@@ -35,44 +35,71 @@ class Answers:
 
     def __init__(self, scheduler: Scheduler, lock: RLock, hub: Hub) -> None:
         self._scheduler, self._lock, self._hub = scheduler, lock, hub
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="answers")
-        self._last: Future[None] | None = None
+        self._changed = threading.Condition()
+        self._at_hand: tuple[Unread, ...] = ()
+        self._began_s = 0.0
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="answers", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
 
     def hand(self, answers: Iterable[Unread]) -> None:
-        """Have these made, once those before are out: no camera has two at a time, and what waits has a bound."""
+        """Have these made, once those before are out: what waits has a bound."""
         self.wait()
-        self._last = self._worker.submit(self._make, tuple(answers), perf_counter())
+        with self._changed:
+            self._at_hand, self._began_s = tuple(answers), perf_counter()
+            self._changed.notify_all()
 
     def wait(self) -> None:
         """Until all are out."""
-        if self._last is not None:
-            self._last.result()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._at_hand)
 
     def close(self) -> None:
-        self._worker.shutdown()
+        """Once all are out."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        self._thread.join()
 
     # -- the thread ------------------------------------------------------------------------------------------
 
-    def _make(self, answers: Sequence[Unread], began_s: float) -> None:
-        for one in answers:
-            try:
-                self._publish(one, began_s)
-            except Exception as error:  # whatever it is, the other cameras go on
-                failed([one.camera], error)
-                with self._lock:
-                    self._scheduler.lost_answer(one.camera.name)
+    def _run(self) -> None:
+        while self._wait_for_some():
+            for one in self._at_hand:
+                self._make(one)
+            with self._changed:
+                self._at_hand = ()
+                self._changed.notify_all()
 
-    def _publish(self, one: Unread, began_s: float) -> None:
+    def _wait_for_some(self) -> bool:
+        """False at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._at_hand or self._stopping)
+            return bool(self._at_hand)
+
+    def _make(self, one: Unread) -> None:
+        try:
+            published = self._published(one)
+        except Exception as error:  # whatever it is, the other cameras go on
+            failed([one.camera], error)
+            with self._lock:
+                self._scheduler.lost_answer(one.camera.name)
+        else:
+            self._hub.publish(published)
+
+    def _published(self, one: Unread) -> Published:
         answer = one.answer()
         decoded_s = perf_counter()
         published = one.camera.publish(one.asked, answer)
         done_s = perf_counter()
         with self._lock:
-            pool = self._scheduler.pool(one.camera.name)
-            self._scheduler.spent(pool, Spent(answers=1, answer_s=done_s - began_s))
-            self._scheduler.published(one.camera.name, published.answered_s)
             one.camera.figures.add(published, done_s - decoded_s)
-        self._hub.publish(published)
+            pool = self._scheduler.pool(one.camera.name)
+            self._scheduler.spent(pool, Spent(answers=1, answer_s=done_s - self._began_s))
+            self._scheduler.published(one.camera.name, published.answered_s)
+        return published
 
 
 def failed(cameras: Sequence[ServedCamera], error: Exception) -> None:

@@ -125,7 +125,7 @@ class Feed:
     def uncounted(self) -> int:
         """Frames that have come since `take` was last called."""
         with self._lock:
-            return self._arrived.dropped + self._XX
+            return self._arrived.dropped + self._arrived.failed + len(self._arrived.frames)
 
     def close(self) -> None:
         """From any thread; then `take` gives the rest."""

@@ -87,6 +87,7 @@ class Ticks:
 
     def _run(self) -> None:
         try:
+            self._answers.start()
             self._loop()
         except BaseException:
             log.exception("the ticks have ended; restart the server")
