@@ -2,7 +2,7 @@
 
 import heapq
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from streamdeq.serving.scheduler import Costs, Scheduler, Spent, Terms, Tick
@@ -13,9 +13,17 @@ SERIAL = Costs(((1, 0.010), (2, 0.020), (4, 0.040)), 0.002, 0.003)
 PARALLEL = Costs(((1, 0.010), (64, 0.011)), 0.0002, 0.0002)
 
 
+#: A processor of two cores with a row on each, whose answers are made beside: two rows cost about as much as one.
+PAIRED = Costs(((1, 0.0030), (2, 0.0033), (4, 0.0064), (8, 0.0127)), 0.001, 0.0022, answer_s=0.002)
+
+
 @dataclass
 class Machine:
     """Runs a scheduler on a clock of its own.
+
+    Args:
+        tick_s: what a tick takes beside the work that is in the costs.
+        slower: factors that the work of ticks takes longer by, one after another and over again.
 
     Attributes:
         ticks: what was done, and when it began.
@@ -27,6 +35,8 @@ class Machine:
     cameras: Mapping[str, Terms]
     costs: Mapping[object, Costs] = field(default_factory=lambda: {POOL: SERIAL})
     pool_of: Callable[[str], object] = lambda name: POOL
+    tick_s: float = 0.0
+    slower: Sequence[float] = (1.0,)
 
     def __post_init__(self) -> None:
         self.scheduler, self.now_s = Scheduler(), 0.0
@@ -60,20 +70,24 @@ class Machine:
                 return self
 
     def _do(self, tick: Tick) -> None:
+        factor = self.slower[len(self.ticks) % len(self.slower)]
         self.ticks.append((self.now_s, tick))
         for name in tick.read:
-            self.now_s += self.costs[self.pool_of(name)].read_s
+            costs = self.costs[self.pool_of(name)]
+            self.now_s += factor * costs.read_s
             came_s, steps = self._solving.pop(name)
-            self.scheduler.published(name, self.now_s)
+            self.scheduler.published(name, self.now_s + costs.answer_s)
             self.steps[name].append(steps)
-            self.ages[name].append(self.now_s - came_s)
+            self.ages[name].append(self.now_s + costs.answer_s - came_s)
             self.frames[name].append(came_s)
         pools = {self.pool_of(name) for name in tick.step}
         assert len(pools) <= 1, "a batch is of one pool"
         for pool in pools:
             costs = self.costs[pool]
-            self.now_s += len(tick.start) * costs.start_s + costs.step_s(len(tick.step))
-            self.scheduler.spent(pool, Spent(rows=len(tick.step), step_s=costs.step_s(len(tick.step))))
+            start_s, step_s = factor * costs.start_s * len(tick.start), factor * costs.step_s(len(tick.step))
+            self.now_s += start_s + step_s + self.tick_s
+            spent = Spent(len(tick.start), start_s, len(tick.step), step_s + self.tick_s)
+            self.scheduler.spent(pool, spent)
         for name in tick.start:
             self._solving[name] = (self._waiting[name].popleft(), 0)
         for name in tick.step:

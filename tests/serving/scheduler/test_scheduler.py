@@ -1,10 +1,11 @@
 """What the scheduler decides, on a clock of its own and a machine whose costs are known."""
 
 import pytest
-from support.scheduling import PARALLEL, POOL, SERIAL, Machine, regular
+from support.scheduling import PAIRED, PARALLEL, POOL, SERIAL, Machine, regular
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.serving.scheduler import Costs, Scheduler, Terms
+from streamdeq.serving.bench.timetable import timetable
+from streamdeq.serving.scheduler import Costs, Scheduler, Spent, Terms
 
 
 def test_an_idle_machine_gives_every_frame_all_its_steps_and_publishes_at_once():
@@ -55,6 +56,46 @@ def test_beyond_one_step_the_freshest_frame_wins_and_all_are_served_alike():
         counts = machine.scheduler.counts(name)
         assert counts.decoded == 100
         assert max(machine.ages[name]) < 0.2  # never one that was replaced
+
+
+@pytest.mark.parametrize("costs", [SERIAL, PAIRED], ids=["serial", "paired"])
+@pytest.mark.parametrize("together", [False, True], ids=["apart", "together"])
+def test_no_frame_is_dropped_below_one_steps_capacity_however_unevenly_frames_come(costs: Costs, together: bool):
+    # Ticks have a cost of their own, and every 500th is held up for nearly as long as two frames of a camera are apart.
+    cameras, tick_s = 8, 0.001
+    frame_s = costs.start_s + costs.row_s(cameras) + costs.read_s + tick_s / costs.cap
+    fps = 0.85 / cameras / frame_s
+    slower = [1.0] * 499 + [0.8 / fps / (costs.cap * frame_s)]
+    machine = Machine(
+        {f"c{n}": Terms(max_steps=8, fps=fps) for n in range(cameras)}, {POOL: costs}, tick_s=tick_s, slower=slower
+    )
+    tables = (timetable(fps, 40, 30, 100, phase=0 if together else n / 8, jitter=0.2, seed=(n,)) for n in range(8))
+    machine.run([(one.at_s, f"c{n}") for n, table in enumerate(tables) for one in table])
+    counts = [machine.scheduler.counts(name) for name in machine.cameras]
+    assert sum(one.dropped for one in counts) == 0
+    assert sum(one.in_time for one in counts) >= 0.93 * sum(one.processed for one in counts)
+
+
+def test_two_frames_of_a_camera_wait_where_there_is_time_for_both_and_one_where_there_is_not():
+    for cameras, dropped in ((4, [0, 0, 1]), (8, [0, 1, 1])):  # 60 and 120 % of the machine
+        scheduler = Scheduler()
+        scheduler.measure(POOL, SERIAL)
+        for n in range(cameras):
+            scheduler.add(f"c{n}", Terms(fps=10), POOL)
+        scheduler.tick(0.0)
+        assert [scheduler.arrived("c0", 0.1 * n) for n in range(3)] == dropped
+        first = 0.1 * sum(dropped)
+        assert scheduler.tick(0.3).start == ("c0",)
+        assert scheduler.deadline_s("c0") == pytest.approx(first + 0.1)
+        assert scheduler.at_hand("c0") == 3 - sum(dropped)
+
+
+def test_an_answer_is_read_early_enough_to_be_made_beside_the_next_steps():
+    quick, slow = (Costs(SERIAL.steps, SERIAL.start_s, SERIAL.read_s, answer_s) for answer_s in (0.0, 0.02))
+    for costs, steps in ((quick, 6), (slow, 4)):
+        machine = Machine({"a": Terms(max_steps=50, deadline_s=0.080)}, {POOL: costs}).run(regular("a", 2, 3))
+        assert machine.steps["a"] == [steps] * 6
+        assert machine.scheduler.counts("a").in_time == 6
 
 
 def test_beyond_one_step_frames_are_shared_by_weight():
@@ -180,6 +221,11 @@ def test_the_cap_of_a_pool_is_where_rows_stop_becoming_cheaper():
     assert SERIAL.cap == 1
     assert PARALLEL.cap == 64
     assert Costs(((1, 1.0), (2, 1.2), (4, 1.6), (8, 3.2)), 0, 0).cap == 4
+
+
+def test_the_cap_may_be_that_of_whole_frames():
+    assert Costs(SERIAL.steps, 0, 0, cap=4).cap == 4
+    assert Costs(SERIAL.steps, 0, 0, cap=4).seen(Spent(rows=2, step_s=0.02)).cap == 4
 
 
 def test_costs_between_and_behind_what_was_measured_are_on_a_line():

@@ -21,7 +21,7 @@ GAIN = 0.03
 TIMES = 2
 
 
-class _Taken(NamedTuple):
+class Taken(NamedTuple):
     """Seconds for so many rows: to start their frames, to step them and to read them."""
 
     rows: int
@@ -55,13 +55,14 @@ def measure(engine: Engine, frame_hw: HW, like: Costs | None = None) -> Costs:
             before, now = found[-2:]
             if len(found) > 2 and now.all_s / now.rows > (1 - GAIN) * before.all_s / before.rows:
                 break
-        return _costs(found, answer_s, like)
+        return costs_of(found, answer_s, like)
     finally:
         for row in rows:
             engine.close(row)
 
 
-def _costs(found: Sequence[_Taken], answer_s: float, like: Costs | None) -> Costs:
+def costs_of(found: Sequence[Taken], answer_s: float, like: Costs | None = None) -> Costs:
+    """From what batches took, one row first: starting and reading by the row as in the batches that are worth it."""
     cap = worth([(one.rows, one.all_s) for one in found])
     of_cap = next(one for one in found if one.rows == cap)
     steps = [(one.rows, one.step_s) for one in found]
@@ -70,14 +71,14 @@ def _costs(found: Sequence[_Taken], answer_s: float, like: Costs | None) -> Cost
     return Costs(tuple(steps), of_cap.start_s / of_cap.rows, of_cap.read_s / of_cap.rows, answer_s, cap=cap)
 
 
-def _taken(engine: Engine, rows: list[Row], frame: Frame) -> _Taken:
+def _taken(engine: Engine, rows: list[Row], frame: Frame) -> Taken:
     observe = partial(engine.observe, rows, [frame] * len(rows))
     observe()
     engine.iterate(rows)  # whatever is made at the first use of so many
     engine.outputs(rows)
     start_s = _least(observe, engine)
     step_s = _least(partial(engine.iterate, rows), engine)
-    return _Taken(len(rows), start_s, step_s, _least(partial(engine.outputs, rows), engine))
+    return Taken(len(rows), start_s, step_s, _least(partial(engine.outputs, rows), engine))
 
 
 def _least(work: Callable[[], object], engine: Engine) -> float:
