@@ -12,7 +12,7 @@ from torch import Tensor
 
 from streamdeq.runtime.files import FileKind
 from streamdeq.runtime.programs import Program
-from streamdeq.runtime.spread import Rows, least_of, least_rows
+from streamdeq.runtime.spread import Quicker, Rows, least_of, least_rows
 from streamdeq.runtime.trial import EXECUTORS
 
 KINDS = ["openvino", pytest.param("onnx", marks=pytest.mark.slow)]
@@ -56,6 +56,28 @@ def test_what_computes_rows_on_threads_of_their_own_is_opened_when_it_is_needed(
     of([row, row])
     of([row, row])
     assert opened == [1]
+
+
+def test_a_row_alone_goes_where_it_takes_less_time_once_both_ways_are_open():
+    quicker = Quicker()
+    for way, seconds in ((0, 3.0), (1, 2.0)):
+        assert quicker.next() == way
+        quicker.took(way, seconds)
+    ways = []
+    for _ in range(295):
+        ways.append(quicker.next())
+        quicker.took(ways[-1], 1.0 if ways[-1] == 0 else 2.0)
+    assert set(ways[:40]) == {1}
+    assert set(ways[-40:]) == {0}  # it was tried again
+    said = Said()
+    of = Rows(said.one, lambda: said.many, 2, 2)
+    rows = [[torch.tensor([float(n)])] for n in range(3)]
+    of(rows[:2])
+    of._quicker.took(0, 3.0)
+    of._quicker.took(1, 2.0)
+    [doubled] = of(rows)
+    assert said.together == [[0, 1], [0, 1, 2]]
+    assert doubled.tolist() == [0.0, 2.0, 4.0]
 
 
 # -- with real ones --------------------------------------------------------------------------------------------------

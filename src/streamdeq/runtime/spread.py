@@ -20,6 +20,27 @@ Spread = Callable[[Sequence[Sequence[Tensor]]], list[Tensor]]
 
 #: Times that a row is timed, and seconds after which twice is enough.
 TIMES, TIMING_S = 7, 1.0
+#: How far a call moves the time that a way is known to take, and after how many calls the slower one is tried again.
+MOVE, AGAIN = 0.2, 50
+
+
+class Quicker:
+    """Which of two ways to do the same, 0 and 1, takes less time of late; the other is tried again now and then."""
+
+    def __init__(self) -> None:
+        self._seconds, self._calls = [0.0, 0.0], 0
+
+    @property
+    def way(self) -> int:
+        return int(self._seconds[1] < self._seconds[0])
+
+    def next(self) -> int:
+        self._calls += 1
+        return self.way if self._calls % AGAIN else 1 - self.way
+
+    def took(self, way: int, seconds: float) -> None:
+        known = self._seconds[way]
+        self._seconds[way] = known + MOVE * (seconds - known) if known else seconds
 
 
 @dataclass(eq=False)
@@ -30,8 +51,8 @@ class Rows:
         alone: one row, by all threads.
         open_spread: makes what computes rows on a thread each, when it is first needed: it has memory of its own.
         threads: how many there are.
-        least: from so many rows on each gets a thread; fewer, and what is left of a multiple of `threads`, take turns.
-            0: never.
+        least: from so many rows on each gets a thread; fewer, and what is left of a multiple of `threads`, take turns,
+            unless one thread turns out to be as quick for a row as all. 0: always.
     """
 
     alone: Session
@@ -39,11 +60,13 @@ class Rows:
     threads: int = 1
     least: int = 0
     _spread: Spread | None = field(default=None, init=False)
+    _quicker: Quicker = field(default_factory=Quicker, init=False)
 
     def __call__(self, rows: Sequence[Sequence[Tensor]]) -> list[Tensor]:
         """The outputs of all rows, rows first."""
-        count = self.spread(len(rows))
-        parts = []
+        if len(rows) == 1:
+            return self._one(rows)
+        count, parts = self.spread(len(rows)), []
         if count:
             if self._spread is None:
                 self._spread = self.open_spread()
@@ -52,11 +75,19 @@ class Rows:
         return parts[0] if len(parts) == 1 else [torch.cat(maps) for maps in zip(*parts, strict=True)]
 
     def spread(self, rows: int) -> int:
-        """How many of so many rows get a thread each."""
+        """How many of so many rows, more than one, get a thread each."""
         if not self.least or rows < self.least:
             return 0
         left = rows % self.threads
-        return rows if left >= self.least else rows - left
+        return rows if left >= self.least or self._quicker.way else rows - left
+
+    def _one(self, rows: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+        if self._spread is None:
+            return self.alone(rows[0])
+        way, began = self._quicker.next(), perf_counter()
+        outputs = self._spread(rows) if way else self.alone(rows[0])
+        self._quicker.took(way, perf_counter() - began)
+        return outputs
 
 
 def least_rows(alone: Session, spread: Spread, program: Program, threads: int) -> int:
