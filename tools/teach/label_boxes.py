@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from agree import Agreement, agreed
 from detectors import NAMES, Detector, Found, NanoDetPlus, PicoDet
+from readme import NANODET, PICODET, write_readme
 
 from streamdeq.data.pictures import pictures, read_rgb, size_of
 from streamdeq.errors import StreamdeqError
@@ -146,6 +147,7 @@ def main() -> None:
             film = films.get(picture.entry.get("video_id"))
             labels.add(picture, film, *agreed(*teachers.ask(picture.file), Agreement()))
     labels.write("train.json")
+    write_readme(asked.out, "tools/teach/label_boxes.py", asked.sources, [PICODET, NANODET])
     print("\n".join(f"{count:8,}  {what}" for what, count in sorted(labels.count.items())))
 
 

@@ -15,7 +15,6 @@ compares the network with people's marks on crops alone, and writes nothing.
 
 import argparse
 import json
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any
 import numpy as np
 from movenet import SIDE as SEEN
 from movenet import MoveNet
+from readme import MOVENET, write_readme
 from vet import PLACES, Vetting, vetted
 
 from streamdeq.data.open import open_dataset
@@ -121,7 +121,7 @@ def make(data: Path, out: Path, network: MoveNet, boxes: dict[str, np.ndarray], 
     by = "human (Amazon Mechanical Turk), vetted and filled in by MoveNet Thunder (model-made)"
     write_names(out, NAMES, SKELETON, mirrored(NAMES, "right", "left"), by, crop_side=SIDE)
     write_table(out / "labels.csv", rows)
-    shutil.copyfile(data / "README.md", out / "README.md")
+    write_readme(out, "tools/teach/label_poses.py", [data], [MOVENET])
     return count
 
 

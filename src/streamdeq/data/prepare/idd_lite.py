@@ -5,6 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 CLASSES = ("drivable", "non-drivable", "living things", "vehicles", "road side objects", "far objects", "sky")
+#: The classes of CamVid by what they are here.
+OF_CAMVID = {
+    "road": "drivable", "pavement": "non-drivable", "pedestrian": "living things", "bicyclist": "living things",
+    "car": "vehicles", "fence": "road side objects", "pole": "road side objects", "sign symbol": "road side objects",
+    "building": "far objects", "tree": "far objects", "sky": "sky",
+}  # fmt: skip
 _ROOT = "idd20k_lite"
 
 
