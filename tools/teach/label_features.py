@@ -71,7 +71,7 @@ def squares(files: Sequence[str], side: int) -> Iterator[Tensor]:
             edge = min(shown.size)
             left, top = (shown.width - edge) // 2, (shown.height - edge) // 2
             box = (left, top, left + edge, top + edge)
-            batch.append(np.array(shown.resize((side, side), Image.Resampling.BILINEAR, box=box)))
+            batch.append(np.array(shown.crop(box).resize((side, side), Image.Resampling.BILINEAR)))
         yield torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2)
 
 

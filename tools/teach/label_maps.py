@@ -1,7 +1,7 @@
 """Label maps of CamVid's classes for streets that have none, or others', as a folder of pictures and maps to train on.
 
     python tools/teach/label_maps.py --edgenets T/EdgeNets --out data/street-wide \\
-        data/camvid:train data/camvid:val data/idd-lite:train data/idd-lite/images/test data/mot15-mini/images
+        data/camvid:train data/camvid:val data/idd-lite:train data/idd-lite/images/test
 
 A source is FOLDER:SPLIT of labelled pictures, or a folder of pictures. Maps of CamVid's classes are kept. Those of
 IDD-Lite's, and pictures without, are labelled by the network (espnet.py), a pixel that it is not sure of by 255; what

@@ -8,6 +8,7 @@ picture is a clip of one frame. `features/{split}.safetensors` holds what a teac
 import os
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -74,8 +75,8 @@ def _described(whole: Dataset, seen: np.ndarray) -> DescribedDataset:
     clips = tuple(
         replace(clip, targets=OneDescribed(clip.target(0), row)) for clip, row in zip(whole.clips, seen, strict=True)
     )
-    parts = {field.name: getattr(whole, field.name) for field in fields(whole)}
-    return DescribedDataset(**parts | {"clips": clips}, length=seen.shape[1])
+    parts: dict[str, Any] = {field.name: getattr(whole, field.name) for field in fields(whole)}
+    return DescribedDataset(**parts | {"clips": clips, "length": seen.shape[1]})
 
 
 def _place(folder: Path, split: str) -> Path:
