@@ -19,7 +19,7 @@ BACKBONE_S = derive(
     size=96,
     crop_hw=(96, 96),
     batch=32,
-    steps=5000,
+    steps=7500,
     unroll=Uniform(1, 8),
     augment=Augment(area_range=(0.35, 1.0)),
 )
@@ -29,7 +29,7 @@ PEOPLE_S = derive(
     PERSON_S,
     "people-s",
     head=replace(SMALL_DETECTOR, anchor_ratios=(0.6, 1.2, 2.75)),
-    steps=9000,
+    steps=7500,
     augment=Augment(scale_range=(0.6, 1.5)),
 )
 
