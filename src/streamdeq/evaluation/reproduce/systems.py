@@ -19,7 +19,7 @@ from streamdeq.evaluation.comparison.run import Comparison, compare
 from streamdeq.evaluation.protocol.plan import Sample
 from streamdeq.evaluation.reporting.table import Markdown
 from streamdeq.evaluation.reproduce.accuracy import Tally, drawn
-from streamdeq.evaluation.reproduce.item import Work, charted
+from streamdeq.evaluation.reproduce.item import FROM_ZEROS, Work, charted
 from streamdeq.evaluation.reproduce.latents import Measured
 from streamdeq.files import atomic_path
 
@@ -53,7 +53,7 @@ def _over_ms(entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, dict[s
             yield entry["name"], {"ms": ms, "value": from_zeros}
             continue
         yield entry["name"], {"ms": ms, "value": [line["streaming"]["value"] for line in entry["lines"]]}
-        yield f"{entry['name']}, from zeros", {"ms": ms, "value": from_zeros, "dashed": True}
+        yield entry["name"] + FROM_ZEROS, {"ms": ms, "value": from_zeros, "dashed": True}
 
 
 class Solver(NamedTuple):
@@ -116,5 +116,6 @@ def _streamed(measured: Measured, sample: Sample, offset: int, solver: Solver, c
 
 def draw_over_ms(found: Mapping[str, Any], path: Path) -> list[Path]:
     lines = {name: {**line, "x": line["ms"]} for name, line in found["lines"].items()}
-    draw = charted("Accuracy over time per frame", "milliseconds per frame", "", "value")
+    several = len(found["header"]["models"]) > 1
+    draw = charted("Accuracy over time per frame", "milliseconds per frame", "", "value", lines_name=several)
     return draw({**found, "lines": lines}, path)

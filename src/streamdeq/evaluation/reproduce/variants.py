@@ -20,7 +20,7 @@ from streamdeq.evaluation.protocol.run import evaluate, plan_of
 from streamdeq.evaluation.protocol.score import Condition, Mode, Score
 from streamdeq.evaluation.protocol.settings import Settings
 from streamdeq.evaluation.reporting.table import Cells, Markdown
-from streamdeq.evaluation.reproduce.item import Work, charted
+from streamdeq.evaluation.reproduce.item import FROM_ZEROS, Work, charted
 from streamdeq.evaluation.reproduce.latents import Measured
 from streamdeq.files import atomic_path
 
@@ -134,7 +134,7 @@ def _differences(systems: Sequence[System], settings: Settings) -> Iterator[dict
 
 def _lines(system: System, settings: Settings) -> Iterator[tuple[str, dict[str, Any]]]:
     last = max(settings.offsets)
-    for name, dashed in ((system.name, False), (f"{system.name}, from zeros", True)):
+    for name, dashed in ((system.name, False), (system.name + FROM_ZEROS, True)):
         points = [
             (system.single(n) if dashed else system.streaming(n, last)).to_plain() for n in sorted(settings.iterations)
         ]
@@ -144,7 +144,7 @@ def _lines(system: System, settings: Settings) -> Iterator[tuple[str, dict[str, 
 
 def draw(found: Mapping[str, Any], path: Path) -> list[Path]:
     """Accuracy over iterations as PNG and SVG, and the tables as Markdown."""
-    drawn = charted("Ways of training", "iterations per frame", "", "value")(found, path)
+    drawn = charted("Ways of training", "iterations per frame", "", "value", lines_name=True)(found, path)
     file = path.with_suffix(".md")
     with atomic_path(file) as part:
         part.write_text("\n\n".join(tables(found)) + "\n", encoding="utf-8")
