@@ -102,6 +102,6 @@ def test_every_packaged_model_is_listed_under_its_task() -> None:
         "depth": zoo.DepthModels,
     }
     of_task: dict[str, set[str]] = {task: set() for task in listed}
-    for name in zoo.names():
+    for name in (*zoo.names(), *zoo.RESEARCH):
         of_task[read_weights(zoo.find(name))[0].task].add(name)
     assert {task: set(get_args(names)) for task, names in listed.items()} == of_task

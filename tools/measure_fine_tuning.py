@@ -20,17 +20,11 @@ import numpy as np
 
 from streamdeq.api import load
 from streamdeq.data.open import open_dataset
+from streamdeq.data.prepare.idd_lite import CLASSES, OF_CAMVID
 from streamdeq.tasks.segmentation.metric import ConfusionMatrix
 from streamdeq.threads import use
 
-CLASSES = ("drivable", "non-drivable", "living things", "vehicles", "road side objects", "far objects", "sky")
 TRAIN, DEV = 370, 200
-#: The classes of CamVid by what they are in IDD's level 1.
-MEANS = {
-    "road": "drivable", "pavement": "non-drivable", "pedestrian": "living things", "bicyclist": "living things",
-    "car": "vehicles", "fence": "road side objects", "pole": "road side objects", "sign symbol": "road side objects",
-    "building": "far objects", "tree": "far objects", "sky": "sky",
-}  # fmt: skip
 COUNTS = (1, 2, 4, 8, 14)
 
 
@@ -68,7 +62,7 @@ def score(data: str, split: str, names: list[str]) -> None:
     dataset = open_dataset(data, split)
     for name in names:
         model = load(name, "cpu", "fp32")
-        known = [CLASSES.index(MEANS.get(one, one)) for one in model.spec.classes]
+        known = [CLASSES.index(OF_CAMVID.get(one, one)) for one in model.spec.classes]
         matrices = {count: ConfusionMatrix(len(CLASSES)) for count in COUNTS}
         for clip, t in dataset.samples:
             image, target = clip.image(t), clip.target(t)

@@ -3,7 +3,7 @@
     .venv/bin/python tools/package_weights.py runs/camvid-s-0/model.safetensors eval.json
 
 The evaluation is what `streamdeq eval MODEL --out eval.json` or `streamdeq compare … --out eval.json` wrote for exactly
-these weights. Without one the description has no figures.
+these weights. Without one the description has no figures. What only the paper's experiment needs goes to `research/`.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from streamdeq.evaluation.protocol.rows import ScoreRow, best_single
 from streamdeq.evaluation.protocol.score import Mode
 from streamdeq.models.checkpoint import load_tensors, read_weights, save_weights
 from streamdeq.models.spec import ModelSpec, Provenance
-from streamdeq.models.zoo import FOLDER
+from streamdeq.models.zoo import FOLDER, RESEARCH, RESEARCH_FOLDER
 from streamdeq.tasks import build_network
 
 
@@ -75,8 +75,9 @@ def main() -> None:
     spec = replace(spec, name=name, iterations=chosen.iterations, provenance=origin).with_provenance(
         metrics=metrics, licence=chosen.licence or origin.licence
     )
-    save_weights(FOLDER / f"{name}.safetensors", network, spec)
-    print(FOLDER / f"{name}.safetensors", spec.provenance.metrics)
+    file = (RESEARCH_FOLDER if name in RESEARCH else FOLDER) / f"{name}.safetensors"
+    save_weights(file, network, spec)
+    print(file, spec.provenance.metrics)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Called by mkdocs while it builds the documentation: adds the pages made from the program and tables from JSON."""
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import site_pages
 from mkdocs.structure.files import File, Files
 from site_tables import table
 
-TABLE = re.compile(r"^<!-- table: (\S+) -->$", flags=re.MULTILINE)
+TABLE = re.compile(r"^<!-- table: (\S+)((?: \S+=.+)?) -->$", flags=re.MULTILINE)
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -20,5 +21,11 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, config: Any, **_: Any) -> str:
-    """`<!-- table: FILE.json -->` becomes the table of that file."""
-    return TABLE.sub(lambda found: table(Path(config["docs_dir"], found.group(1))), markdown)
+    """`<!-- table: FILE.json -->` becomes the table of that file; with `kind=system` a part of it."""
+    return TABLE.sub(lambda found: table(Path(config["docs_dir"], found.group(1)), **_where(found.group(2))), markdown)
+
+
+def _where(text: str) -> dict[str, str | int]:
+    """`kind=system iterations=2`; numbers are numbers."""
+    pairs = (word.partition("=")[::2] for word in shlex.split(text))
+    return {key: int(value) if value.isdecimal() else value for key, value in pairs}

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -42,22 +42,35 @@ def _block(text: str) -> str:
 
 
 def models() -> str:
-    """The weights that come with the package, from their own descriptions."""
+    """The weights that come with the package, and the repository's, from their own descriptions."""
+    from streamdeq.models import zoo
+
+    licences: dict[str, list[str]] = {}
+    packaged, research = (_described(names, licences) for names in (zoo.names(), zoo.RESEARCH))
+    below = [f"- {', '.join(names)}: {licence}" for licence, names in licences.items()]
+    return "\n".join([
+        "# Models\n", "What `streamdeq models` lists: the weights in the package.\n", *packaged,
+        "\n## Of the paper's experiment\n",
+        "What [the experiment](../reproduce.md) compares lies in the repository's `research/`, not in the package. "
+        "From a checkout these names load as the others do; elsewhere the path of the file is given.\n", *research,
+        "\n## Licences\n", "Weights follow their data:\n", *below, "",
+    ])  # fmt: skip
+
+
+def _described(names: Iterable[str], licences: dict[str, list[str]]) -> list[str]:
+    """A table of these models; their names are added to `licences`."""
     from streamdeq.models import zoo
     from streamdeq.models.spec import read_spec
 
     lines = [["name", "task", "size", "data", "figures"]]
-    licences: dict[str, list[str]] = {}
-    for name in zoo.names():
+    for name in names:
         path = zoo.find(name)
         spec = read_spec(path)
         origin = spec.provenance
         licences.setdefault(str(origin.licence), []).append(f"`{name}`")
         size = f"{path.stat().st_size / 1e6:.1f} MB"
         lines.append([f"`{name}`", spec.task, size, str(origin.data), _figures(origin.metrics)])
-    below = [f"- {', '.join(names)}: {licence}" for licence, names in licences.items()]
-    head = ["# Models\n", "What `streamdeq models` lists: the weights in the package.\n"]
-    return "\n".join([*head, *piped(lines), "\n## Licences\n", "Weights follow their data:\n", *below, ""])
+    return list(piped(lines))
 
 
 def _figures(metrics: Any) -> str:

@@ -1,4 +1,4 @@
-"""Tables of the documentation: the JSON that `eval` and `compare` write, as Markdown."""
+"""Tables of the documentation: the JSON that `eval`, `compare` and `reproduce variants` write, as Markdown."""
 
 import json
 from collections.abc import Sequence
@@ -8,9 +8,12 @@ from typing import Any
 NOTHING = "–"
 
 
-def table(path: Path) -> str:
-    """The table of one file and, below it, what was measured on what and when."""
+def table(path: Path, **where: Any) -> str:
+    """The table of one file and, below it, what was measured on what and when; `where`: the differences between ways of
+    training that are so."""
     measured = json.loads(path.read_text(encoding="utf-8"))
+    if measured["format"].startswith("streamdeq-figure"):
+        return "\n".join(_ways(measured, where))
     if measured["format"].startswith("streamdeq-compare"):
         lines, about = compared(measured["comparison"]), _compared_about(measured)
     else:
@@ -46,6 +49,20 @@ def compared(comparison: dict[str, Any]) -> list[list[str]]:
             flicker = [NOTHING if line["flicker"] is None else f"{line['flicker']:.2f} %"] * flickers
             lines.append([*first, *counted, *figures, *flicker])
     return lines
+
+
+def _ways(measured: dict[str, Any], where: dict[str, Any]) -> list[str]:
+    """Of `reproduce variants`: the scores with what they were measured on; or the differences `where` (kind=…)."""
+    from streamdeq.evaluation.reproduce.variants import difference_cells, score_cells
+
+    if where:
+        return piped(difference_cells(measured, **where))
+    trained = ", ".join(f"{name} {count}" for name, count in measured["seeds"].items())
+    about = (
+        f"{measured['metric']} in points over the same {measured['frames']} frames; mean over the seeds (95 % paired "
+        f"bootstrap interval) [each seed]. Seeds: {trained}."
+    )
+    return [*piped(score_cells(measured)), "", f"{about} {_place(measured['header'])}"]
 
 
 def piped(lines: Sequence[Sequence[str]]) -> list[str]:

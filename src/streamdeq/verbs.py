@@ -206,7 +206,7 @@ class Model(api.Model[R]):
         if self.origin is None:
             raise StreamdeqError(f"model '{self.spec.name}' was made in memory: save it, and load that to train on")
         device, origin = self.functions.device, Path(self.origin)
-        init = origin.stem if origin.parent == zoo.FOLDER else str(origin)
+        init = zoo.name_of(origin) or str(origin)
         options = TrainOptions(
             data=str(data), out=None if out is None else Path(out), init=init, eval_split=val, epochs=epochs
         )

@@ -70,10 +70,16 @@ def test_the_rendered_street_needs_nothing_and_says_what_streaming_is_worth(
 ) -> None:
     assert guarded(build(COMMANDS), ["demo", "--max-frames", "3", "--save", str(tmp_path / "out"), "-q"]) == 0
     out = capsys.readouterr().out.splitlines()
-    figures = {line.rsplit(maxsplit=1)[0].strip(): float(line.split()[-1]) for line in out[1:4]}
-    assert list(figures) == ["streaming, 1", "from scratch, 1", "from scratch, 4"]
-    assert figures["streaming, 1"] > figures["from scratch, 1"] + 5
-    assert figures["streaming, 1"] > figures["from scratch, 4"] - 1
+    assert out[1].split(maxsplit=3) == ["steps", "ms", "mIoU", "as its own converged answer"]
+    rows = [line.removesuffix(" %").rsplit(maxsplit=4) for line in out[2:5]]
+    assert [(name.strip(), steps) for name, steps, *_ in rows] == [
+        ("streaming", "1"), ("from scratch", "1"), ("from scratch", "4")
+    ]  # fmt: skip
+    streaming, scratch, settled = (dict(zip(("ms", "mIoU", "same"), map(float, row[2:]), strict=True)) for row in rows)
+    assert streaming["mIoU"] > scratch["mIoU"] + 5
+    assert streaming["mIoU"] > settled["mIoU"] - 1
+    assert settled["same"] == 100 > streaming["same"] > scratch["same"] + 3
+    assert all(row["ms"] > 0 for row in (streaming, scratch, settled))
     assert out[-1] == str(tmp_path / "out" / "street.mp4")
     with open_source(out[-1]) as film:
         assert [frame.image.shape for frame in film] == [(288, 768, 3)] * 3

@@ -18,6 +18,7 @@ from streamdeq.tasks import build_network
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(zoo, "FOLDER", tmp_path)
+    monkeypatch.setattr(zoo, "RESEARCH_FOLDER", tmp_path / "research")
     return tmp_path
 
 
@@ -47,6 +48,21 @@ def test_every_model_is_told_with_size_data_licence_and_metrics(
             assert fact in part
 
 
+def test_the_models_of_a_checkout_come_last_and_say_where_they_lie(
+    weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = tiny_spec(Architecture((8,), groups=2))
+    zoo.RESEARCH_FOLDER.mkdir()
+    for file in (weights / "bare.safetensors", zoo.RESEARCH_FOLDER / "bee-s-ur.safetensors"):
+        save_weights(file, build_network(spec), spec)
+    _, out, _ = models(capsys)
+    first, last = [line for line in out.splitlines() if not line.startswith(" ")]
+    assert first.startswith("bare  ")
+    assert first.endswith(" MB")
+    assert last.startswith("bee-s-ur  ")
+    assert last.endswith(" MB, in the repository's research/, not in the package")
+
+
 def test_a_model_without_metrics_is_told_without_them(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec = tiny_spec(Architecture((8,), groups=2))
     save_weights(weights / "bare.safetensors", build_network(spec), spec)
@@ -69,7 +85,9 @@ def test_a_damaged_packaged_file_is_one_line(weights: Path, capsys: pytest.Captu
 
 
 def test_packaged_weights_say_what_they_are_and_those_of_one_data_set_have_one_licence():
-    specs = {path: read_weights(path)[0] for path in sorted(zoo.FOLDER.glob("*.safetensors"))}
+    named = [*zoo.FOLDER.glob("*.safetensors"), *zoo.RESEARCH_FOLDER.glob("*.safetensors")]
+    assert {path.stem for path in named} == {*zoo.names(), *zoo.RESEARCH}
+    specs = {path: read_weights(path)[0] for path in sorted(named)}
     licences: dict[str, set[str]] = {}
     for path, spec in specs.items():
         assert spec.name == path.stem

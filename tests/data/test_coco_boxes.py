@@ -31,6 +31,18 @@ def test_a_film_is_a_clip_of_labelled_frames_in_the_order_of_time(tmp_path: Path
     assert third.instances.tolist() == [70, 71]
 
 
+def test_boxes_are_scored_in_the_classes_of_a_model_that_shares_them_by_name(tmp_path: Path):
+    dataset = open_dataset(str(write_coco_video(tmp_path)), "train")
+    wider = dataset.scored(("car", "bus", "person"))
+    assert wider.classes == ("car", "bus", "person")
+    assert [wider.clips[0].target(t).labels.tolist() for t in range(3)] == [[2], [2, 0], [2, 0]]
+    assert wider.clips[0].target(1).ignore.tolist() == [False, True]
+    narrower = dataset.scored(("person",))
+    assert [narrower.clips[0].target(t).labels.tolist() for t in range(3)] == [[0], [0], [0]]
+    assert dataset.scored(("person", "bus")) is dataset  # neither knows all of the other's
+    assert dataset.scored(dataset.classes) is dataset
+
+
 def test_the_motion_of_an_object_is_how_well_it_covers_itself_in_the_frames_around(tmp_path: Path):
     [clip] = open_dataset(str(write_coco_video(tmp_path)), "train").clips
     one_frame, two_frames = 6 / 10, 4 / 12  # IoU of boxes 8 wide, 2 and 4 pixels apart

@@ -15,7 +15,17 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.reproduce.item import Work
 from streamdeq.evaluation.reproduce.run import Reproduction, Subjects
 from streamdeq.evaluation.reproduce.settings import ItemSettings
-from streamdeq.evaluation.reproduce.variants import LESS, MORE, OPEN, Drawn, tables, unique, variants, verdict
+from streamdeq.evaluation.reproduce.variants import (
+    LESS,
+    MORE,
+    OPEN,
+    Drawn,
+    difference_cells,
+    tables,
+    unique,
+    variants,
+    verdict,
+)
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.checkpoint import save_weights
 from streamdeq.models.spec import Provenance
@@ -72,3 +82,6 @@ def test_systems_are_compared_on_the_same_frames(weights: list[str], tmp_path: P
     scores, differences = tables(json.loads(json.dumps(found)))
     assert scores.splitlines()[0].startswith("| system | iterations | from zeros | +0 | +2 |")
     assert len(differences.splitlines()) == 2 + len(found["differences"])
+    heading, *offsets = difference_cells(found, kind="offset", iterations=2)
+    assert [line[:3] for line in offsets] == [["ours-sur", "2", "itself at +0"], ["ours-ur", "2", "itself at +0"]]
+    assert len(heading) == len(offsets[0])

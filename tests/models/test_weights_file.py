@@ -260,12 +260,40 @@ def packaged(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / f"{name}.safetensors").write_bytes(path.read_bytes())
     (folder / "README.md").touch()
     monkeypatch.setattr(zoo, "FOLDER", folder)
+    monkeypatch.setattr(zoo, "RESEARCH_FOLDER", path.parent / "research")
     return folder
 
 
 def test_the_packaged_models_are_found_by_name(packaged: Path) -> None:
     assert zoo.names() == ["camvid-s", "street-m"]
     assert zoo.find("street-m") == packaged / "street-m.safetensors"
+
+
+def test_a_model_of_the_repository_is_found_in_a_checkout_and_elsewhere_told_where_it_lies(packaged: Path) -> None:
+    with pytest.raises(StreamdeqError) as caught:
+        zoo.find("bee-s-il")
+    assert str(caught.value) == (
+        "bee-s-il is not in the package: it lies in the repository as research/bee-s-il.safetensors; run from a "
+        "checkout, or give the path of that file"
+    )
+    assert zoo.research() == []
+    file = zoo.RESEARCH_FOLDER / "bee-s-il.safetensors"
+    file.parent.mkdir()
+    file.write_bytes((packaged / "camvid-s.safetensors").read_bytes())
+    assert zoo.find("bee-s-il") == file
+    assert (zoo.research(), zoo.names()) == (["bee-s-il"], ["camvid-s", "street-m"])
+    assert (zoo.name_of(file), zoo.name_of(zoo.find("street-m"))) == ("bee-s-il", "street-m")
+    assert zoo.name_of(packaged.parent / "tiny.safetensors") is None
+
+
+def test_a_training_run_beside_a_package_goes_by_the_name_of_a_model_of_the_repository(
+    packaged: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = path.parent / "bee-s-il"
+    run.mkdir()
+    (run / "model.safetensors").write_bytes(path.read_bytes())
+    monkeypatch.chdir(path.parent)
+    assert zoo.find("bee-s-il").samefile(run / "model.safetensors")
 
 
 def test_an_unknown_model_shows_the_nearest_name_and_the_choices(packaged: Path) -> None:

@@ -1,5 +1,6 @@
 """A classifier is trained by the same loop, on folders of pictures, and its backbone goes on into segmentation."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.numpy import save_file
 from support.small_runs import TINY, command, data, lines, settings
 
 import streamdeq
@@ -73,6 +75,22 @@ def test_the_trained_backbone_goes_on_into_segmentation(run, tmp_path):
     assert command(*settings(recipe), "--init", str(run / WEIGHTS), "--out", str(tmp_path / "seg")) == 0
     header = lines(tmp_path / "seg")[0]
     assert all(left["name"].startswith("head.") for left in header["init"]["fresh"])
+
+
+def test_a_teachers_vectors_are_learned_beside_the_classes_and_not_needed_to_answer(folders, tmp_path):
+    shutil.copytree(folders, tmp_path / "taught")
+    (tmp_path / "taught/features").mkdir()
+    seen = np.repeat(np.eye(2, 5), 12, axis=0).astype(np.float16)  # one vector for level, another for upright
+    save_file({"features": seen}, tmp_path / "taught/features/train.safetensors")
+    given = ("--data", str(tmp_path / "taught"), "--out", str(tmp_path / "run"))
+    assert command(*SETTINGS, *given) == 0
+    losses = [line["loss"] for line in lines(tmp_path / "run") if "loss" in line]
+    assert losses[0] > 2.5  # of two classes ln 2, of a strange vector 4
+    assert losses[-1] < losses[0] - 1
+    spec, tensors = read_weights(tmp_path / "run" / WEIGHTS)
+    assert (spec.head, tensors["head.features.weight"].shape[0]) == ({"features": 5}, 5)
+    answer = streamdeq.load(tmp_path / "run" / WEIGHTS, "cpu", "fp32").solve(picture("level", np.random.default_rng(1)))
+    assert len(answer.scores) == 2
 
 
 def test_a_batch_is_a_pure_function_of_seed_and_step(folders):

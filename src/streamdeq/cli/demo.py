@@ -4,7 +4,9 @@ The rendered street has its truth, so that the demo can say how right the answer
 from PyPI, and shows cuts and close-ups that the packaged model never saw the like of.
 """
 
-from collections.abc import Iterator
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -62,8 +64,28 @@ def rendered() -> Any:
 
 
 def _scores(model: Any, iterations: int) -> Iterator[str]:
-    """How right the answers are, streaming beside from scratch and beside as long as it takes."""
+    """How right and how fast answers are, streaming beside from scratch, and beside as long as it takes."""
     from streamdeq.data.open import open_dataset
+
+    dataset, settled = open_dataset(STREET, "val"), model.spec.reference_solve.iterations
+    answers = _answers(model, dataset, iterations, settled)
+    [clip] = dataset.clips
+    timed = _milliseconds(model, [clip.image(t) for t in range(SCORED)], iterations, settled)
+    yield f"street-s on a rendered drive, {SCORED} frames; steps are applications of f per frame:"
+    yield f"  {'':<14}{'steps':>5}{'ms':>8}{'mIoU':>8}  as its own converged answer"
+    for name, steps in dict.fromkeys(
+        (("streaming", iterations), ("from scratch", iterations), ("from scratch", settled))
+    ):
+        metric, same = model.task.metric(), []
+        for sample, result in answers[name, steps].items():
+            metric.update(result, dataset.clips[sample.clip].target(sample.t))
+            same.append(1 - result.change_from(answers["from scratch", settled][sample]))
+        right, alike = metric.figure(metric.name), 100 * sum(same) / len(same)
+        yield f"  {name:<14}{steps:>5}{timed[name, steps]:>8.1f}{right:>8.1f}{alike:>8.1f} %"
+
+
+def _answers(model: Any, dataset: Any, iterations: int, settled: int) -> dict[tuple[str, int], dict[Any, Any]]:
+    """By how they came about and the steps: of every frame that is scored, by what it is called."""
     from streamdeq.evaluation.protocol.answers import Batch, Streaming
     from streamdeq.evaluation.protocol.frames import FrameCache
     from streamdeq.evaluation.protocol.plan import Draw, make_plan
@@ -71,20 +93,29 @@ def _scores(model: Any, iterations: int) -> Iterator[str]:
     from streamdeq.streaming.options import StartFrom
     from streamdeq.streaming.start import Begin, Reference
 
-    dataset, settled = open_dataset(STREET, "val"), model.spec.reference_solve.iterations
     plan, frames = make_plan(dataset, (OFFSET,), draw=Draw(frames=SCORED)), FrameCache(dataset.clips)
     solver = make_solver(model.spec.solver, max(iterations, settled))
     batch = Batch(model.engine(solver), SCORED, frames, lambda: None)
-    metrics = {name: model.task.metric() for name in ("streaming", iterations, settled)}
+    found: dict[tuple[str, int], dict[Any, Any]] = defaultdict(dict)
     for count, sample, result in batch.single(plan.samples, sorted({iterations, settled})):
-        metrics[count].update(result, frames.target(sample))
+        found["from scratch", count][sample] = result
     how = Streaming(Begin(StartFrom.PREVIOUS, Reference.of(model.spec.reference_solve)))
     for _, sample, result in batch.stream(plan.chains, iterations, how):
-        metrics["streaming"].update(result, frames.target(sample))
-    yield f"mIoU against the rendered truth over {len(plan.samples)} frames, by applications of f per frame:"
-    for name, metric in metrics.items():
-        said = f"streaming, {iterations}" if name == "streaming" else f"from scratch, {name}"
-        yield f"  {said:<18}{metric.figure(metric.name):.1f}"
+        found["streaming", iterations][sample] = result
+    return found
+
+
+def _milliseconds(model: Any, images: Any, iterations: int, settled: int) -> dict[tuple[str, int], float]:
+    """From a frame to its answer, the median of these frames, one at a time."""
+
+    def median(results: Iterable[Any]) -> float:
+        told = [result.status for result in results]
+        return 1000 * statistics.median(one.inject_s + one.solve_s + one.head_s + one.decode_s for one in told)
+
+    model.solve(images[0], settled)  # what is made once is made
+    timed = {("from scratch", n): median(model.solve(image, n) for image in images) for n in {iterations, settled}}
+    with model.stream(iterations) as stream:
+        return timed | {("streaming", iterations): median(stream.run(iter(images)))}
 
 
 def find_clip() -> Path:

@@ -24,9 +24,9 @@ COMMANDS = {
     "archive": "Answer every frame of thousands of films, into Parquet: streamdeq archive 'videos/**/*.mp4' --out DIR.",
     "demo": "Segment a rendered street, from scratch beside streaming, with figures; the last line is the film's path.",
     "eval": "Score a model while it streams: streamdeq eval camvid-s --data DIR.",
-    "compare": "Compare models as they stream: streamdeq compare camvid-s camvid-s-sur --data DIR.",
+    "compare": "Compare models as they stream: streamdeq compare camvid-s runs/mine --data DIR.",
     "reproduce": "Measure and draw the paper's table and figures: "
-    "streamdeq reproduce fig3 --model camvid-s-il --data DIR --out figures.",
+    "streamdeq reproduce fig3 --model camvid-s --data DIR --out figures.",
     "report": "Put what was reproduced on one page: streamdeq report figures.",
     "bench": "Measure how fast a model is here, part by part, and beside what else there is: streamdeq bench camvid-s.",
     "bench_cameras": "Measure how many cameras this machine holds, and what load does to their answers, beside what is "

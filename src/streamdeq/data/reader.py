@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from streamdeq.data.base import Clip, Dataset
 from streamdeq.data.documents import licence_of
+from streamdeq.data.shared_classes import BoxDataset
 from streamdeq.errors import StreamdeqError
 from streamdeq.registry import Registry, unknown
 from streamdeq.values.palette import distinct_colours
@@ -103,7 +104,8 @@ def own_dataset(
 ) -> Dataset:
     """A user's own data: named as its folder, with made-up colours and, where none is given, its README's licence."""
     colours, licence = distinct_colours(len(classes)), licence or licence_of(folder)
-    return Dataset(folder.resolve().name, task, split, classes, colours, tuple(clips), licence, notes=tuple(notes))
+    made = BoxDataset if task == "detection" else Dataset
+    return made(folder.resolve().name, task, split, classes, colours, tuple(clips), licence, notes=tuple(notes))
 
 
 READERS: Registry[type[Reader]] = Registry("reader")

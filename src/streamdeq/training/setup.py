@@ -64,7 +64,7 @@ def initial_weights(recipe: Recipe) -> Path | None:
     """
     if recipe.init is None:
         return None
-    if recipe.init in RECIPES and recipe.init not in zoo.names() and not os.path.isfile(recipe.init):
+    if recipe.init in RECIPES and recipe.init not in (*zoo.names(), *zoo.RESEARCH) and not os.path.isfile(recipe.init):
         raise StreamdeqError(
             f"{recipe.name} begins with the weights of {recipe.init}: expected --init FILE, got none; `streamdeq "
             "import` makes such a file of the published ones, init=none begins with random weights"

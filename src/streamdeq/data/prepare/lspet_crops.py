@@ -86,14 +86,19 @@ def prepare(sources: Sequence[Path], out: Path, final: Path) -> None:
 
 def _picked(path: Path) -> Iterator[tuple[int, np.ndarray]]:
     """Numbers and joints of the pictures that are tried."""
-    try:
-        from scipy.io import loadmat
-    except ImportError as error:
-        raise StreamdeqError("lspet-crops is made with scipy: pip install 'streamdeq[pose]'") from error
-    joints = loadmat(path)["joints"]  # (14, 3, pictures): x, y, visible
+    joints = joints_of(path, "lspet-crops")
     whole = np.flatnonzero((joints[:, 2] == 1).all(axis=0))
     for index in whole[np.linspace(0, len(whole) - 1, min(_PICKED, len(whole))).round().astype(int)]:
         yield int(index) + 1, joints[:, :2, index]
+
+
+def joints_of(path: Path, name: str) -> np.ndarray:
+    """(14, 3, pictures): x, y, visible; of the set `name`."""
+    try:
+        from scipy.io import loadmat
+    except ImportError as error:
+        raise StreamdeqError(f"{name} is made with scipy: pip install 'streamdeq[pose]'") from error
+    return loadmat(path)["joints"]
 
 
 def _cropped(pixels: np.ndarray, crop: Crop) -> np.ndarray:

@@ -2,13 +2,18 @@
 
 Layout: `{train,val,test}/{class}/**/*.jpg` (any picture format, any of the splits; `valid` is val). The classes
 are the folders of train, or of the first split there is, by name; the index of a class is its place among them. A
-picture is a clip of one frame.
+picture is a clip of one frame. `features/{split}.safetensors` holds what a teacher saw in each (`data.described`).
 """
 
 import os
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from streamdeq.data.base import Clip, Dataset
+from streamdeq.data.described import DescribedDataset, OneDescribed, vectors
 from streamdeq.data.frames import PictureFiles
 from streamdeq.data.pictures import PICTURES, subfolders
 from streamdeq.data.reader import READERS, Reader, own_dataset
@@ -61,7 +66,17 @@ class ClassFolders(Reader):
                 )
             target = Held.of({0: classes.index(path.name)})  # shared by the pictures of a class
             clips += [Clip(file, FPS, PictureFiles((file,)), target) for file in _of_class(path)]
-        return own_dataset(folder, "classification", split, classes, clips)
+        whole = own_dataset(folder, "classification", split, classes, clips)
+        seen = vectors(folder, split, [clip.name for clip in clips])
+        return whole if seen is None else _described(whole, seen)
+
+
+def _described(whole: Dataset, seen: np.ndarray) -> DescribedDataset:
+    clips = tuple(
+        replace(clip, targets=OneDescribed(clip.target(0), row)) for clip, row in zip(whole.clips, seen, strict=True)
+    )
+    parts: dict[str, Any] = {field.name: getattr(whole, field.name) for field in fields(whole)}
+    return DescribedDataset(**parts | {"clips": clips, "length": seen.shape[1]})
 
 
 def _place(folder: Path, split: str) -> Path:

@@ -93,18 +93,27 @@ def read_found(path: str | os.PathLike[str], items: Mapping[str, Item]) -> dict[
     return found
 
 
-def charted(title: str, x_name: str, y_name: str, y: str, *, log_y: bool = False, log_x: bool = False) -> Draw:
-    """Lines over x as PNG and SVG; `y` is what of a line is drawn. A line from zeros is dashed, as in the paper."""
+#: Behind the name of a line: the same, every frame from zeros.
+FROM_ZEROS = ", from zeros"
+
+
+def charted(
+    title: str, x_name: str, y_name: str, y: str, *, log_y: bool = False, log_x: bool = False, lines_name: bool = False
+) -> Draw:
+    """Lines over x as PNG and SVG; `y` is what of a line is drawn. A line from zeros is dashed, as in the paper, in the
+    colour of the line it belongs to. The title says which models, unless the lines name them (`lines_name`)."""
 
     def draw(found: Mapping[str, Any], path: Path) -> list[Path]:
-        lines = []
-        for number, (name, line) in enumerate(found["lines"].items()):
+        lines: list[Line] = []
+        colours: dict[str, str] = {}
+        for name, line in found["lines"].items():
             points = tuple((x, math.nan if v is None else v) for x, v in zip(line["x"], line[y], strict=True))
-            colour = COLOURS[1 + number % (len(COLOURS) - 1)]
+            colour = colours.setdefault(name.removesuffix(FROM_ZEROS), COLOURS[1 + len(colours) % (len(COLOURS) - 1)])
             dashed = name.startswith("from zeros") or line.get("dashed", False)
             lines.append(Line(name, points, colour, dashed=dashed, dots=len(points) < 40))
         named = y_name or str(found["metric"])
-        chart = Chart(f"{title}: {models_of(found)}", x_name, named, tuple(lines), log_y=log_y, log_x=log_x)
+        headed = title if lines_name else f"{title}: {models_of(found)}"
+        chart = Chart(headed, x_name, named, tuple(lines), log_y=log_y, log_x=log_x)
         return save_both(chart, path)
 
     return draw

@@ -57,7 +57,7 @@ def _valued(title: str, measure: Callable[[Work], dict[str, Any]], x_name: str) 
 SEGMENTATION, DETECTION, POSE = "segmentation", "detection", "pose"
 ITEMS = {
     "table1": Item(
-        "Table I: the systems at 1, 2, 4, 8 iterations", systems.compared, systems.write_table, several=True, peers=True
+        "Table I: the systems at 1, 2, 4, 8 iterations", systems.compared, systems.draw_table, several=True, peers=True
     ),
     "fig3": _distances("Distance from the reference over iterations", _fig3, "iterations"),
     "fig4": _distances("Distance from the reference, begun from a reference", _from(StartFrom.REFERENCE)),

@@ -1,6 +1,6 @@
 """Table I: several models, and other solvers for one of them, on the same frames in the same run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.util import find_spec
 from itertools import product
@@ -19,7 +19,7 @@ from streamdeq.evaluation.comparison.run import Comparison, compare
 from streamdeq.evaluation.protocol.plan import Sample
 from streamdeq.evaluation.reporting.table import Markdown
 from streamdeq.evaluation.reproduce.accuracy import Tally, drawn
-from streamdeq.evaluation.reproduce.item import Work, charted
+from streamdeq.evaluation.reproduce.item import FROM_ZEROS, Work, charted
 from streamdeq.evaluation.reproduce.latents import Measured
 from streamdeq.files import atomic_path
 
@@ -34,13 +34,26 @@ def compared(work: Work) -> dict[str, Any]:
     return {"comparison": asdict(found), "task": models[0].spec.task}
 
 
-def write_table(found: Mapping[str, Any], path: Path) -> list[Path]:
-    """As Markdown."""
+def draw_table(found: Mapping[str, Any], path: Path) -> list[Path]:
+    """As Markdown, and accuracy over milliseconds as PNG and SVG: a line per model and number of iterations, from zeros
+    dashed, a point per peer."""
     head, file = found["header"], path.with_suffix(".md")
     place = f"{head['machine']}, {head['threads']} threads, {head['precision']}"
     with atomic_path(file) as part:
         part.write_text(render(from_plain(Comparison, found["comparison"]), place, Markdown()) + "\n", encoding="utf-8")
-    return [file]
+    metric, lines = found["comparison"]["metric"], dict(_over_ms(found["comparison"]["entries"]))
+    return [*draw_over_ms({**found, "metric": metric, "lines": lines}, path), file]
+
+
+def _over_ms(entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for entry in entries:
+        ms = [line["ms"] for line in entry["lines"]]
+        from_zeros = [line["scratch"]["value"] for line in entry["lines"]]
+        if any(line["streaming"] is None for line in entry["lines"]):  # a peer, or no video
+            yield entry["name"], {"ms": ms, "value": from_zeros}
+            continue
+        yield entry["name"], {"ms": ms, "value": [line["streaming"]["value"] for line in entry["lines"]]}
+        yield entry["name"] + FROM_ZEROS, {"ms": ms, "value": from_zeros, "dashed": True}
 
 
 class Solver(NamedTuple):
@@ -103,5 +116,6 @@ def _streamed(measured: Measured, sample: Sample, offset: int, solver: Solver, c
 
 def draw_over_ms(found: Mapping[str, Any], path: Path) -> list[Path]:
     lines = {name: {**line, "x": line["ms"]} for name, line in found["lines"].items()}
-    draw = charted("Accuracy over time per frame", "milliseconds per frame", "", "value")
+    several = len(found["header"]["models"]) > 1
+    draw = charted("Accuracy over time per frame", "milliseconds per frame", "", "value", lines_name=several)
     return draw({**found, "lines": lines}, path)

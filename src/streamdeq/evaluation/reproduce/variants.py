@@ -20,7 +20,7 @@ from streamdeq.evaluation.protocol.run import evaluate, plan_of
 from streamdeq.evaluation.protocol.score import Condition, Mode, Score
 from streamdeq.evaluation.protocol.settings import Settings
 from streamdeq.evaluation.reporting.table import Cells, Markdown
-from streamdeq.evaluation.reproduce.item import Work, charted
+from streamdeq.evaluation.reproduce.item import FROM_ZEROS, Work, charted
 from streamdeq.evaluation.reproduce.latents import Measured
 from streamdeq.files import atomic_path
 
@@ -134,7 +134,7 @@ def _differences(systems: Sequence[System], settings: Settings) -> Iterator[dict
 
 def _lines(system: System, settings: Settings) -> Iterator[tuple[str, dict[str, Any]]]:
     last = max(settings.offsets)
-    for name, dashed in ((system.name, False), (f"{system.name}, from zeros", True)):
+    for name, dashed in ((system.name, False), (system.name + FROM_ZEROS, True)):
         points = [
             (system.single(n) if dashed else system.streaming(n, last)).to_plain() for n in sorted(settings.iterations)
         ]
@@ -144,7 +144,7 @@ def _lines(system: System, settings: Settings) -> Iterator[tuple[str, dict[str, 
 
 def draw(found: Mapping[str, Any], path: Path) -> list[Path]:
     """Accuracy over iterations as PNG and SVG, and the tables as Markdown."""
-    drawn = charted("Ways of training", "iterations per frame", "", "value")(found, path)
+    drawn = charted("Ways of training", "iterations per frame", "", "value", lines_name=True)(found, path)
     file = path.with_suffix(".md")
     with atomic_path(file) as part:
         part.write_text("\n\n".join(tables(found)) + "\n", encoding="utf-8")
@@ -154,7 +154,7 @@ def draw(found: Mapping[str, Any], path: Path) -> list[Path]:
 def tables(found: Mapping[str, Any]) -> list[str]:
     """As Markdown: scores, and differences with what they say."""
     style = Markdown()
-    return ["\n".join(style.table(_score_cells(found))), "\n".join(style.table(_difference_cells(found)))]
+    return ["\n".join(style.table(score_cells(found))), "\n".join(style.table(difference_cells(found)))]
 
 
 def _text(plain: Mapping[str, Any], digits: int = 1) -> str:
@@ -167,7 +167,8 @@ def _text(plain: Mapping[str, Any], digits: int = 1) -> str:
     return value
 
 
-def _score_cells(found: Mapping[str, Any]) -> list[Cells]:
+def score_cells(found: Mapping[str, Any]) -> list[Cells]:
+    """Of every system: its scores at every number of iterations, below a heading."""
     offsets = [*next(iter(next(iter(found["systems"].values()))["streaming"].values()))]
     cells: list[Cells] = [["system", "iterations", "from zeros", *(f"+{t}" for t in offsets), "single frame"]]
     for name, system in found["systems"].items():
@@ -178,7 +179,8 @@ def _score_cells(found: Mapping[str, Any]) -> list[Cells]:
     return cells
 
 
-def _difference_cells(found: Mapping[str, Any]) -> list[Cells]:
+def difference_cells(found: Mapping[str, Any], **where: Any) -> list[Cells]:
+    """The differences that are `where` (kind="system", iterations=2, …), or all, below a heading."""
     last = [*next(iter(next(iter(found["systems"].values()))["streaming"].values()))][-1]
     said = {
         "system": "{second}",
@@ -188,6 +190,8 @@ def _difference_cells(found: Mapping[str, Any]) -> list[Cells]:
     }
     cells: list[Cells] = [[f"streaming, +{last}", "iterations", "against", "difference", "so it is"]]
     for one in found["differences"]:
+        if any(one[key] != value for key, value in where.items()):
+            continue
         against = said[one["kind"]].format_map(one)
         cells.append([one["first"], str(one["iterations"]), against, _text(one, 2), verdict(one)])
     return cells

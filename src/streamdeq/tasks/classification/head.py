@@ -15,6 +15,8 @@ from streamdeq.registry import unknown
 
 #: A bottleneck's output has this many times its inner channels.
 WIDEN = 4
+#: The factor of what a teacher's vectors add to the loss: of the size of the cross-entropy of some hundred classes.
+FEATURES = 4.0
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,12 @@ class Widths:
     Args:
         head_channels: inner channels of every scale's bottleneck, highest resolution first.
         final_channels: length of the vector that is classified.
+        features: length of a teacher's vector, which is told from the same one in training alone; 0 for none.
     """
 
     head_channels: tuple[int, ...]
     final_channels: int = 2048
+    features: int = 0
 
     @staticmethod
     def published(channels: tuple[int, ...]) -> "Widths":
@@ -43,12 +47,12 @@ class Widths:
         """
         default = Widths.published(channels)
         for name in given:
-            if name not in ("head_channels", "final_channels"):
+            if name not in vars(default):
                 raise StreamdeqError(unknown("setting of the classification head", name, list(vars(default))))
         head = tuple(given.get("head_channels", default.head_channels))
         if len(head) != len(channels):
             raise StreamdeqError(f"head_channels must be one width per scale ({len(channels)}); got {len(head)}")
-        return Widths(head, given.get("final_channels", default.final_channels))
+        return Widths(head, given.get("final_channels", default.final_channels), given.get("features", 0))
 
 
 class ClassificationHead(nn.Module):
@@ -67,18 +71,30 @@ class ClassificationHead(nn.Module):
             nn.Conv2d(WIDEN * inner[-1], final, 1), nn.BatchNorm2d(final, momentum=0.1), nn.ReLU()
         )
         self.classifier = nn.Linear(final, classes)
+        self.features = nn.Linear(final, widths.features) if widths.features else None
 
     def forward(self, z: Latent) -> Tensor:
         """Latent → logits (B, classes)."""
+        return self.classifier(self._vector(z))
+
+    def _vector(self, z: Latent) -> Tensor:
+        """(B, final_channels)."""
         wide = [widen(m) for widen, m in zip(self.incre_modules, z.maps, strict=True)]
         total = wide[0]
         for down, m in zip(self.downsamp_modules, wide[1:], strict=True):
             total = m + down(total)
-        return self.classifier(self.final_layer(total).mean(dim=(2, 3)))
+        return self.final_layer(total).mean(dim=(2, 3))
 
-    def losses(self, z: Latent, classes: Tensor, class_weights: Tensor | None = None) -> dict[str, Tensor]:
-        """Cross-entropy against class indices (B,)."""
-        return {"cross_entropy": F.cross_entropy(self(z).float(), classes.long(), weight=class_weights)}
+    def losses(self, z: Latent, targets: Tensor, class_weights: Tensor | None = None) -> dict[str, Tensor]:
+        """Cross-entropy against class indices (B,); and with a teacher's vectors behind them, (B, 1 + D), how far those
+        are from what is told of them, 1 less the cosine of the angle between, times `FEATURES`."""
+        vector = self._vector(z)
+        classes = (targets if targets.ndim == 1 else targets[:, 0]).long()
+        losses = {"cross_entropy": F.cross_entropy(self.classifier(vector).float(), classes, weight=class_weights)}
+        if self.features is not None and targets.ndim == 2:
+            alike = F.cosine_similarity(self.features(vector).float(), targets[:, 1:].float(), dim=1)
+            losses["features"] = FEATURES * (1 - alike).mean()
+        return losses
 
     def fold(self) -> None:
         """Bake every BatchNorm into the convolution before it, in place: inference only."""

@@ -13,12 +13,12 @@ from streamdeq.training.recipes.packaged import BEE_S, CAMVID_S_PUBLISHED, CAMVI
 from streamdeq.training.schedules import Cosine
 
 
-def _four(base: Recipe, steps: int) -> None:
-    """The common beginning, `steps` optimiser steps for each of the four, all unrollings of them with a gradient."""
+def _four(base: Recipe, steps: int, begin: int = 500) -> None:
+    """The common beginning of `begin` steps, `steps` for each of the four, all unrollings of them with a gradient."""
     plain = derive(
         base,
         f"{base.name}-init",
-        steps=500,
+        steps=begin,
         unroll=Fixed(3),
         grad_last=None,
         streaming=None,
@@ -40,5 +40,9 @@ _four(
     replace(_SMALL, name="camvid-lite", architecture=replace(CAMVID_S_SUR.architecture, channels=(16, 32, 64, 128))),
     steps=1000,
 )
-_four(replace(PERSON_S, name="mot15-paper", architecture=_SMALL.architecture, size=192, crop_hw=(192, 256)), steps=1000)
-_four(replace(BEE_S, name="bee-paper", architecture=_SMALL.architecture, batch=4), steps=1000)
+_four(
+    replace(PERSON_S, name="mot15-paper", architecture=_SMALL.architecture, size=144, crop_hw=(128, 192)),
+    steps=500,
+    begin=1500,
+)
+_four(replace(BEE_S, name="bee-paper", architecture=_SMALL.architecture, batch=4), steps=500, begin=1500)

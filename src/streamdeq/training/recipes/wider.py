@@ -1,0 +1,40 @@
+"""Recipes of models that see more than their training street, on labels that tools/teach makes with other networks.
+
+docs/lab/log/2026-11-29-wider-models.md has every command. Each takes at most 100 minutes of one core; their network is
+camvid-s's, so that the weights of any are where another begins (`--init`).
+"""
+
+from dataclasses import replace
+
+from streamdeq.training.recipe import Augment, Uniform
+from streamdeq.training.recipes.named import derive
+from streamdeq.training.recipes.packaged import CAMVID_S, CAMVID_S_SUR, HUMAN_S, PERSON_S, SMALL_DETECTOR
+
+#: What the others may begin with, the paper's ImageNet step in small: the 206 classes of imagenette and Tiny ImageNet,
+#: and what EfficientNet-Lite0 sees in their pictures. Most of these have 64 pixels.
+BACKBONE_S = derive(
+    CAMVID_S_SUR,
+    "backbone-s",
+    task="classification",
+    size=96,
+    crop_hw=(96, 96),
+    batch=32,
+    steps=7500,
+    unroll=Uniform(1, 8),
+    augment=Augment(area_range=(0.35, 1.0)),
+)
+
+#: People, vehicles and dogs anywhere: labels by people where there are some, else by two detectors that agree.
+PEOPLE_S = derive(
+    PERSON_S,
+    "people-s",
+    head=replace(SMALL_DETECTOR, anchor_ratios=(0.6, 1.2, 2.75)),
+    steps=7500,
+    augment=Augment(scale_range=(0.6, 1.5)),
+)
+
+#: human-s anew, on ten times the pictures, whose joints a network vetted and filled in.
+HUMAN_S_WIDE = derive(HUMAN_S, "human-s-wide", steps=20000)
+
+#: CamVid's classes on streets of two countries, most of them labelled by a network.
+STREET_WIDE_S = derive(CAMVID_S, "street-wide-s", steps=8000)
