@@ -149,13 +149,12 @@ class Scheduler:
         return Load(sum(d.least for d in demands), sum(d.full for d in demands), len(others))
 
     def _least(self) -> float:
-        """The part of the ticks' time that all frames take with their fewest steps."""
-        of_pool, least = self._rows(), 0.0
-        for one in self._cameras.values():
-            costs = self._costs[one.pool]
-            frame_s = costs.start_s + one.terms.min_steps * one.rows * costs.row_s(of_pool[one.pool]) + costs.read_s
-            least += frame_s / one.period_s
-        return least
+        """The load with every frame's fewest steps."""
+        of_pool = self._rows()
+        return sum(
+            self._frame_s(one.pool, one.terms.min_steps * one.rows, of_pool[one.pool]) / one.period_s
+            for one in self._cameras.values()
+        )
 
     def _rows(self) -> Counter[object]:
         rows: Counter[object] = Counter()
@@ -164,7 +163,9 @@ class Scheduler:
         return rows
 
     def _demand(self, terms: Terms, pool: object, fps: float, rows: int, of_pool: int) -> Demand:
+        return Demand(*(fps * self._frame_s(pool, n * rows, of_pool) for n in (terms.min_steps, terms.max_steps)))
+
+    def _frame_s(self, pool: object, steps: int, of_pool: int) -> float:
+        """Of a frame with so many steps of a row. Its answer is made beside the next ones, if that is quick enough."""
         costs = self._costs[pool]
-        # An answer on its way out is beside the next steps, but on processors that these would use.
-        once_s, step_s = costs.start_s + costs.read_s + costs.answer_s, rows * costs.row_s(of_pool)
-        return Demand(*(fps * (once_s + steps * step_s) for steps in (terms.min_steps, terms.max_steps)))
+        return costs.start_s + steps * costs.row_s(of_pool) + costs.read_s

@@ -194,7 +194,7 @@ class _Work:
             if answer is not None:
                 unread.append(Unread(camera, camera.hand_over(), lambda answer=answer: answer))
             began_s = self._was_read([camera], began_s)
-        self._answers.hand(unread)
+        self._answers.hand(sorted(unread, key=lambda one: one.asked.deadline_s))
 
     def _was_read(self, cameras: Sequence[ServedCamera], began_s: float) -> float:
         """Note what that took; the time."""
