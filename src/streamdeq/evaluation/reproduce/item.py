@@ -13,7 +13,7 @@ from typing import Any
 
 from streamdeq.errors import StreamdeqError
 from streamdeq.evaluation.peers import Peer
-from streamdeq.evaluation.reporting.chart import COLOURS, Chart, Line, save
+from streamdeq.evaluation.reporting.chart import COLOURS, Chart, Colour, Line, save
 from streamdeq.evaluation.reproduce.latents import Measured
 from streamdeq.evaluation.reproduce.settings import ItemSettings
 from streamdeq.reading import MOST_TEXT, loads, open_regular
@@ -105,7 +105,7 @@ def charted(
 
     def draw(found: Mapping[str, Any], path: Path) -> list[Path]:
         lines: list[Line] = []
-        colours: dict[str, str] = {}
+        colours: dict[str, Colour] = {}
         for name, line in found["lines"].items():
             points = tuple((x, math.nan if v is None else v) for x, v in zip(line["x"], line[y], strict=True))
             colour = colours.setdefault(name.removesuffix(FROM_ZEROS), COLOURS[1 + len(colours) % (len(COLOURS) - 1)])
