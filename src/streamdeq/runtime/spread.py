@@ -100,7 +100,8 @@ def least_rows(alone: Session, spread: Spread, program: Program, threads: int) -
     for n, row in enumerate(rows):
         if not all(torch.equal(own, m[n : n + 1]) for own, m in zip(alone(row), together, strict=True)):
             return 0
-    return least_of(*_quickest(lambda: alone(rows[0]), lambda: spread(rows[:1])), threads)
+    all_s, one_s = _quickest(lambda: alone(rows[0]), lambda: spread(rows[:1]))
+    return least_of(all_s, one_s, threads)
 
 
 def least_of(all_s: float, one_s: float, threads: int) -> int:

@@ -189,7 +189,9 @@ class _Work:
                 Unread(one, one.hand_over(), said.answer) for one, said in zip(group, outputs or (), strict=False)
             ]
             began_s = self._was_read(group, began_s)
-        for camera in (one for one in cameras if one.state.regions is not None and one.solving is not None):
+        for camera in (one for one in cameras if one.state.regions is not None):
+            if camera.solving is None:
+                continue
             answer = self._try([camera], partial(camera.state.read, camera.solving.frame), lost)
             if answer is not None:
                 unread.append(Unread(camera, camera.hand_over(), lambda answer=answer: answer))
