@@ -31,8 +31,6 @@ from streamdeq.data.prepare.run import prepare
 from streamdeq.data.prepare.sources import content_digest, taken
 from streamdeq.errors import StreamdeqError
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
-
 
 def made(module, sources, out):
     out.mkdir()
@@ -146,9 +144,9 @@ def test_boxes_are_the_connected_parts_of_the_masks_and_a_gap_begins_a_film(tmp_
 
 
 @pytest.mark.shared
-def test_boxes_are_those_that_the_published_figures_were_measured_on():
-    found = camvid_boxes.boxes_of(SHARED / "camvid", "val", "../camvid")
-    assert found == json.loads((SHARED / "camvid-boxes/val.json").read_text())
+def test_boxes_are_those_that_the_published_figures_were_measured_on(shared_dir: Path):
+    found = camvid_boxes.boxes_of(shared_dir / "data/camvid", "val", "../camvid")
+    assert found == json.loads((shared_dir / "data/camvid-boxes/val.json").read_text())
 
 
 def test_bees_keep_their_sequences_and_frames_without_a_bee_have_no_points(tmp_path):
