@@ -17,12 +17,11 @@ from torchvision.ops import batched_nms
 
 from streamdeq.data.prepare.coco128 import CLASSES
 from streamdeq.errors import StreamdeqError
+from streamdeq.training.setup import normalised
 
 #: The names of the classes that are told, and their numbers among COCO's 80.
 NAMES, NUMBERS = tuple(CLASSES.values()), np.array(list(CLASSES))
 SIDE, STRIDES, BINS, ALL = 416, (8, 16, 32, 64), 8, 80
-#: Of ImageNet, RGB, 0–255.
-MEAN, STD = np.array((123.675, 116.28, 103.53), np.float32), np.array((58.395, 57.12, 57.375), np.float32)
 LEAST, SUPPRESSION, MOST = 0.05, 0.6, 100
 
 
@@ -65,7 +64,7 @@ class PicoDet:
         self.session = onnxruntime.InferenceSession(str(file), settings, providers=["CPUExecutionProvider"])
 
     def __call__(self, image: np.ndarray) -> Found:
-        fed = normalised(image)[None]
+        fed = squared(image)[None]
         outputs: list[Any] = list(self.session.run(None, {self.session.get_inputs()[0].name: fed}))
         scores, sides = (np.concatenate([one[0] for one in part]) for part in (outputs[:4], outputs[4:]))
         return decoded(scores, sides, centre=0.5, size_hw=(image.shape[0], image.shape[1]))
@@ -89,7 +88,7 @@ class NanoDetPlus:
                 raise StreamdeqError(f"expected a network of ncnn at {stem}{suffix}, ncnn cannot read it")
 
     def __call__(self, image: np.ndarray) -> Found:
-        held = np.ascontiguousarray(normalised(image)[::-1])  # which ncnn's matrix points into, without keeping it
+        held = np.ascontiguousarray(squared(image)[::-1])  # which ncnn's matrix points into, without keeping it
         fed = self.ncnn.Mat(held).clone()
         with self.net.create_extractor() as run:
             run.input("data", fed)
@@ -100,11 +99,10 @@ class NanoDetPlus:
         return decoded(rows[:, :ALL], rows[:, ALL:], centre=0.0, size_hw=(image.shape[0], image.shape[1]))
 
 
-def normalised(image: np.ndarray) -> np.ndarray:
+def squared(image: np.ndarray) -> np.ndarray:
     """(3, 416, 416) float32 of a picture (H, W, 3) uint8 RGB: scaled, of mean 0 and variance 1 over ImageNet, RGB."""
     scaled = Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-    flat = (np.asarray(scaled, np.float32) - MEAN) / STD
-    return np.ascontiguousarray(flat.transpose(2, 0, 1))
+    return normalised(torch.from_numpy(np.array(scaled)).permute(2, 0, 1)[None])[0].contiguous().numpy()
 
 
 def grid(centre: float) -> tuple[np.ndarray, np.ndarray]:

@@ -29,6 +29,7 @@ from vet import PLACES, Vetting, vetted
 from streamdeq.data.open import open_dataset
 from streamdeq.data.prepare.lspet_crops import NAMES, SIDE, SKELETON
 from streamdeq.data.prepare.writing import mirrored, write_jpeg, write_names, write_table
+from streamdeq.values.boxes import pairwise_iou
 
 FIRST, MARGIN, LEAST_PX, ON = 1.8, 1.4, 60.0, 0.3
 
@@ -73,9 +74,7 @@ def taught(
 
 def _with(box: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Grown to hold the one of `others` (N, 4) that covers it best, if that is on it."""
-    common = (np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])).clip(min=0).prod(axis=1)
-    areas = (others[:, 2:] - others[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod() - common
-    iou = common / areas
+    iou = pairwise_iou(box[None], others)[0]
     if not len(iou) or iou.max() < ON:
         return box
     best = others[iou.argmax()]

@@ -18,6 +18,8 @@ from streamdeq.version import __version__
 
 #: Folders kept; the one that was not asked for longest goes first.
 MOST = 24
+#: Of what executors prepare: with another number, what was prepared before is made anew.
+PREPARED = 2
 
 
 def folder_of(name: str, functions: Functions, canvas_hw: HW, rows: int) -> Path:
@@ -27,7 +29,7 @@ def folder_of(name: str, functions: Functions, canvas_hw: HW, rows: int) -> Path
         StreamdeqError: it cannot be written to.
     """
     told = (
-        (name, EXECUTORS[name].version(), __version__, torch.__version__, sys.version),
+        (name, PREPARED, EXECUTORS[name].version(), __version__, torch.__version__, sys.version),
         (processor_name(), platform.machine(), torch.get_num_threads(), str(functions.device)),
         (str(functions.dtype), canvas_hw, rows, functions.digest),
     )

@@ -17,9 +17,6 @@ from streamdeq.runtime.files import FileKind
 from streamdeq.runtime.programs import Program
 from streamdeq.runtime.spread import Session, Spread
 
-#: Of what is written here: with another number, what was prepared before is worth nothing.
-WRITTEN = 2
-
 
 class OpenVINO(FileKind):
     """Inputs and outputs lie in torch's memory: nothing is copied."""
@@ -30,7 +27,7 @@ class OpenVINO(FileKind):
         return None if find_spec("openvino") else "it needs OpenVINO: pip install 'streamdeq[openvino]'"
 
     def version(self) -> str:
-        return f"{metadata.version('openvino')}, {WRITTEN}"
+        return metadata.version("openvino")
 
     def write(self, program: Program, path: Path) -> None:
         openvino = _openvino()

@@ -12,14 +12,15 @@ import torch
 from torch import Tensor
 
 from streamdeq.runtime.programs import Program
+from streamdeq.runtime.turns import in_turns
 
 #: One row's tensors of a program's inputs, contiguous, to those of its outputs.
 Session = Callable[[Sequence[Tensor]], list[Tensor]]
 #: The inputs of several rows to the outputs of all, rows first.
 Spread = Callable[[Sequence[Sequence[Tensor]]], list[Tensor]]
 
-#: Times that a row is timed, and seconds after which twice is enough.
-TIMES, TIMING_S = 7, 1.0
+#: Times that a row is timed, at the least and at the most, and seconds after which the least is enough.
+LEAST, TIMES, TIMING_S = 2, 7, 1.0
 #: How far a call moves the time that a way is known to take, and after how many calls the slower one is tried again.
 MOVE, AGAIN = 0.2, 50
 
@@ -100,7 +101,8 @@ def least_rows(alone: Session, spread: Spread, program: Program, threads: int) -
     for n, row in enumerate(rows):
         if not all(torch.equal(own, m[n : n + 1]) for own, m in zip(alone(row), together, strict=True)):
             return 0
-    all_s, one_s = _quickest(lambda: alone(rows[0]), lambda: spread(rows[:1]))
+    # The least of each: what else the machine does makes a call only longer.
+    all_s, one_s = map(min, in_turns([lambda: alone(rows[0]), lambda: spread(rows[:1])], LEAST, TIMES, TIMING_S))
     return least_of(all_s, one_s, threads)
 
 
@@ -122,15 +124,3 @@ def _example(program: Program, seed: int) -> list[Tensor]:
         return torch.randn(given.shape, generator=noise, dtype=given.dtype) if given.is_floating_point() else given
 
     return [like(given) for given in program.example]
-
-
-def _quickest(*calls: Callable[[], object]) -> list[float]:
-    """Seconds of each, the least of some times, in turns: what else the machine does makes a call only longer."""
-    times: list[list[float]] = [[] for _ in calls]
-    began = perf_counter()
-    while len(times[0]) < TIMES and (len(times[0]) < 2 or perf_counter() - began < TIMING_S):
-        for call, kept in zip(calls, times, strict=True):
-            start = perf_counter()
-            call()
-            kept.append(perf_counter() - start)
-    return [min(kept) for kept in times]

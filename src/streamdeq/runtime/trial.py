@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryFile
-from time import perf_counter
 from typing import Any
 
 import torch
@@ -36,14 +35,15 @@ from streamdeq.runtime import openvino_ as openvino_
 from streamdeq.runtime.cache import folder_of
 from streamdeq.runtime.executor import EXECUTORS, HW, Executor
 from streamdeq.runtime.functions import Functions
+from streamdeq.runtime.turns import in_turns
 
 #: Relative error, ‖a − b‖ / ‖b‖ of any tensor, up to which an executor says the same as float32 by torch.
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 2e-2, torch.float64: 1e-10}
 #: Or up to which it is as good as torch in the same format, which where values cancel out is worse than the above.
 AS_GOOD = 2.0
-#: Steps from zeros whose result the functions are compared at, rows at the most, timings, seconds for them, and seconds
-#: after which a trial has failed.
-STEPS, ROWS, TIMES, TIMING_S, LONGEST_S = 4, 8, 15, 4.0, 1800
+#: Steps from zeros whose result the functions are compared at, rows at the most, timings at the least and at the most,
+#: seconds for them, and seconds after which a trial has failed.
+STEPS, ROWS, LEAST, TIMES, TIMING_S, LONGEST_S = 4, 8, 3, 15, 4.0, 1800
 FUNCTIONS = ("inject", "step", "predict")
 
 
@@ -164,7 +164,8 @@ def measure(executor: Executor, functions: Functions, pictures: Tensor, canvas_h
     for some, result in zip(calls[1:], (usual, own), strict=True):
         some["step"] = partial(some["step"], result["inject"])  # a frame's injection is of the executor's own making
     for name in FUNCTIONS:
-        eager_s[name], seconds[name] = _in_turns(calls[1][name], calls[2][name], functions)
+        both = [_timed(some[name], functions) for some in calls[1:]]
+        eager_s[name], seconds[name] = map(median, in_turns(both, LEAST, TIMES, TIMING_S))
     return Trial(None, max(error for error, _ in errors.values()), seconds, eager_s)
 
 
@@ -181,17 +182,12 @@ def _tensors(tree: Any) -> Iterator[Tensor]:
     )
 
 
-def _in_turns(a: Callable[[], Any], b: Callable[[], Any], functions: Functions) -> tuple[float, float]:
-    """Median seconds of two calls, in turns, so that what else the machine does slows both."""
-    times: tuple[list[float], list[float]] = ([], [])
-    began = perf_counter()
-    while len(times[0]) < TIMES and (len(times[0]) < 3 or perf_counter() - began < TIMING_S):
-        for call, kept in zip((a, b), times, strict=True):
-            start = perf_counter()
-            call()
-            functions.wait()
-            kept.append(perf_counter() - start)
-    return median(times[0]), median(times[1])
+def _timed(call: Callable[[], Any], functions: Functions) -> Callable[[], None]:
+    def done() -> None:
+        call()
+        functions.wait()
+
+    return done
 
 
 @contextmanager

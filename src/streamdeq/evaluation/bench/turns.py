@@ -1,10 +1,11 @@
-"""Timing in turns: everything once, then everything again, so that what else the machine does falls on all alike."""
+"""What a benchmark times, in turns, and what came of it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from time import perf_counter
 from typing import Any
+
+from streamdeq.runtime import turns
 
 #: Turns at the least, whatever they take, and at the most.
 LEAST, MOST = 3, 200
@@ -49,14 +50,10 @@ def in_turns(probes: Sequence[Probe], seconds: float) -> list[Timing]:
     """Time all probes for about so many seconds altogether; each has been called once before."""
     for probe in probes:
         probe.call()
-    times: list[list[float]] = [[] for _ in probes]
-    began = perf_counter()
-    while len(times[0]) < LEAST or (perf_counter() - began < seconds and len(times[0]) < MOST):
-        for probe, taken in zip(probes, times, strict=True):
-            start = perf_counter()
-            probe.call()
-            taken.append(1e3 * (perf_counter() - start) / probe.calls)
-    return [
-        Timing(probe.who, probe.part, median(taken), min(taken), probe.gflop, len(taken))
-        for probe, taken in zip(probes, times, strict=True)
-    ]
+    times = turns.in_turns([probe.call for probe in probes], LEAST, MOST, seconds)
+    return [_timing(probe, taken) for probe, taken in zip(probes, times, strict=True)]
+
+
+def _timing(probe: Probe, seconds: Sequence[float]) -> Timing:
+    ms = [1e3 * one / probe.calls for one in seconds]
+    return Timing(probe.who, probe.part, median(ms), min(ms), probe.gflop, len(ms))

@@ -116,7 +116,7 @@ class Scheduler:
 
     def tick(self, now_s: float) -> Tick:
         """What is to be done now; the frames in it count as begun, and the steps as taken."""
-        least = self._least()
+        least = self.load().least
         self._crowded = least if self._crowded is None else self._crowded + CROWDED * (least - self._crowded)
         tick = plan(list(self._cameras.values()), self._costs, self._ring, now_s)
         for name in tick.read:
@@ -147,14 +147,6 @@ class Scheduler:
         of_pool = self._rows()
         demands = [self._demand(one.terms, one.pool, 1 / one.period_s, one.rows, of_pool[one.pool]) for one in others]
         return Load(sum(d.least for d in demands), sum(d.full for d in demands), len(others))
-
-    def _least(self) -> float:
-        """The load with every frame's fewest steps."""
-        of_pool = self._rows()
-        return sum(
-            self._frame_s(one.pool, one.terms.min_steps * one.rows, of_pool[one.pool]) / one.period_s
-            for one in self._cameras.values()
-        )
 
     def _rows(self) -> Counter[object]:
         rows: Counter[object] = Counter()

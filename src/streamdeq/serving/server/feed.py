@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -64,11 +64,14 @@ class Arrived:
     def and_(self, frame: Frame, at_s: float) -> "Arrived":
         """And one more frame."""
         frames = (*self.frames, Came(frame, at_s, self.gap_s))
-        gone = frames[:-MOST_WAITING]
-        kept = frames[len(gone) :]
-        lost_s = sum(one.gap_s for one in gone)
-        kept = (replace(kept[0], gap_s=kept[0].gap_s + lost_s), *kept[1:])
-        return replace(self, frames=kept, dropped=self.dropped + len(gone), gap_s=0.0)
+        gone = max(0, len(frames) - MOST_WAITING)
+        return replace(self, frames=without(frames, gone), dropped=self.dropped + gone, gap_s=0.0)
+
+
+def without(frames: Sequence[Came], gone: int) -> tuple[Came, ...]:
+    """But for so many of the first; how long the source was away before those is told of the next."""
+    away_s = sum(one.gap_s for one in frames[: gone + 1])
+    return (replace(frames[gone], gap_s=away_s), *frames[gone + 1 :])
 
 
 def open_camera(source: str, loop: bool) -> Source:

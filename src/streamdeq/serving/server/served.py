@@ -10,7 +10,7 @@ from streamdeq.api import Model
 from streamdeq.errors import StreamdeqError
 from streamdeq.rules.config import Rules, rules_for
 from streamdeq.serving.server.config import CameraConfig, ModelConfig
-from streamdeq.serving.server.feed import Came, Feed
+from streamdeq.serving.server.feed import Came, Feed, without
 from streamdeq.serving.server.privacy import blurred, check_blur
 from streamdeq.serving.server.published import Published
 from streamdeq.serving.server.reports import Figures
@@ -117,10 +117,7 @@ class ServedCamera:
 
     def wait(self, came: Came, dropped: int) -> None:
         """One more frame waits; of those before it so many no longer do, but how long the source was away is kept."""
-        self.waiting.append(came)
-        for _ in range(dropped):
-            gone = self.waiting.popleft()
-            self.waiting[0] = replace(self.waiting[0], gap_s=self.waiting[0].gap_s + gone.gap_s)
+        self.waiting = deque(without([*self.waiting, came], dropped))
 
     def begin(self) -> None:
         """The next frame that waits is being solved from now on; the row has it already where it sees whole frames."""
