@@ -138,7 +138,7 @@ _IDD = Source(
     "idd20k_lite/gtFine/train/0/024541_label.png",
     ("idd20k_lite/*_image.jpg", "idd20k_lite/*_label.png"),
     3618,
-    "34501129d121aef017356908983aebb86d63074bf285f7a1c855dabf308541fc",
+    "80d553f83b8464ecfb59c5ef55334a9f32ab26e28e72e660db59c5b0998be71e",
 )
 _COCO128 = Source(
     "coco128_yolo.tar.gz",
