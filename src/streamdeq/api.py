@@ -24,7 +24,7 @@ from streamdeq.models.checkpoint import read_weights
 from streamdeq.models.licence import tell
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec
-from streamdeq.runtime.export import Described, export
+from streamdeq.runtime.export import Described, Sizes, export
 from streamdeq.runtime.functions import Functions
 from streamdeq.runtime.gathered import Gathered
 from streamdeq.runtime.precision import pick_device, pick_dtype, precision_of
@@ -300,29 +300,35 @@ class Model(Generic[R]):
         size: int | str | None = None,
         iterations: int | None = None,
         calibrate: str | os.PathLike[str] | Iterable[np.ndarray] | None = None,
+        dynamic: bool = False,
     ) -> Described:
         """Files of inject, step, predict and of a whole frame, with a description beside them; see `docs/speed.md`.
 
         Args:
             format_: `onnx` and `openvino` run without torch; `aoti` is a library for torch, and needs a C++ compiler.
-            frame_hw: of the video that it is for, in pixels; other shapes get black margins.
+            frame_hw: of the video that it is for, in pixels.
             iterations: applications of f in the file of a whole frame; the model's own if None.
             calibrate: a video, or its pictures (H, W, 3) uint8 RGB, to write the files in int8 for (format `onnx`).
+            dynamic: files for frames of any size; without, of another size or shape than `frame_hw` they get margins.
 
         Raises:
             StreamdeqError: no such format, or what writes it is not installed.
         """
         spec, longest = self.spec, self.spec.longest if size is None else None
         chosen = spec.size if size is None else size
-        shorter = chosen if isinstance(chosen, int) else None
-        fit = Geometry.fit(frame_hw, shorter, spec.architecture.stride, longest=longest)
+        shorter, stride = chosen if isinstance(chosen, int) else None, spec.architecture.stride
+        fit = Geometry.fit(frame_hw, shorter, stride, longest=longest)
+        sizes = Sizes(shorter, longest, stride) if dynamic else None
+        if dynamic:  # a side of 1 would be taken for one that is always 1
+            h, w = (max(side, 2 * stride) for side in fit.canvas_hw)
+            fit = replace(fit, canvas_hw=(h, w))
         head, weights = self.task.head_values, self.task.decode_weights(self.functions.head)
         steps = iterations or spec.iterations
         with ExitStack() as opened:
             if isinstance(calibrate, str | os.PathLike):
                 video = opened.enter_context(open_source(calibrate))
                 calibrate = (item.image for item in video if isinstance(item, Frame))
-            return export(self.functions, spec, format_, fit, steps, Path(folder), head, weights, calibrate)
+            return export(self.functions, spec, format_, fit, steps, Path(folder), head, weights, calibrate, sizes)
 
     @memory_errors()
     def encode(

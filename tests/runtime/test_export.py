@@ -32,10 +32,10 @@ def answer(file: Path) -> list[np.ndarray]:
     return [m.permute(0, 2, 3, 1).numpy() for m in state.answer.maps]
 
 
-def exported(tmp_path: Path, format_: str) -> tuple[Path, dict]:
+def exported(tmp_path: Path, format_: str, *options: str) -> tuple[Path, dict]:
     out = tmp_path / "out"
     said = ["export", str(weights(tmp_path)), "--format", format_, "--out", str(out), "--frame", "24,40", "-n", "2"]
-    assert guarded(build(["export"]), [*said, "--size", "native"]) == 0
+    assert guarded(build(["export"]), [*said, "--size", "native", *options]) == 0
     return out, json.loads((out / "description.json").read_text())
 
 
@@ -83,6 +83,42 @@ def test_an_onnx_folder_runs_without_torch_and_answers_as_the_model_does(tmp_pat
 
     for ours, expected in zip(z, answer(tmp_path / "tiny.safetensors"), strict=True):
         np.testing.assert_allclose(ours, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(("format_", "off"), [("onnx", 1e-5), ("openvino", 0.05)])  # this may compute in bfloat16
+def test_dynamic_files_take_frames_of_any_size_each_at_its_own_proportions(
+    tmp_path: Path, format_: str, off: float
+) -> None:
+    pytest.importorskip("onnxruntime" if format_ == "onnx" else "openvino")
+    pytest.importorskip("onnxscript")
+    folder, described = exported(tmp_path, format_, "--dynamic")
+    assert described["sizes"] == {"shorter_side": None, "longest": None, "stride": 16}
+    model, ours = edge.Model(folder, threads=1), load(weights(tmp_path), "cpu", "fp32")
+    for h, w in ((24, 40), (80, 33), (16, 16), (49, 130)):
+        frames = np.random.default_rng(h).integers(0, 256, (2, h, w, 3), dtype=np.uint8)
+        elsewhere = model.stream(2)
+        with ours.stream(2, solver="picard", size="native") as stream:
+            for frame in frames:
+                expected, answer = stream(frame), elsewhere(frame)
+                assert answer.labels.shape == (h, w)
+                assert (answer.labels == expected.labels).mean() > 1 - 2 * off
+            latent = stream.state.engine.content(stream.state.row).state.answer
+        for m, exact in zip(elsewhere.state[0], latent.maps, strict=True):
+            wanted = exact.permute(0, 2, 3, 1).numpy()
+            assert np.linalg.norm(m - wanted) < off * np.linalg.norm(wanted)
+
+
+def test_the_state_of_a_dynamic_folder_is_of_the_size_of_its_video(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    model = edge.Model(exported(tmp_path, "onnx", "--dynamic")[0], threads=1)
+    stream, frame = model.stream(1), np.random.default_rng(0).integers(0, 256, (70, 50, 3), dtype=np.uint8)
+    stream(frame)
+    stream.save(tmp_path / "state.npz")
+    again = model.stream(1)
+    again.restore(tmp_path / "state.npz")
+    assert (again(frame).labels == stream(frame).labels).all()
+    assert again.state[0][0].shape[1:3] == (20, 16)
 
 
 @pytest.mark.slow

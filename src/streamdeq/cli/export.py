@@ -26,6 +26,9 @@ def export(
         Path | None,
         Option("Write int8 instead of float32 (onnx), calibrated on the first frames of this video.", metavar="VIDEO"),
     ] = None,
+    dynamic: Annotated[
+        bool, Option("Files for frames of any size, at the model's working size, instead of --frame's shape alone.")
+    ] = False,
     precision: Annotated[
         Literal["fp32", "bf16"], Option("Arithmetic of aoti; the others' files are float32, and so is what goes in.")
     ] = "fp32",
@@ -34,7 +37,7 @@ def export(
     from streamdeq.runtime.export import DESCRIPTION
 
     loaded = load(model, "cpu", precision)
-    made = loaded.export(format_, out, frame_hw=frame, size=size, iterations=iterations, calibrate=int8)
+    made = loaded.export(format_, out, frame_hw=frame, size=size, iterations=iterations, calibrate=int8, dynamic=dynamic)
     for one in made.functions.values():
         say(out / one.file)
     say(out / DESCRIPTION)

@@ -18,7 +18,7 @@ from streamdeq.edge.sessions import open_session
 from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path
 from streamdeq.reading import loads, read_text
-from streamdeq.values.geometry import Geometry, Window
+from streamdeq.values.geometry import HW, Geometry, Window
 from streamdeq.values.label_map import label_map
 from streamdeq.values.status import Start, Status
 
@@ -48,9 +48,10 @@ class Model:
             functions = [described["functions"][name] for name in ("inject", "step", "predict")]
             files = [folder / Path(function["file"]).name for function in functions]
             given = functions[1]["inputs"]
-            self.shapes = [tuple(port["shape"]) for port in given if port["name"].startswith("z_")]
-            weights = described["decode_weights"]
-            if sum(map(math.prod, self.shapes)) > MOST_NUMBERS:
+            self._shapes = [tuple(port["shape"]) for port in given if port["name"].startswith("z_")]
+            weights, sizes = described["decode_weights"], described.get("sizes")
+            self._sizes = sizes and (sizes["shorter_side"], sizes["longest"], sizes["stride"])
+            if sum(map(math.prod, self._shapes)) > MOST_NUMBERS:
                 raise ValueError(f"its state has more than {MOST_NUMBERS:,} numbers")
         except (OSError, ValueError, KeyError, TypeError, StreamdeqError) as error:
             raise StreamdeqError(f"{folder} is not a folder that `streamdeq export` wrote: {error}") from error
@@ -67,6 +68,23 @@ class Model:
         if number < 1:
             raise StreamdeqError(f"iterations must be at least 1; got {number}")
         return Stream(self, number)
+
+    def fitted(self, frame_hw: HW, window: Window | None = None) -> Geometry:
+        """Where a frame of this size, or a window of it, lies on the canvas."""
+        if self._sizes is None:
+            return fitted(frame_hw, self.canvas_hw, window)
+        shorter_side, longest, stride = self._sizes
+        return Geometry.fit(frame_hw, shorter_side, stride, window, longest)
+
+    @property
+    def scales(self) -> int:
+        return len(self._shapes)
+
+    def zeros(self, geometry: Geometry) -> list[np.ndarray]:
+        """The state to start from on such a canvas."""
+        (h, w), (of_h, of_w) = geometry.canvas_hw, self.canvas_hw
+        shapes = [(1, rows * h // of_h, columns * w // of_w, c) for _, rows, columns, c in self._shapes]
+        return [np.zeros(shape, np.float32) for shape in shapes]
 
     def decode(self, outputs: list[np.ndarray], geometry: Geometry, status: Status) -> Answer:
         """The answer that the outputs of `predict` are, in the frame's own pixels."""
@@ -112,13 +130,13 @@ class Stream:
         Args:
             window: what of the frame is looked at, a person's box for example; None for all of it.
         """
-        geometry = fitted((image.shape[0], image.shape[1]), self.model.canvas_hw, window)
+        geometry = self.model.fitted((image.shape[0], image.shape[1]), window)
         self._injection = self.model.inject(list(_inputs(image, geometry).values()))
         z, before = self._z, self._geometry
         if z is not None and before is not None and geometry.carries(before) and all(np.isfinite(m).all() for m in z):
             self._z, self._start = [moved(m, before, geometry) for m in z], Start.WARM
         else:
-            self._z, self._start = [np.zeros(shape, np.float32) for shape in self.model.shapes], Start.COLD
+            self._z, self._start = self.model.zeros(geometry), Start.COLD
         self._geometry, self._before, self._steps, self._index = geometry, None, 0, self._index + 1
 
     def iterate(self) -> None:
@@ -137,7 +155,7 @@ class Stream:
 
     def given(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """What `inject` is given for a frame, by name."""
-        return _inputs(image, fitted((image.shape[0], image.shape[1]), self.model.canvas_hw))
+        return _inputs(image, self.model.fitted((image.shape[0], image.shape[1])))
 
     @property
     def state(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -161,16 +179,16 @@ class Stream:
         """
         try:
             with np.load(path, allow_pickle=False) as saved:
-                z = [saved[f"arr_{n}"] for n in range(len(self.model.shapes))]
+                z = [saved[f"arr_{n}"] for n in range(self.model.scales)]
                 h, w = (int(side) for side in saved["frame_hw"])
                 corners, index = [int(corner) for corner in saved["window"]], int(saved["index"])
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise StreamdeqError(f"{path} is not a stream's state: {error}") from error
-        if [(m.shape, m.dtype) for m in z] != [(shape, np.float32) for shape in self.model.shapes]:
+        geometry = self.model.fitted((h, w), Window(*corners) if corners else None)
+        if [(m.shape, m.dtype) for m in z] != [(m.shape, m.dtype) for m in self.model.zeros(geometry)]:
             raise StreamdeqError(f"{path} is the state of another model, or of another size")
         self.reset()
-        window = Window(*corners) if corners else None
-        self._z, self._geometry, self._index = z, fitted((h, w), self.model.canvas_hw, window), index
+        self._z, self._geometry, self._index = z, geometry, index
 
     def _seen(self) -> list[np.ndarray]:
         if self._z is None:

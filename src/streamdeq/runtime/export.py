@@ -47,6 +47,16 @@ class File:
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """How files that take any canvas are given a frame: scaled so that its shorter side is `shorter_side` (None: as it
+    is) and the longer one at most `longest`, on a canvas whose sides are the next multiples of `stride`."""
+
+    shorter_side: int | None
+    longest: int | None
+    stride: int
+
+
+@dataclass(frozen=True)
 class Described:
     """All that a program needs to run the folder without this one.
 
@@ -60,6 +70,8 @@ class Described:
         precision: of the files' weights; `int8` of the convolutions' weights and activations, the rest in fp32.
         head: settings of the task's head, defaults included.
         decode_weights: a file of arrays (`.npz`) that what follows `predict` needs (a detector's second stage).
+        sizes: None where the files take this canvas alone. Otherwise the shapes of pictures and maps are those of this
+            one: their sides have the same share of any other.
     """
 
     format: str
@@ -79,6 +91,7 @@ class Described:
     licence: str
     decode_weights: str | None
     functions: dict[str, File]
+    sizes: Sizes | None = None
 
 
 def export(
@@ -91,6 +104,7 @@ def export(
     head: dict[str, Any] | None = None,
     decode_weights: dict[str, np.ndarray] | None = None,
     calibrate: Iterable[np.ndarray] | None = None,
+    sizes: Sizes | None = None,
 ) -> Described:
     """Write everything; what of it exists already is replaced.
 
@@ -98,6 +112,7 @@ def export(
         geometry: where the video to export for lies on the canvas.
         head, decode_weights: what the task says of its head: `Task.head_values`, `Task.decode_weights`.
         calibrate: pictures of a video, (H, W, 3) uint8 RGB, to write the files in int8 for (`quantised`).
+        sizes: for frames of other shapes too; None: for this geometry alone.
 
     Raises:
         StreamdeqError: no such format, or what writes it is not here.
@@ -111,6 +126,7 @@ def export(
     with torch.no_grad():
         for program in (*(one(made, geometry.canvas_hw) for one in PROGRAMS), Frame(made, geometry.canvas_hw, steps)):
             path = folder / f"{program.name}{kind.suffix}"
+            program.dynamic = sizes is not None
             kind.write(program.eval(), path)
             outputs = _ports(program.outputs, program(*program.example))
             files[program.name] = File(path.name, _ports(program.inputs, program.example), outputs)
@@ -135,6 +151,7 @@ def export(
         spec.provenance.licence,
         WEIGHTS if decode_weights else None,
         files,
+        sizes,
     )
     _write(described, folder)
     return described if calibrate is None else _in_int8(described, folder, calibrate)

@@ -31,9 +31,8 @@ class OnnxRuntime(FileKind):
         return metadata.version("onnxruntime")
 
     def write(self, program: Program, path: Path) -> None:
-        exported = torch.export.export(program, program.example)
         made = torch.onnx.export(
-            exported,
+            program.exported(),
             dynamo=True,
             verbose=False,
             opset_version=OPSET,

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
 from torch.utils import _pytree as pytree
 
 from streamdeq.latent import Latent
@@ -25,12 +26,14 @@ class Program(nn.Module, ABC):
     Attributes:
         inputs, outputs: their names, in order.
         example: inputs of one row, zeros.
+        dynamic: as a file it takes canvases of any sides that are multiples of the stride, not the example's alone.
     """
 
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     example: tuple[Tensor, ...]
+    dynamic: bool = False
 
     def __init__(self, functions: Functions, canvas_hw: HW) -> None:
         super().__init__()
@@ -51,6 +54,17 @@ class Program(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]: ...
+
+    def exported(self) -> ExportedProgram:
+        """Its graph, for the example's sizes or for all (`dynamic`)."""
+        if not self.dynamic:
+            return torch.export.export(self, self.example)
+        stride = self.network.backbone.arch.stride
+        units = Dim("rows", min=1), Dim("columns", min=1)  # of a canvas, in strides
+        canvas = self.maps[0].shape[1] * 4
+        per_unit = [tensor.shape[1] * stride // canvas if tensor.ndim == 4 else 0 for tensor in self.example]
+        sides = [{1: _times(n, units[0]), 2: _times(n, units[1])} if n else {} for n in per_unit]
+        return torch.export.export(self, self.example, dynamic_shapes=(tuple(sides),))
 
     def _inject(self, pictures: Tensor, content_hw: Tensor) -> tuple[Tensor, ...]:
         x = self.functions.normalised(rows_first(pictures))
@@ -136,6 +150,10 @@ class Frame(Program):
 
 
 PROGRAMS: tuple[type[Program], ...] = (Inject, Step, Predict)
+
+
+def _times(n: int, unit: Dim) -> Dim:
+    return n * unit if n > 1 else unit
 
 
 def outline(functions: Functions, canvas_hw: HW) -> Any:

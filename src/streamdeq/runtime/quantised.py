@@ -79,12 +79,12 @@ def quantise(folder: Path, pictures: Iterable[np.ndarray]) -> int:
 def _examples(model: Model, pictures: Iterable[np.ndarray]) -> Examples:
     """What the functions are given while the pictures go through the model."""
     found: Examples = {"inject": [], "step": [], "predict": [], "frame": []}
-    stream, z = model.stream(STEPS), [np.zeros(shape, np.float32) for shape in model.shapes]
+    stream = model.stream(STEPS)
     for picture in pictures:
-        seen = stream.given(picture)
+        stream.observe(picture)
+        seen, (z, _) = stream.given(picture), stream.state
         found["inject"].append(seen)
         found["frame"].append({**seen, **_named("z", z)})
-        stream.observe(picture)
         for _ in range(STEPS):
             z, injection = stream.state
             found["step"].append({**_named("z", z), **_named("injection", injection)})
