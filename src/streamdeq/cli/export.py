@@ -37,7 +37,9 @@ def export(
     from streamdeq.runtime.export import DESCRIPTION
 
     loaded = load(model, "cpu", precision)
-    made = loaded.export(format_, out, frame_hw=frame, size=size, iterations=iterations, calibrate=int8, dynamic=dynamic)
+    made = loaded.export(
+        format_, out, frame_hw=frame, size=size, iterations=iterations, calibrate=int8, dynamic=dynamic
+    )
     for one in made.functions.values():
         say(out / one.file)
     say(out / DESCRIPTION)

@@ -33,9 +33,7 @@ class Compiled(FileKind):
 
     def write(self, program: Program, path: Path) -> None:
         settings = {"freezing": True}
-        torch._inductor.aoti_compile_and_package(
-            program.exported(), package_path=str(path), inductor_configs=settings
-        )
+        torch._inductor.aoti_compile_and_package(program.exported(), package_path=str(path), inductor_configs=settings)
 
     def open(self, path: Path, program: Program) -> Session:
         compiled = torch._inductor.aoti_load_package(str(path))
