@@ -44,7 +44,6 @@ from streamdeq.tasks import Result, build_task, load_network
 from streamdeq.tasks.base import drawn
 from streamdeq.values.choice import Choice
 from streamdeq.values.frame import Frame
-from streamdeq.values.geometry import Geometry
 from streamdeq.values.look import USUAL, Look
 from streamdeq.values.picture import Picture
 from streamdeq.video import open_source
@@ -314,21 +313,16 @@ class Model(Generic[R]):
         Raises:
             StreamdeqError: no such format, or what writes it is not installed.
         """
-        spec, longest = self.spec, self.spec.longest if size is None else None
-        chosen = spec.size if size is None else size
-        shorter, stride = chosen if isinstance(chosen, int) else None, spec.architecture.stride
-        fit = Geometry.fit(frame_hw, shorter, stride, longest=longest)
-        sizes = Sizes(shorter, longest, stride) if dynamic else None
-        if dynamic:  # a side of 1 would be taken for one that is always 1
-            h, w = (max(side, 2 * stride) for side in fit.canvas_hw)
-            fit = replace(fit, canvas_hw=(h, w))
-        head, weights = self.task.head_values, self.task.decode_weights(self.functions.head)
-        steps = iterations or spec.iterations
+        spec, head, weights = self.spec, self.task.head_values, self.task.decode_weights(self.functions.head)
+        sizes, steps = Sizes.of(spec, size), iterations or spec.iterations
         with ExitStack() as opened:
             if isinstance(calibrate, str | os.PathLike):
                 video = opened.enter_context(open_source(calibrate))
                 calibrate = (item.image for item in video if isinstance(item, Frame))
-            return export(self.functions, spec, format_, fit, steps, Path(folder), head, weights, calibrate, sizes)
+            where = Path(folder)
+            return export(
+                self.functions, spec, format_, where, frame_hw, sizes, steps, dynamic, head, weights, calibrate
+            )
 
     @memory_errors()
     def encode(

@@ -55,6 +55,13 @@ class Sizes:
     longest: int | None
     stride: int
 
+    @staticmethod
+    def of(spec: ModelSpec, size: int | str | None) -> "Sizes":
+        """The model's own, or those that another working size makes: a shorter side, or `native`."""
+        if size is None:
+            return Sizes(spec.size, spec.longest, spec.architecture.stride)
+        return Sizes(size if isinstance(size, int) else None, None, spec.architecture.stride)
+
 
 @dataclass(frozen=True)
 class Described:
@@ -98,21 +105,23 @@ def export(
     functions: Functions,
     spec: ModelSpec,
     format_: str,
-    geometry: Geometry,
-    steps: int,
     folder: Path,
+    frame_hw: HW,
+    sizes: Sizes,
+    steps: int,
+    dynamic: bool = False,
     head: dict[str, Any] | None = None,
     decode_weights: dict[str, np.ndarray] | None = None,
     calibrate: Iterable[np.ndarray] | None = None,
-    sizes: Sizes | None = None,
 ) -> Described:
     """Write everything; what of it exists already is replaced.
 
     Args:
-        geometry: where the video to export for lies on the canvas.
+        frame_hw: of the video to export for.
+        sizes: how it comes to its canvas.
+        dynamic: for videos of other shapes too.
         head, decode_weights: what the task says of its head: `Task.head_values`, `Task.decode_weights`.
         calibrate: pictures of a video, (H, W, 3) uint8 RGB, to write the files in int8 for (`quantised`).
-        sizes: for frames of other shapes too; None: for this geometry alone.
 
     Raises:
         StreamdeqError: no such format, or what writes it is not here.
@@ -121,12 +130,16 @@ def export(
     if calibrate is not None:
         check_quantisable(format_)
     ensure_folder(folder)
+    geometry = Geometry.fit(frame_hw, sizes.shorter_side, sizes.stride, longest=sizes.longest)
+    if dynamic:  # a side of one stride would make files where it always is one
+        h, w = (max(side, 2 * sizes.stride) for side in geometry.canvas_hw)
+        geometry = replace(geometry, canvas_hw=(h, w))
     made = kind.arithmetic(functions)
     files = {}
     with torch.no_grad():
         for program in (*(one(made, geometry.canvas_hw) for one in PROGRAMS), Frame(made, geometry.canvas_hw, steps)):
             path = folder / f"{program.name}{kind.suffix}"
-            program.dynamic = sizes is not None
+            program.dynamic = dynamic
             kind.write(program.eval(), path)
             outputs = _ports(program.outputs, program(*program.example))
             files[program.name] = File(path.name, _ports(program.inputs, program.example), outputs)
@@ -151,7 +164,7 @@ def export(
         spec.provenance.licence,
         WEIGHTS if decode_weights else None,
         files,
-        sizes,
+        sizes if dynamic else None,
     )
     _write(described, folder)
     return described if calibrate is None else _in_int8(described, folder, calibrate)
