@@ -26,10 +26,13 @@ MOVE, AGAIN = 0.2, 50
 
 
 class Quicker:
-    """Which of two ways to do the same, 0 and 1, takes less time of late; the other is tried again now and then."""
+    """Which of two ways to do the same, 0 and 1, takes less time of late; the other is tried again now and then.
+
+    The first call of each does not count: it makes what all later ones use.
+    """
 
     def __init__(self) -> None:
-        self._seconds, self._calls = [0.0, 0.0], 0
+        self._seconds, self._calls, self._made = [0.0, 0.0], 0, [False, False]
 
     @property
     def way(self) -> int:
@@ -40,8 +43,10 @@ class Quicker:
         return self.way if self._calls % AGAIN else 1 - self.way
 
     def took(self, way: int, seconds: float) -> None:
-        known = self._seconds[way]
-        self._seconds[way] = known + MOVE * (seconds - known) if known else seconds
+        known, made = self._seconds[way], self._made[way]
+        self._made[way] = True
+        if made:
+            self._seconds[way] = known + MOVE * (seconds - known) if known else seconds
 
 
 @dataclass(eq=False)

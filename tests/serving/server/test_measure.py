@@ -36,3 +36,7 @@ def test_rows_that_were_opened_to_measure_are_closed_again():
     again = measure(engine, (64, 96), costs)
     assert again.cap == costs.cap
     assert not engine._pools
+
+
+def test_of_two_times_the_shorter_one_counts_part_by_part():
+    assert Taken(2, 0.3, 0.1, 0.2).least(Taken(2, 0.1, 0.2, 0.2)) == Taken(2, 0.1, 0.1, 0.2)

@@ -18,7 +18,8 @@ from streamdeq.values.geometry import HW
 MOST_ROWS, PATIENCE_S = 64, 3.0
 #: Larger batches are tried as long as the last one made rows cheaper by this part.
 GAIN = 0.03
-TIMES = 2
+#: How often every size is timed, in turns: a moment's noise must not choose the batch.
+TURNS = 5
 
 
 class Taken(NamedTuple):
@@ -33,6 +34,10 @@ class Taken(NamedTuple):
     def all_s(self) -> float:
         """Of a frame of one step, where batches count most."""
         return self.start_s + self.step_s + self.read_s
+
+    def least(self, other: "Taken") -> "Taken":
+        """Of two times the same: what else the machine does makes it only longer."""
+        return Taken(self.rows, *map(min, self[1:], other[1:]))
 
 
 def measure(engine: Engine, frame_hw: HW, like: Costs | None = None) -> Costs:
@@ -50,7 +55,7 @@ def measure(engine: Engine, frame_hw: HW, like: Costs | None = None) -> Costs:
         began = perf_counter()
         found = [_taken(engine, rows, frame)]
         [output] = engine.outputs(rows)
-        answer_s = _least(output.answer, engine)
+        answer_s = min(_seconds(output.answer, engine) for _ in range(2))
         most, patience_s = (MOST_ROWS, PATIENCE_S) if like is None else (min(2, like.cap), 0.0)
         while 2 * len(rows) <= most and (len(found) < 2 or perf_counter() - began < patience_s):
             rows += [engine.open() for _ in rows]
@@ -58,6 +63,9 @@ def measure(engine: Engine, frame_hw: HW, like: Costs | None = None) -> Costs:
             before, now = found[-2:]
             if len(found) > 2 and now.all_s / now.rows > (1 - GAIN) * before.all_s / before.rows:
                 break
+        for _ in range(TURNS - 1):
+            if perf_counter() - began < patience_s:
+                found = [one.least(_timed(engine, rows[: one.rows], frame)) for one in found]
         return costs_of(found, answer_s, like)
     finally:
         for row in rows:
@@ -75,21 +83,18 @@ def costs_of(found: Sequence[Taken], answer_s: float, like: Costs | None = None)
 
 
 def _taken(engine: Engine, rows: list[Row], frame: Frame) -> Taken:
-    observe = partial(engine.observe, rows, [frame] * len(rows))
-    observe()
-    engine.iterate(rows)  # whatever is made at the first use of so many
-    engine.outputs(rows)
-    start_s = _least(observe, engine)
-    step_s = _least(partial(engine.iterate, rows), engine)
-    return Taken(len(rows), start_s, step_s, _least(partial(engine.outputs, rows), engine))
+    _timed(engine, rows, frame)  # whatever is made at the first use of so many
+    return _timed(engine, rows, frame)
 
 
-def _least(work: Callable[[], object], engine: Engine) -> float:
-    """Seconds of the quickest of a few times."""
-    seconds = []
-    for _ in range(TIMES):
-        began = perf_counter()
-        work()
-        engine.functions.wait()
-        seconds.append(perf_counter() - began)
-    return min(seconds)
+def _timed(engine: Engine, rows: list[Row], frame: Frame) -> Taken:
+    start_s = _seconds(partial(engine.observe, rows, [frame] * len(rows)), engine)
+    step_s = _seconds(partial(engine.iterate, rows), engine)
+    return Taken(len(rows), start_s, step_s, _seconds(partial(engine.outputs, rows), engine))
+
+
+def _seconds(work: Callable[[], object], engine: Engine) -> float:
+    began = perf_counter()
+    work()
+    engine.functions.wait()
+    return perf_counter() - began
