@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.files import LOCK, atomic_path, held, sweep
+from streamdeq.files import LOCK, atomic_path, held, sweep, whole_folder
 
 #: Begins a file and says so; ends when its input does.
 WRITER = """
@@ -22,6 +22,16 @@ import sys
 from streamdeq.files import held
 with held(sys.argv[1], "works in", "another"):
     print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+MAKER = """
+import pathlib, sys
+from streamdeq.files import whole_folder
+with whole_folder(pathlib.Path(sys.argv[1])) as part:
+    (part / "half").write_text("half")
+    print(part, flush=True)
     sys.stdin.read()
 """
 
@@ -74,6 +84,24 @@ def test_what_a_dead_process_left_half_written_is_swept_away_and_nothing_else(tm
     assert len(left) == 1  # the file of whoever lives
     living.communicate("")
     assert names(tmp_path) == sorted([*stay, ".d.part-01234567", "log.txt"])
+
+
+def test_a_folder_gets_its_name_when_it_is_whole_and_takes_away_what_killed_makers_left(tmp_path):
+    final = tmp_path / "set"
+    killed, living = (started(MAKER, final) for _ in range(2))
+    killed.kill()
+    killed.communicate()
+    (tmp_path / ".set.part-0123").mkdir()  # nobody's
+    (tmp_path / ".set.part-01234567").mkdir()  # without a lock: of another version, or just begun
+    assert len(names(tmp_path)) == 4
+    with whole_folder(final) as part:
+        (part / "a.txt").write_text("a")
+        assert len(names(tmp_path)) == 4  # of the living maker and this one, and the two
+    assert names(final) == ["a.txt"]
+    living.communicate("")
+    assert living.returncode == 1  # the name is taken by now
+    assert names(tmp_path) == [".set.part-0123", ".set.part-01234567", "set"]
+    assert names(final) == ["a.txt"]
 
 
 def test_a_folder_is_held_by_one_process_or_thread_and_free_when_it_ends_or_is_killed(tmp_path):

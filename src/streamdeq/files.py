@@ -137,12 +137,23 @@ def cache_folder() -> Path:
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
-    """A new folder beside `folder` that takes its place when the block is done, and is gone if it fails."""
+    """A new folder beside `folder` that takes its place when the block is done, and is gone if it fails.
+
+    What killed processes left half-written for the same name is removed first.
+    """
     ensure_folder(folder.parent)
+    _sweep_parts_of(folder)
     part = folder.with_name(f".{folder.name}.part-{secrets.token_hex(4)}")
     part.mkdir()
+    lock = os.open(part / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     try:
+        if fcntl is None:
+            os.close(lock)  # there, what is open cannot be renamed
+        else:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(lock, fcntl.LOCK_EX)
         yield part
+        (part / LOCK).unlink(missing_ok=True)
         if folder.exists():
             folder.rmdir()  # it is empty, or somebody else's by now
         part.rename(folder)
@@ -150,3 +161,19 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         raise StreamdeqError(f"cannot write to {folder}: {error.strerror or error}; choose another") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        if fcntl is not None:
+            os.close(lock)
+
+
+def _sweep_parts_of(folder: Path) -> None:
+    if fcntl is None:
+        return
+    for part in folder.parent.iterdir():
+        if re.fullmatch(rf"\.{re.escape(folder.name)}\.part-[0-9a-f]{{8}}", part.name):
+            with suppress(OSError):  # no folder, no lock in it, or its writer lives
+                lock = os.open(part / LOCK, os.O_RDWR | os.O_NOFOLLOW)
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(part)
+                finally:
+                    os.close(lock)

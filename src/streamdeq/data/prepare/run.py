@@ -41,7 +41,7 @@ def prepare(
         raise StreamdeqError(f"expected no {out}, or an empty folder; it holds something; choose another --out")
     paths = _found(name, wanted, given, downloads, tell)
     out = out.absolute()
-    with whole_folder(out) as made, tempfile.TemporaryDirectory(prefix=f".{out.name}.part-", dir=out.parent) as sources:
+    with whole_folder(out) as made, tempfile.TemporaryDirectory(prefix=".sources-", dir=made) as sources:
         roots = {}
         for number, source in enumerate(wanted.sources):
             (scratch := Path(sources, str(number))).mkdir()
