@@ -295,8 +295,10 @@ class Engine:
 
     def _carried(self, state: SolverState, rows: Sequence[Row], fits: Sequence[Geometry]) -> Latent:
         """The answers, each moved to where its row looks now."""
-        # A solve that failed unread is known to the device only: choose there, without waiting for it.
-        z0 = state.answer * (state.status != SolverStatus.NONFINITE).to(state.residual.dtype)
+        # A solve that failed unread may be known to another device only: choose there, without waiting for it.
+        sound, z0 = state.status != SolverStatus.NONFINITE, state.answer
+        if sound.device.type != "cpu" or not sound.all():
+            z0 = z0 * sound.to(state.residual.dtype)
         before = [row.geometry for row in rows]
         if before == list(fits):
             return z0

@@ -56,6 +56,8 @@ class Pool:
 
     def gather(self, slots: Sequence[int]) -> Slots:
         """The content of some rows: a view where they lie behind one another (one row always does), else a copy."""
+        if list(slots) == list(range(self._capacity)):
+            return self._content
         index = index_of(slots)
         return _map(lambda stored: stored[index], self._content)
 
