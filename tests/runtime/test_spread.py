@@ -95,7 +95,7 @@ class Halves(Program):
         self.mix, self.norm = torch.nn.Conv2d(32, 32, 3, padding=1), torch.nn.GroupNorm(4, 32)
         torch.nn.init.normal_(self.norm.weight)
         torch.nn.init.normal_(self.norm.bias)
-        self.functions: Any = SimpleNamespace(dtype=torch.float32)
+        self.functions: Any = SimpleNamespace(dtype=torch.float32, threads=2)
         self.example = (torch.zeros(1, 48, 64, 32),)
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:

@@ -30,7 +30,7 @@ def folder_of(name: str, functions: Functions, canvas_hw: HW, rows: int) -> Path
     """
     told = (
         (name, PREPARED, EXECUTORS[name].version(), __version__, torch.__version__, sys.version),
-        (processor_name(), platform.machine(), torch.get_num_threads(), str(functions.device)),
+        (processor_name(), platform.machine(), functions.threads, str(functions.device)),
         (str(functions.dtype), canvas_hw, rows, functions.digest),
     )
     made = hashlib.sha256(repr(told).encode()).hexdigest()[:24]

@@ -19,6 +19,7 @@ class Compiled(FileKind):
 
     suffix = ".pt2"
     quick = False
+    own_threads = False
 
     def lacks(self) -> str | None:
         if any(map(shutil.which, ("g++", "c++", "clang++"))):

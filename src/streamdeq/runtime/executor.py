@@ -22,7 +22,12 @@ HW = tuple[int, int]
 
 
 class Executor(ABC):
-    """The three functions. No row's result depends on its batch mates. Legend: B rows, (h, w) content."""
+    """The three functions. No row's result depends on its batch mates. Legend: B rows, (h, w) content.
+
+    `own_threads`: whether it computes by threads of its own, beside which torch's would be in the way.
+    """
+
+    own_threads: bool = False
 
     @abstractmethod
     def inject(self, pictures: Tensor, canvas_hw: HW) -> Injection:

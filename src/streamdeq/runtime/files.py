@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -29,9 +29,13 @@ LEAST = "rows.json"
 
 
 class FileKind(Kind):
-    """One file (and what lies beside it) per function."""
+    """One file (and what lies beside it) per function.
+
+    `own_threads`: as its executors say.
+    """
 
     suffix: str
+    own_threads: ClassVar[bool] = True
 
     def missing(self, functions: Functions) -> str | None:
         if functions.device.type != "cpu":
@@ -71,10 +75,10 @@ class FileKind(Kind):
     def load(self, functions: Functions, canvas_hw: HW, folder: Path) -> Executor:
         least = json.loads((folder / LEAST).read_text(encoding="utf-8"))
         rows = [self._rows(folder, kind(functions, canvas_hw), least[kind.name]) for kind in PROGRAMS]
-        return RowByRow(functions, outline(functions, canvas_hw), *rows)
+        return RowByRow(functions, outline(functions, canvas_hw), *rows, self.own_threads)
 
     def _rows(self, folder: Path, program: Program, least: int) -> Rows:
-        path, threads = folder / f"{program.name}{self.suffix}", torch.get_num_threads()
+        path, threads = folder / f"{program.name}{self.suffix}", program.functions.threads
         return Rows(self.open(path, program), partial(self._spread, path, program, threads), threads, least)
 
     def _spread(self, path: Path, program: Program, threads: int) -> Spread:
@@ -83,7 +87,7 @@ class FileKind(Kind):
         return spread
 
     def _least(self, folder: Path, program: Program) -> int:
-        path, threads = folder / f"{program.name}{self.suffix}", torch.get_num_threads()
+        path, threads = folder / f"{program.name}{self.suffix}", program.functions.threads
         spread = self.open_spread(path, program, threads) if threads > 1 else None
         return least_rows(self.open(path, program), spread, program, threads) if spread else 0
 
@@ -95,6 +99,7 @@ class RowByRow(Executor):
     Args:
         functions: what they are the functions of.
         like: outputs of its head, whose structure and types these outputs have.
+        own_threads: whether those who compute the rows are no threads of torch's.
     """
 
     functions: Functions
@@ -102,11 +107,14 @@ class RowByRow(Executor):
     injecting: Rows
     stepping: Rows
     predicting: Rows
+    own_threads: bool
 
     def inject(self, pictures: Tensor, canvas_hw: HW) -> Injection:
         h, w = pictures.shape[2:]
-        canvas = torch.zeros(len(pictures), *canvas_hw, 3, dtype=torch.uint8)
-        canvas[:, :h, :w] = channels_last(pictures)
+        canvas = channels_last(pictures).contiguous()
+        if (h, w) != tuple(canvas_hw):
+            canvas = torch.zeros(len(pictures), *canvas_hw, 3, dtype=torch.uint8)
+            canvas[:, :h, :w] = channels_last(pictures)
         content = torch.tensor((h, w))
         maps = self.injecting([(canvas[n : n + 1], content) for n in range(len(canvas))])
         arch = self.functions.network.backbone.arch

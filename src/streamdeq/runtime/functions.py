@@ -32,6 +32,8 @@ class Functions(Executor):
         self.network = folded
         self.device = device
         self.dtype = dtype
+        #: That compute, whoever does; torch may have fewer later.
+        self.threads = torch.get_num_threads()
         self.upload = Upload(device)
         mean, std = torch.tensor(spec.mean), torch.tensor(spec.std)
         self._scale = (1 / (255 * std)).view(3, 1, 1).to(device)

@@ -43,7 +43,7 @@ class OnnxRuntime(FileKind):
         made.save(path)
 
     def open(self, path: Path, program: Program) -> Session:
-        return _Opened(path, torch.get_num_threads())
+        return _Opened(path, program.functions.threads)
 
     def open_spread(self, path: Path, program: Program, threads: int) -> Spread:
         opened = _Opened(path, 1)

@@ -43,7 +43,7 @@ class OpenVINO(FileKind):
         openvino.save_model(model, path, compress_to_fp16=False)
 
     def open(self, path: Path, program: Program) -> Session:
-        threads = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+        threads = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": program.functions.threads}
         requests = _Requests(path, program, threads)
         return lambda inputs: requests([inputs])
 

@@ -78,6 +78,11 @@ class Switching(Executor):
     def wait(self) -> None:
         self.functions.wait()
 
+    @property
+    def own_threads(self) -> bool:  # type: ignore[override]
+        places = list(self._places.values())
+        return bool(places) and all(place.executor.own_threads for place in places)
+
     def _at(self, z: Latent) -> Executor:
         h, w = z.shapes[0][1:]
         place = self._places.get((4 * h, 4 * w))

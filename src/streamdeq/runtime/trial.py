@@ -99,7 +99,7 @@ def attempt(name: str, functions: Functions, pictures: Tensor, canvas_hw: HW) ->
         with FileLock(folder / ".lock"):  # two processes that begin at once do it once
             folder, trial = known(name, functions, canvas_hw, len(pictures))
             if trial is None:
-                job = Job(functions, name, pictures[:ROWS], canvas_hw, folder, torch.get_num_threads())
+                job = Job(functions, name, pictures[:ROWS], canvas_hw, folder, functions.threads)
                 trial, killed = _in_a_process(job)
                 if not killed:
                     with atomic_path(folder / "trial.json") as part:

@@ -23,7 +23,7 @@ from streamdeq.solvers import Solver, SolverState, SolverStatus, Spent
 from streamdeq.streaming.batches import apart, change_of, copied, frame_hw, rows_of, scaled
 from streamdeq.streaming.carry import MOVED, Carry
 from streamdeq.streaming.output import Output
-from streamdeq.streaming.rows import Pool, Slots
+from streamdeq.streaming.rows import Pool, Slots, read_of, state_of
 from streamdeq.values.frame import Frame
 from streamdeq.values.geometry import HW, Geometry, Window
 from streamdeq.values.status import Start, Status
@@ -41,6 +41,9 @@ class ModelFunctions(Protocol):
     def predict(self, z: Latent) -> Any: ...
 
     def wait(self) -> None: ...
+
+    @property
+    def own_threads(self) -> bool: ...
 
 
 @dataclass(eq=False)
@@ -193,12 +196,12 @@ class Engine:
         found: dict[int, Output] = {}
         for pool, members in _by_pool(rows):
             began = perf_counter()
-            state = pool.gather([row.slot for row in members]).state
-            outputs = apart(self.functions.predict(state.answer), state.answer)
-            none = torch.full_like(state.relative[0], torch.nan)
+            answer, relative, status = pool.gather([row.slot for row in members], read_of)
+            outputs = apart(self.functions.predict(answer), answer)
+            none = torch.full_like(relative[0], torch.nan)
             change = torch.stack([none if row.change is None else row.change for row in members])
-            failed = state.status == SolverStatus.NONFINITE
-            figures = torch.stack((state.relative, change, failed.to(change.dtype))).tolist()
+            failed = status == SolverStatus.NONFINITE
+            figures = torch.stack((relative, change, failed.to(change.dtype))).tolist()
             share = (perf_counter() - began) / len(members)
             uncounted = pool.solver.evaluations(1) - 1  # no iteration in the paper's sense: Broyden's first
             for n, row in enumerate(members):
@@ -245,13 +248,13 @@ class Engine:
 
     def latent(self, rows: Sequence[Row]) -> Latent:
         """A copy of the representations that the rows' answers are read from, one behind the other."""
-        found = [row.pool.gather([row.slot]).state.answer for row in rows if status_of(row) and row.pool]
+        found = [row.pool.gather([row.slot], read_of)[0] for row in rows if status_of(row) and row.pool]
         return Latent(tuple(torch.cat(maps) for maps in zip(*(z.maps for z in found), strict=True)))
 
     def residual(self, row: Row) -> float:
         """The relative residual of the row's last evaluated point. Waits for the device."""
         assert row.pool is not None
-        return float(row.pool.gather([row.slot]).state.relative)
+        return float(row.pool.gather([row.slot], state_of).relative)
 
     # -- inside ------------------------------------------------------------------------------------------
 
@@ -283,7 +286,7 @@ class Engine:
         """New problems for rows of one pool: from the answer each has, or from zeros."""
         pool, slots = rows[0].pool, [row.slot for row in rows]
         assert pool is not None
-        state = pool.gather(slots).state
+        state = pool.gather(slots, state_of)
         z0 = self._carried(state, rows, fits) if warm else self.functions.zeros(injection)
         if pool.solver is self.solver:
             pool.scatter(slots, Slots(self.solver.renew(state, None, z0), injection))

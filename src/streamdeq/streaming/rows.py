@@ -4,7 +4,7 @@ A pool is one batched solver state and one batched injection; a row is a slot in
 in one batch, whichever frame or step each of them is at.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from streamdeq.latent import Latent
 from streamdeq.models.cells import Injection
 from streamdeq.solvers import Solver, SolverState
 
@@ -21,6 +22,15 @@ class Slots(NamedTuple):
 
     state: SolverState
     injection: Injection
+
+
+def state_of(content: Slots) -> SolverState:
+    return content.state
+
+
+def read_of(content: Slots) -> tuple[Latent, Tensor, Tensor]:
+    """What an answer is made of: the latent, and the relative residual and status (B,) of its solve."""
+    return content.state.answer, content.state.relative, content.state.status
 
 
 class Pool:
@@ -54,12 +64,14 @@ class Pool:
     def remove(self, slot: int) -> None:
         self._free.append(slot)
 
-    def gather(self, slots: Sequence[int]) -> Slots:
-        """The content of some rows: a view where they lie behind one another (one row always does), else a copy."""
+    def gather(self, slots: Sequence[int], part: Callable[[Slots], Any] = lambda content: content) -> Any:
+        """The content of some rows, or a part of it: a view where they lie behind one another (one row always does),
+        else a copy."""
+        content = part(self._content)
         if list(slots) == list(range(self._capacity)):
-            return self._content
+            return content
         index = index_of(slots)
-        return _map(lambda stored: stored[index], self._content)
+        return _map(lambda stored: stored[index], content)
 
     def scatter(self, slots: Sequence[int], content: Slots) -> None:
         """Put the content of some rows back."""

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+import torch
 from support.cameras import ANY, Whole, ended, latent_model, pictures, played, server_of, taken, until, waiting
 from support.small_models import network_functions
 
@@ -109,3 +111,34 @@ def test_a_server_that_closes_hands_over_the_answer_that_is_being_made():
     assert published is not None
     assert subscription.closed
     assert (server.reports()["a"].processed, server.reports()["a"].at_hand) == (1, 0)
+
+
+class Noting:
+    """Functions that note how many threads torch has while they step."""
+
+    def __init__(self, functions: Any, own_threads: bool) -> None:
+        self.functions, self.own_threads = functions, own_threads
+        self.threads: list[int] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.functions, name)
+
+    def step(self, z: Latent, injection: Any) -> Latent:
+        self.threads.append(torch.get_num_threads())
+        return self.functions.step(z, injection)
+
+
+@pytest.mark.parametrize(("own_threads", "expected"), [(True, 1), (False, 2)])
+def test_torch_leaves_the_cores_to_executors_with_threads_of_their_own(own_threads: bool, expected: int):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        functions = Noting(network_functions()[0], own_threads)
+        with choosing(lambda result: result, functions) as server:
+            server.add("a", ANY, played(pictures(6), 20))
+            ended(server, "a")
+        assert functions.threads[-1] == expected
+        assert functions.threads[0] == 2  # while costs are measured
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

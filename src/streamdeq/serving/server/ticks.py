@@ -9,6 +9,9 @@ from functools import partial
 from time import monotonic, perf_counter
 from typing import Any, TypeVar
 
+import torch
+
+from streamdeq import threads
 from streamdeq.errors import StreamdeqError
 from streamdeq.serving.scheduler import Costs, Scheduler, Spent
 from streamdeq.serving.server.answers import Answers, Unread, failed
@@ -40,6 +43,7 @@ class Ticks:
         self._like: dict[str, Costs] = {}
         self._calls: list[tuple[Callable[[], Any], Future[Any]]] = []
         self._woken = threading.Condition()
+        self._threads = torch.get_num_threads()
         self._stirred = self._stopping = False
         self._thread = threading.Thread(target=self._run, name="ticks", daemon=True)
 
@@ -79,6 +83,7 @@ class Ticks:
         pool = camera.pool(frame_hw)
         if not self.scheduler.knows(pool):
             model = camera.model.name
+            threads.use(self._threads)
             self._like[model] = measure(camera.state.engine, frame_hw, self._like.get(model))
             self.scheduler.measure(pool, self._like[model])
         return pool
@@ -96,6 +101,7 @@ class Ticks:
                 self._stopping = True
             self._answers.close()
             self._obey()
+            threads.use(self._threads)
             self._hub.end()
 
     def _loop(self) -> None:
@@ -107,12 +113,18 @@ class Ticks:
                     self.collect(camera)
                 tick = self.scheduler.tick(monotonic())
             if tick:
+                self._leave_cores()
                 _Work(self, self._answers, began_s).do(tick.read, tick.start, tick.step)
             else:
                 with self._woken:
                     if not self._stirred:
                         self._woken.wait(IDLE_S)
                     self._stirred = False
+
+    def _leave_cores(self) -> None:
+        """To executors with threads of their own: torch's, woken for every small thing, would take turns with them."""
+        own = all(camera.state.engine.functions.own_threads for camera in self.cameras.values())
+        threads.use(1 if own else self._threads)
 
     def _obey(self) -> None:
         with self._woken:
