@@ -74,8 +74,8 @@ class FileKind(Kind):
 
     def load(self, functions: Functions, canvas_hw: HW, folder: Path) -> Executor:
         least = json.loads((folder / LEAST).read_text(encoding="utf-8"))
-        rows = [self._rows(folder, kind(functions, canvas_hw), least[kind.name]) for kind in PROGRAMS]
-        return RowByRow(functions, outline(functions, canvas_hw), *rows, self.own_threads)
+        inject, step, predict = (self._rows(folder, kind(functions, canvas_hw), least[kind.name]) for kind in PROGRAMS)
+        return RowByRow(functions, outline(functions, canvas_hw), inject, step, predict, self.own_threads)
 
     def _rows(self, folder: Path, program: Program, least: int) -> Rows:
         path, threads = folder / f"{program.name}{self.suffix}", program.functions.threads
