@@ -23,8 +23,9 @@ from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec
 from streamdeq.registry import load_plugins
 from streamdeq.runtime import switching
-from streamdeq.runtime.executor import EXECUTORS, Executor
+from streamdeq.runtime.executor import Executor
 from streamdeq.runtime.functions import Functions
+from streamdeq.runtime.kinds import EXECUTORS
 from streamdeq.runtime.trial import Trial, attempt
 from streamdeq.tasks import build_network
 

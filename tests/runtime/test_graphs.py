@@ -9,9 +9,9 @@ from torch import Tensor
 from streamdeq.latent import Latent
 from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec
-from streamdeq.runtime.executor import EXECUTORS
 from streamdeq.runtime.functions import Functions
 from streamdeq.runtime.graphs import MOST, Replayed, record_graph, record_plain
+from streamdeq.runtime.kinds import EXECUTORS
 from streamdeq.runtime.trial import attempt
 from streamdeq.runtime.upload import Upload
 from streamdeq.solvers import Broyden, Evaluations, solve

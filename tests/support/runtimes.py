@@ -4,7 +4,7 @@ from pathlib import Path
 
 CRASHING = """
 import os, signal
-from streamdeq.runtime.executor import EXECUTORS, Kind
+from streamdeq.runtime.kinds import EXECUTORS, Kind
 
 class Crashing(Kind):
     def missing(self, functions):

@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 
 from streamdeq.files import cache_folder, ensure_folder
-from streamdeq.runtime.executor import EXECUTORS, HW
+from streamdeq.runtime.executor import HW
 from streamdeq.runtime.functions import Functions
+from streamdeq.runtime.kinds import EXECUTORS
 from streamdeq.version import __version__
 
 #: Folders kept; the one that was not asked for longest goes first.

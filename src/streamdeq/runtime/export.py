@@ -15,9 +15,9 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path, ensure_folder
 from streamdeq.models.spec import ModelSpec
 from streamdeq.registry import unknown
-from streamdeq.runtime.executor import EXECUTORS
 from streamdeq.runtime.files import FileKind
 from streamdeq.runtime.functions import Functions
+from streamdeq.runtime.kinds import EXECUTORS
 from streamdeq.runtime.programs import PROGRAMS, Frame
 from streamdeq.runtime.quantised import check_quantisable, quantise
 from streamdeq.values.geometry import HW, Geometry

@@ -19,8 +19,9 @@ from torch.utils import _pytree as pytree
 
 from streamdeq.latent import Latent
 from streamdeq.models.cells import Injection
-from streamdeq.runtime.executor import HW, Executor, Kind
+from streamdeq.runtime.executor import HW, Executor
 from streamdeq.runtime.functions import Functions
+from streamdeq.runtime.kinds import Kind
 from streamdeq.runtime.programs import PROGRAMS, Program, channels_last, outline, rows_first
 from streamdeq.runtime.spread import Rows, Session, Spread, least_rows
 

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from streamdeq.latent import Latent
 from streamdeq.models.cells import Injection
-from streamdeq.runtime.executor import EXECUTORS, HW, Executor, Kind
+from streamdeq.runtime.executor import HW, Executor
 from streamdeq.runtime.functions import Functions
+from streamdeq.runtime.kinds import EXECUTORS, Kind
 
 #: Recordings kept; each holds the memory of a step. Calls before one, in which kernels are chosen.
 MOST, WARM_UP = 8, 3

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from streamdeq.runtime.executor import EXECUTORS
 from streamdeq.runtime.files import FileKind
+from streamdeq.runtime.kinds import EXECUTORS
 from streamdeq.runtime.programs import Program
 from streamdeq.runtime.spread import Session, Spread
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from streamdeq.edge.sessions import openvino_core
-from streamdeq.runtime.executor import EXECUTORS
 from streamdeq.runtime.files import FileKind
+from streamdeq.runtime.kinds import EXECUTORS
 from streamdeq.runtime.programs import Program
 from streamdeq.runtime.spread import Session, Spread
 

@@ -17,8 +17,9 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.latent import Latent
 from streamdeq.models.cells import Injection
 from streamdeq.registry import unknown
-from streamdeq.runtime.executor import EXECUTORS, HW, Executor
+from streamdeq.runtime.executor import HW, Executor
 from streamdeq.runtime.functions import Functions
+from streamdeq.runtime.kinds import EXECUTORS
 from streamdeq.runtime.trial import attempt, known
 
 EAGER, AUTO = "eager", "auto"

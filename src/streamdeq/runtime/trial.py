@@ -33,8 +33,9 @@ from streamdeq.runtime import graphs as graphs
 from streamdeq.runtime import onnx_ as onnx_
 from streamdeq.runtime import openvino_ as openvino_
 from streamdeq.runtime.cache import folder_of
-from streamdeq.runtime.executor import EXECUTORS, HW, Executor
+from streamdeq.runtime.executor import HW, Executor
 from streamdeq.runtime.functions import Functions
+from streamdeq.runtime.kinds import EXECUTORS
 from streamdeq.runtime.turns import in_turns
 
 #: Relative error, ‖a − b‖ / ‖b‖ of any tensor, up to which an executor says the same as float32 by torch.

@@ -21,7 +21,7 @@ from streamdeq.models.checkpoint import read_weights
 from streamdeq.models.licence import tell
 from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec, Provenance
-from streamdeq.runtime.executor import EXECUTORS
+from streamdeq.runtime.kinds import EXECUTORS
 from streamdeq.runtime.switching import EAGER
 from streamdeq.streaming.loop import run_frames
 from streamdeq.tasks import build_network, load_network

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from streamdeq.evaluation.peers import Peer
-from streamdeq.runtime.executor import EXECUTORS
 from streamdeq.runtime.files import FileKind
+from streamdeq.runtime.kinds import EXECUTORS
 from streamdeq.runtime.programs import Program
 from streamdeq.runtime.spread import Session
 
