@@ -1,6 +1,6 @@
 """Your own video: a model streamed through it, the answers drawn on a film and written as a table.
 
-python examples/own_video.py street.mp4 --model person-s --iterations 1
+python examples/own_video.py street.mp4 --model people-s --iterations 1
 """
 
 import argparse

@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs until the source ends or Ctrl-C."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", nargs="?", default="0", help="a camera's number, an address, a film")
-    parser.add_argument("--model", default="person-s", help="one for boxes")
+    parser.add_argument("--model", default="people-s", help="one for boxes")
     parser.add_argument("--conf", type=float, default=0.5)
     parser.add_argument("--budget-ms", type=float, default=60.0, help="a frame's answer is there after so long")
     parser.add_argument("--zone", type=corner, nargs="+", default=[(0, 0.5), (1, 0.5), (1, 1), (0, 1)])

@@ -11,13 +11,17 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from torch import Tensor
+
 from streamdeq.evaluation.comparison.report import FORMAT as COMPARISON
 from streamdeq.evaluation.protocol.rows import ScoreRow, best_single
 from streamdeq.evaluation.protocol.score import Mode
 from streamdeq.models.checkpoint import load_tensors, read_weights, save_weights
+from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec, Provenance
+from streamdeq.models.transfer import transfer
 from streamdeq.models.zoo import FOLDER, RESEARCH, RESEARCH_FOLDER
-from streamdeq.tasks import build_network
+from streamdeq.tasks import build_network, build_task
 
 
 def figures(report: dict, name: str) -> dict[str, float]:
@@ -57,6 +61,17 @@ def after(origin: Provenance, first: ModelSpec) -> Provenance:
     )
 
 
+def kept(spec: ModelSpec, tensors: dict[str, Tensor], classes: list[str]) -> tuple[ModelSpec, Network]:
+    """A model of some of its classes: the rows of the head that are theirs, and all else as it is."""
+    palette = tuple(spec.palette[spec.classes.index(name)] for name in classes)
+    fewer = replace(spec, classes=tuple(classes), palette=palette)
+    network = build_network(fewer)
+    rows = {f"head.{name}": where for name, where in build_task(fewer).class_rows.items()}
+    account = transfer(network, fewer, tensors, spec, spec.name, rows)
+    print(account.summary())
+    return fewer, network.eval()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", type=Path)
@@ -64,11 +79,15 @@ def main() -> None:
     parser.add_argument("--name", help="What it is called in the package, if not what the weights say.")
     parser.add_argument("--licence", help="Of the data, if the weights do not say it already.")
     parser.add_argument("--after", type=Path, help="The weights that their training began with: its steps count too.")
+    parser.add_argument("--classes", nargs="+", metavar="NAME", help="Of its classes keep these, in this order.")
     parser.add_argument("--iterations", type=int, default=1, help="Per frame, where the user names none.")
     chosen = parser.parse_args()
     spec, tensors = read_weights(chosen.weights)
-    network = build_network(spec)
-    load_tensors(network, tensors, str(chosen.weights))
+    if chosen.classes:
+        spec, network = kept(spec, tensors, chosen.classes)
+    else:
+        network = build_network(spec)
+        load_tensors(network, tensors, str(chosen.weights))
     name = chosen.name or spec.name
     metrics = figures(json.loads(chosen.report.read_text()), name) if chosen.report else {}
     origin = after(spec.provenance, read_weights(chosen.after)[0]) if chosen.after else spec.provenance

@@ -11,7 +11,7 @@ from streamdeq.registry import unknown
 Segmenters = Literal[
     "camvid-s", "camvid-s-il", "camvid-s-published", "camvid-s-sur", "camvid-s-ur", "camvid-s-wsu", "street-s"
 ]
-Detectors = Literal["driving-s", "person-s", "person-s-il", "person-s-ur", "street-boxes-s"]
+Detectors = Literal["driving-s", "people-s", "person-s", "person-s-il", "person-s-ur", "street-boxes-s"]
 PoseModels = Literal["bee-s", "bee-s-il", "bee-s-ur", "human-s", "mouse-s", "walkers-s"]
 DepthModels = Literal["street-depth-s"]
 

@@ -133,7 +133,7 @@ def rules_for(task: Task, path: Path) -> Rules:
         StreamdeqError: they cannot be read, or are not for such answers.
     """
     if not task.locates:
-        raise StreamdeqError(f"rules watch boxes; {task.spec.task} gives none: take a detector, such as person-s")
+        raise StreamdeqError(f"rules watch boxes; {task.spec.task} gives none: take a detector, such as people-s")
     rules = read_rules(path)
     rules.check_classes(task.spec.classes)
     return rules

@@ -26,7 +26,7 @@ from streamdeq.training.schedules import Cosine
 #: task, its backbone is what is begun with.
 STARTS = {
     "segmentation": ("camvid-s",),
-    "detection": ("person-s", "driving-s"),
+    "detection": ("people-s", "person-s", "driving-s"),
     "pose": ("human-s", "mouse-s", "bee-s"),
     "depth": ("street-depth-s",),
     "classification": ("camvid-s",),
