@@ -314,7 +314,7 @@ class Model(Generic[R]):
             StreamdeqError: no such format, or what writes it is not installed.
         """
         spec, head, weights = self.spec, self.task.head_values, self.task.decode_weights(self.functions.head)
-        sizes, steps = Sizes.of(spec, size), iterations or spec.iterations
+        sizes, steps = Sizes.of(spec, size, self.task.least_strides), iterations or spec.iterations
         with ExitStack() as opened:
             if isinstance(calibrate, str | os.PathLike):
                 video = opened.enter_context(open_source(calibrate))

@@ -92,7 +92,7 @@ def test_dynamic_files_take_frames_of_any_size_each_at_its_own_proportions(
     pytest.importorskip("onnxruntime" if format_ == "onnx" else "openvino")
     pytest.importorskip("onnxscript")
     folder, described = exported(tmp_path, format_, "--dynamic")
-    assert described["sizes"] == {"shorter_side": None, "longest": None, "stride": 16}
+    assert described["sizes"] == {"shorter_side": None, "longest": None, "stride": 16, "least": 16}
     model, ours = edge.Model(folder, threads=1), load(weights(tmp_path), "cpu", "fp32")
     for h, w in ((24, 40), (80, 33), (16, 16), (49, 130)):
         frames = np.random.default_rng(h).integers(0, 256, (2, h, w, 3), dtype=np.uint8)

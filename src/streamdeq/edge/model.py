@@ -5,6 +5,7 @@ Legend of the state: z is a list of maps (1, h, w, C) float32, one per scale.
 
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class Model:
             given = functions[1]["inputs"]
             self._shapes = [tuple(port["shape"]) for port in given if port["name"].startswith("z_")]
             weights, sizes = described["decode_weights"], described.get("sizes")
-            self._sizes = sizes and (sizes["shorter_side"], sizes["longest"], sizes["stride"])
+            self._sizes = sizes and _sizes_of(sizes)
             if sum(map(math.prod, self._shapes)) > MOST_NUMBERS:
                 raise ValueError(f"its state has more than {MOST_NUMBERS:,} numbers")
         except (OSError, ValueError, KeyError, TypeError, StreamdeqError) as error:
@@ -73,8 +74,10 @@ class Model:
         """Where a frame of this size, or a window of it, lies on the canvas."""
         if self._sizes is None:
             return fitted(frame_hw, self.canvas_hw, window)
-        shorter_side, longest, stride = self._sizes
-        return Geometry.fit(frame_hw, shorter_side, stride, window, longest)
+        shorter_side, longest, stride, least = self._sizes
+        geometry = Geometry.fit(frame_hw, shorter_side, stride, window, longest)
+        h, w = (max(side, least) for side in geometry.canvas_hw)
+        return replace(geometry, canvas_hw=(h, w))
 
     @property
     def scales(self) -> int:
@@ -194,6 +197,15 @@ class Stream:
         if self._z is None:
             raise StreamdeqError("this stream has not seen a frame yet: observe one before iterating or reading")
         return self._z
+
+
+def _sizes_of(told: dict[str, Any]) -> tuple[int | None, int | None, int, int]:
+    """Shorter side, longest, stride and least side. ValueError for what is no size."""
+    shorter_side, longest, stride, least = (told[name] for name in ("shorter_side", "longest", "stride", "least"))
+    sides = [side for side in (shorter_side, longest) if side is not None] + [stride, least]
+    if not all(isinstance(side, int) and 0 < side < MOST_NUMBERS for side in sides):
+        raise ValueError(f"its sizes are no pixels: {told}")
+    return shorter_side, longest, stride, least
 
 
 def _inputs(image: np.ndarray, geometry: Geometry) -> dict[str, np.ndarray]:

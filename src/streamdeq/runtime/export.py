@@ -49,18 +49,21 @@ class File:
 @dataclass(frozen=True)
 class Sizes:
     """How files that take any canvas are given a frame: scaled so that its shorter side is `shorter_side` (None: as it
-    is) and the longer one at most `longest`, on a canvas whose sides are the next multiples of `stride`."""
+    is) and the longer one at most `longest`, on a canvas whose sides are the next multiples of `stride`, `least` pixels
+    at the least."""
 
     shorter_side: int | None
     longest: int | None
     stride: int
+    least: int
 
     @staticmethod
-    def of(spec: ModelSpec, size: int | str | None) -> "Sizes":
+    def of(spec: ModelSpec, size: int | str | None, least_strides: int) -> "Sizes":
         """The model's own, or those that another working size makes: a shorter side, or `native`."""
+        stride = spec.architecture.stride
         if size is None:
-            return Sizes(spec.size, spec.longest, spec.architecture.stride)
-        return Sizes(size if isinstance(size, int) else None, None, spec.architecture.stride)
+            return Sizes(spec.size, spec.longest, stride, least_strides * stride)
+        return Sizes(size if isinstance(size, int) else None, None, stride, least_strides * stride)
 
 
 @dataclass(frozen=True)
@@ -132,14 +135,14 @@ def export(
     ensure_folder(folder)
     geometry = Geometry.fit(frame_hw, sizes.shorter_side, sizes.stride, longest=sizes.longest)
     if dynamic:  # a side of one stride would make files where it always is one
-        h, w = (max(side, 2 * sizes.stride) for side in geometry.canvas_hw)
+        h, w = (max(side, 2 * sizes.stride, sizes.least) for side in geometry.canvas_hw)
         geometry = replace(geometry, canvas_hw=(h, w))
     made = kind.arithmetic(functions)
     files = {}
     with torch.no_grad():
         for program in (*(one(made, geometry.canvas_hw) for one in PROGRAMS), Frame(made, geometry.canvas_hw, steps)):
             path = folder / f"{program.name}{kind.suffix}"
-            program.dynamic = dynamic
+            program.least = sizes.least // sizes.stride if dynamic else 0
             kind.write(program.eval(), path)
             outputs = _ports(program.outputs, program(*program.example))
             files[program.name] = File(path.name, _ports(program.inputs, program.example), outputs)

@@ -32,13 +32,13 @@ class OpenVINO(FileKind):
     def write(self, program: Program, path: Path) -> None:
         openvino = _openvino()
         model = openvino.convert_model(program.exported())
-        if not program.dynamic:
+        if not program.least:
             model.reshape({port: list(program.example[_number(port)].shape) for port in model.inputs})
         for port in model.inputs:
             port.set_names({program.inputs[_number(port)]})
         for port, name in zip(model.outputs, program.outputs, strict=True):
             port.set_names({name})
-        if not program.dynamic:
+        if not program.least:
             _normalise_by_group(model)
         openvino.save_model(model, path, compress_to_fp16=False)
 

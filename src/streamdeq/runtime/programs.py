@@ -26,14 +26,14 @@ class Program(nn.Module, ABC):
     Attributes:
         inputs, outputs: their names, in order.
         example: inputs of one row, zeros.
-        dynamic: as a file it takes canvases of any sides that are multiples of the stride, not the example's alone.
+        least: as a file it takes canvases of all sides from so many strides on; 0: of the example's alone.
     """
 
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     example: tuple[Tensor, ...]
-    dynamic: bool = False
+    least: int = 0
 
     def __init__(self, functions: Functions, canvas_hw: HW) -> None:
         super().__init__()
@@ -56,11 +56,11 @@ class Program(nn.Module, ABC):
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]: ...
 
     def exported(self) -> ExportedProgram:
-        """Its graph, for the example's sizes or for all (`dynamic`)."""
-        if not self.dynamic:
+        """Its graph, for the example's sizes or for all from `least` on."""
+        if not self.least:
             return torch.export.export(self, self.example)
         stride = self.network.backbone.arch.stride
-        units = Dim("rows", min=1), Dim("columns", min=1)  # of a canvas, in strides
+        units = Dim("rows", min=self.least), Dim("columns", min=self.least)  # of a canvas, in strides
         canvas = self.maps[0].shape[1] * 4
         per_unit = [tensor.shape[1] * stride // canvas if tensor.ndim == 4 else 0 for tensor in self.example]
         sides = [{1: _times(n, units[0]), 2: _times(n, units[1])} if n else {} for n in per_unit]

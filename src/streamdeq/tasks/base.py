@@ -211,6 +211,7 @@ class Task(ABC):
     `head_settings`: the dataclass of what its head leaves open to a recipe; None where that is nothing.
     `class_rows`: the head's tensors whose rows belong to classes, by name: how many rows each class has, and how many
     come before the first one's.
+    `least_strides`: how many strides a canvas's sides have at the least for an export that takes any.
     `counts_early`: whether its protocol scores a frame at an offset that its clip begins too late for, after all the
     frames there are, or leaves it out at every offset.
     """
@@ -220,6 +221,7 @@ class Task(ABC):
     writes: ClassVar[tuple[str, ...]] = ("video", "jsonl", "png", "csv")
     label_maps: ClassVar[bool] = False
     head_settings: ClassVar[type | None] = None
+    least_strides: ClassVar[int] = 1
     counts_early: ClassVar[bool] = False
     class_rows: ClassVar[Mapping[str, tuple[int, int]]] = MappingProxyType({})
 

@@ -35,6 +35,7 @@ CARRIED = 0.1
 @TASKS.register("detection")
 class DetectionTask(Task):
     locates = True
+    least_strides = 3  # the pyramid halves the coarsest scale once more, and one pixel of two is taken for broadcast
     writes = ("video", "jsonl", "png", "mot", "coco", "yolo", "csv")
     head_settings = DetectorSettings
     counts_early = True
