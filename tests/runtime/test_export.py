@@ -11,6 +11,8 @@ from support.small_models import frames, tiny_model
 from streamdeq import edge
 from streamdeq.api import load
 from streamdeq.cli.main import build, guarded
+from streamdeq.data.open import open_dataset
+from streamdeq.errors import StreamdeqError
 from streamdeq.models.checkpoint import save_weights
 from streamdeq.tasks import build_network
 
@@ -119,6 +121,35 @@ def test_the_state_of_a_dynamic_folder_is_of_the_size_of_its_video(tmp_path: Pat
     again.restore(tmp_path / "state.npz")
     assert (again(frame).labels == stream(frame).labels).all()
     assert again.state[0][0].shape[1:3] == (20, 16)
+
+
+@pytest.mark.slow
+def test_a_dynamic_detector_takes_frames_that_its_pyramid_is_large_enough_for(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    ours = load("street-boxes-s", "cpu", "fp32")
+    frame = open_dataset("synthetic:labels=boxes,clips=1,frames=1,size=192x256", "val").clips[0].image(0)
+    for dynamic in (True, False):
+        folder = tmp_path / str(dynamic)
+        ours.export("onnx", folder, frame_hw=(192, 256), size=96, iterations=1, dynamic=dynamic)
+    anyhow, fixed = (edge.Model(tmp_path / str(dynamic), threads=1) for dynamic in (True, False))
+    np.testing.assert_allclose(anyhow.stream(2)(frame).scores, fixed.stream(2)(frame).scores, atol=1e-4)
+    for shown in (frame, frame[:, :200], frame[60:, :]):  # scaled to within a level of what torch makes of them
+        expected = ours.solve(shown, 2, solver="picard", size=96)
+        answer = anyhow.stream(2)(shown)
+        assert len(answer.scores) == len(expected.scores) > 0
+        np.testing.assert_allclose(np.sort(answer.scores), np.sort(expected.scores), atol=0.02)
+
+
+@pytest.mark.parametrize("wrong", [{"stride": 0}, {"least": -1}, {"shorter_side": "96"}, {"stride": None}])
+def test_sizes_that_are_none_are_told_at_once(tmp_path: Path, wrong: dict) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    folder, described = exported(tmp_path, "onnx", "--dynamic")
+    described["sizes"] |= wrong
+    (folder / "description.json").write_text(json.dumps(described))
+    with pytest.raises(StreamdeqError, match="is not a folder that"):
+        edge.Model(folder)
 
 
 @pytest.mark.slow
