@@ -25,7 +25,8 @@ EXECUTORS.register("crashing")(Crashing())
 #: Torch itself; `off` is added to everything it says.
 ECHO = """
 from dataclasses import dataclass
-from streamdeq.runtime.executor import EXECUTORS, Executor, Kind
+from streamdeq.runtime.executor import Executor
+from streamdeq.runtime.kinds import EXECUTORS, Kind
 
 @dataclass
 class Echo(Executor):

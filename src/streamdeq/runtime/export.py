@@ -18,7 +18,7 @@ from streamdeq.registry import unknown
 from streamdeq.runtime.files import FileKind
 from streamdeq.runtime.functions import Functions
 from streamdeq.runtime.kinds import EXECUTORS
-from streamdeq.runtime.programs import PROGRAMS, Frame
+from streamdeq.runtime.programs import PROGRAMS, Frame, Program
 from streamdeq.runtime.quantised import check_quantisable, quantise
 from streamdeq.values.geometry import HW, Geometry
 from streamdeq.version import __version__
@@ -64,6 +64,15 @@ class Sizes:
         if size is None:
             return Sizes(spec.size, spec.longest, stride, least_strides * stride)
         return Sizes(size if isinstance(size, int) else None, None, stride, least_strides * stride)
+
+    def fitted(self, frame_hw: HW, dynamic: bool) -> Geometry:
+        """Where a frame lies on the canvas that the files are made with."""
+        geometry = Geometry.fit(frame_hw, self.shorter_side, self.stride, longest=self.longest)
+        if not dynamic:
+            return geometry
+        # A side of one stride would make files where it always is one.
+        h, w = (max(side, 2 * self.stride, self.least) for side in geometry.canvas_hw)
+        return replace(geometry, canvas_hw=(h, w))
 
 
 @dataclass(frozen=True)
@@ -133,19 +142,10 @@ def export(
     if calibrate is not None:
         check_quantisable(format_)
     ensure_folder(folder)
-    geometry = Geometry.fit(frame_hw, sizes.shorter_side, sizes.stride, longest=sizes.longest)
-    if dynamic:  # a side of one stride would make files where it always is one
-        h, w = (max(side, 2 * sizes.stride, sizes.least) for side in geometry.canvas_hw)
-        geometry = replace(geometry, canvas_hw=(h, w))
+    geometry = sizes.fitted(frame_hw, dynamic)
     made = kind.arithmetic(functions)
-    files = {}
-    with torch.no_grad():
-        for program in (*(one(made, geometry.canvas_hw) for one in PROGRAMS), Frame(made, geometry.canvas_hw, steps)):
-            path = folder / f"{program.name}{kind.suffix}"
-            program.least = sizes.least // sizes.stride if dynamic else 0
-            kind.write(program.eval(), path)
-            outputs = _ports(program.outputs, program(*program.example))
-            files[program.name] = File(path.name, _ports(program.inputs, program.example), outputs)
+    programs = (*(one(made, geometry.canvas_hw) for one in PROGRAMS), Frame(made, geometry.canvas_hw, steps))
+    files = {one.name: _written(one, kind, folder, sizes.least // sizes.stride * dynamic) for one in programs}
     if decode_weights:
         with atomic_path(folder / WEIGHTS) as part:
             np.savez(part, **decode_weights)  # type: ignore[arg-type]  # numpy takes the arrays' names as keywords
@@ -171,6 +171,16 @@ def export(
     )
     _write(described, folder)
     return described if calibrate is None else _in_int8(described, folder, calibrate)
+
+
+@torch.no_grad()
+def _written(program: Program, kind: FileKind, folder: Path, least: int) -> File:
+    """One function's file; `least`: `Program.least`."""
+    path = folder / f"{program.name}{kind.suffix}"
+    program.least = least
+    kind.write(program.eval(), path)
+    outputs = _ports(program.outputs, program(*program.example))
+    return File(path.name, _ports(program.inputs, program.example), outputs)
 
 
 def _in_int8(described: Described, folder: Path, pictures: Iterable[np.ndarray]) -> Described:

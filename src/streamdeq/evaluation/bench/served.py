@@ -23,7 +23,8 @@ class _Network(Program):
         nn.Module.__init__(self)
         self.network = network.float()
         self.example = (torch.zeros(1, 3, *canvas_hw),)
-        self.functions: Any = SimpleNamespace(dtype=dtype)  # what an executor asks for its precision
+        # What an executor asks for its precision and its threads.
+        self.functions: Any = SimpleNamespace(dtype=dtype, threads=torch.get_num_threads())
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         said = self.network(*tensors)
