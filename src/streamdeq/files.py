@@ -5,8 +5,9 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from streamdeq.errors import CONTROLS, StreamdeqError
@@ -69,13 +70,19 @@ def sweep(folder: str | os.PathLike[str]) -> None:
     folder = Path(folder)
     for path in (*folder.glob(".*.part-*"), *folder.glob("*.unfinished-*")):
         if re.search(r"\.(?:part|unfinished)-[0-9a-f]{8}(\.[^.]*)?$", path.name):
-            with suppress(OSError):  # whose writer lives, or not ours
-                file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    path.unlink(missing_ok=True)
-                finally:
-                    os.close(file)
+            _if_abandoned(path, partial(path.unlink, missing_ok=True))
+
+
+def _if_abandoned(lock: Path, remove: Callable[[], object]) -> None:
+    """`remove` what belongs to the process that locked `lock`, if that is no more; nothing if there is no such file."""
+    assert fcntl is not None
+    with suppress(OSError):  # its writer lives, or it is not ours
+        file = os.open(lock, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove()
+        finally:
+            os.close(file)
 
 
 @contextmanager
@@ -170,10 +177,4 @@ def _sweep_parts_of(folder: Path) -> None:
         return
     for part in folder.parent.iterdir():
         if re.fullmatch(rf"\.{re.escape(folder.name)}\.part-[0-9a-f]{{8}}", part.name):
-            with suppress(OSError):  # no folder, no lock in it, or its writer lives
-                lock = os.open(part / LOCK, os.O_RDWR | os.O_NOFOLLOW)
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(part)
-                finally:
-                    os.close(lock)
+            _if_abandoned(part / LOCK, partial(shutil.rmtree, part))
