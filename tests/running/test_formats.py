@@ -100,6 +100,42 @@ def test_label_maps_as_coco_are_masks_and_as_yolo_outlines(tmp_path: Path) -> No
     assert rows[-1].startswith("1,0.040000,")
 
 
+def photos(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(STILL[0]).save(folder / name)
+    return folder
+
+
+def test_answers_are_called_as_the_pictures_are(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "album", "beach.png", "dog.jpg", "dog.png", "classes.jpg")
+    _, paths = ran(tiny_model(), folder, tmp_path / "out", "jsonl", "coco", "yolo", "png")
+    files = ["beach.png", "classes.jpg", "dog.jpg", "dog.png"]
+    assert [json.loads(line)["file"] for line in paths["jsonl"].read_text().splitlines()] == files
+    assert [one["file_name"] for one in json.loads(paths["coco"].read_text())["images"]] == files
+    assert {one.name for one in paths["yolo"].iterdir()} == {
+        *("beach.txt", "classes.jpg.txt", "dog.txt", "dog.png.txt"),
+        "classes.txt",
+    }
+    assert (paths["yolo"] / "classes.txt").read_text().split() == ["sky", "road", "car"]
+    assert {one.name for one in paths["png"].iterdir()} == {"beach.png", "classes.png", "dog.png", "dog.png.png"}
+
+
+def test_answers_of_pictures_in_several_folders_lie_in_as_many_and_are_replaced_there(tmp_path: Path) -> None:
+    photos(tmp_path / "a", "1.png", "more/1.png")
+    for _ in range(2):
+        _, paths = ran(tiny_model(), f"{tmp_path}/a/**/*.png", tmp_path / "out", "yolo", "coco", overwrite=True)
+        assert [one["file_name"] for one in json.loads(paths["coco"].read_text())["images"]] == ["1.png", "more/1.png"]
+        found = {one.relative_to(paths["yolo"]).as_posix() for one in paths["yolo"].rglob("*.txt")}
+        assert found == {"1.txt", "more/1.txt", "classes.txt"}
+    photos(tmp_path / "a", "2.png").joinpath("more/1.png").unlink()
+    _, paths = ran(tiny_model(), f"{tmp_path}/a/**/*.png", tmp_path / "out", "yolo", overwrite=True)
+    found = {one.relative_to(paths["yolo"]).as_posix() for one in paths["yolo"].rglob("*.txt")}
+    assert found == {"1.txt", "2.txt", "classes.txt"}
+    with pytest.raises(StreamdeqError, match=r"1\.txt is there already"):
+        ran(tiny_model(), f"{tmp_path}/a/*.png", tmp_path / "out", "yolo")
+
+
 def test_key_points_as_coco_say_which_are_seen(tmp_path: Path) -> None:
     model = streamdeq.Model(pose_network(), POSE, "cpu", "fp32")
     found, paths = ran(model, [frame.image for frame in frames(2)], tmp_path, "coco", "png", boxes="frame")

@@ -109,7 +109,9 @@ class Worker:
                     answered += 1
                     chosen, stages_s = choose(result), stages_of(item.decode_s, result.status)
                     if item.index >= first:
-                        yield answer_record(self._model.task, chosen, camera=camera, at=time.time(), stages_s=stages_s)
+                        yield answer_record(
+                            self._model.task, chosen, camera=camera, at=time.time(), stages_s=stages_s, file=item.file
+                        )
                 elif isinstance(item, Failure) and item.index >= first:
                     yield absence_record(item, camera=camera, at=time.time())
         if problem is not None and not answered:

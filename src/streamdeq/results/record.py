@@ -32,6 +32,7 @@ def answer_record(
     stages_s: Mapping[str, float],
     dropped_before: int = 0,
     age_s: float | None = None,
+    file: str = "",
 ) -> Record:
     """The answer to a frame.
 
@@ -41,6 +42,7 @@ def answer_record(
         stages_s: seconds that each stage of the frame took.
         dropped_before: frames dropped since the last one that got an answer.
         age_s: seconds from the frame's arrival to its answer, of a live source.
+        file: the frame's own file, if it has one.
     """
     status = result.status
     return {
@@ -48,6 +50,7 @@ def answer_record(
         "camera": camera,
         "at": round(at, 3),
         "index": status.frame_index,
+        **({"file": file} if file else {}),
         "time_s": status.time_s,
         "iterations": status.iterations,
         "nfe": status.nfe,

@@ -15,9 +15,9 @@ from streamdeq.running.drawing import ProcessedItem
 from streamdeq.tasks import Task
 from streamdeq.values import UNKNOWN
 from streamdeq.values.frame import Frame
-from streamdeq.video import FramePngSink, LabelMap, LabelPngSink, LinesSink, Sink
+from streamdeq.video import FrameFiles, FramePngSink, LabelMap, LabelPngSink, LinesSink, Sink
 from streamdeq.video.sinks.base import PendingFile, unwritable
-from streamdeq.video.sinks.origin import COCO_BEGIN, CSV_BEGIN
+from streamdeq.video.sinks.origin import COCO_BEGIN, CSV_BEGIN, YOLO_CLASSES
 
 #: What a point below this score counts as in COCO's form: not labelled.
 SEEN = 0.2
@@ -33,7 +33,7 @@ class Pngs(Sink[ProcessedItem]):
     def write(self, item: ProcessedItem) -> None:
         assert isinstance(item.taken, Frame)
         if self._labels is not None:
-            self._labels.write(LabelMap(item.taken.index, item.result.labels))
+            self._labels.write(LabelMap(item.taken.index, item.result.labels, item.taken.file))
         elif self._frames is not None:
             self._frames.write(item.taken)
 
@@ -72,21 +72,24 @@ class Csv(Sink[ProcessedItem]):
 
 
 class Yolo(Sink[ProcessedItem]):
-    """`to_yolo` of every frame as `000042.txt`, and the names of the classes in `classes.txt`."""
+    """`to_yolo` of every frame as `000042.txt`, or called as its picture is, and the names of the classes in
+    `classes.txt`."""
 
     def __init__(self, path: Path, task: Task) -> None:
-        self._folder = ensure_folder(path)
+        self._folder, self._files = ensure_folder(path), FrameFiles(Path(YOLO_CLASSES).stem)
         names = [one["name"] for one in task.coco_categories()]
-        self._put(path / "classes.txt", names)
+        self._put(path / YOLO_CLASSES, names)
 
     def write(self, item: ProcessedItem) -> None:
-        self._put(self._folder / f"{item.result.status.frame_index:06d}.txt", item.result.to_yolo())
+        assert isinstance(item.taken, Frame)
+        self._put(self._folder / f"{self._files.name(item.taken.index, item.taken.file)}.txt", item.result.to_yolo())
 
     def close(self) -> None:
         """Nothing is open."""
 
     def _put(self, path: Path, lines: list[str]) -> None:
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(path) as part:
                 part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         except OSError as error:
@@ -96,8 +99,8 @@ class Yolo(Sink[ProcessedItem]):
 class Coco(Sink[ProcessedItem]):
     """All frames in one file as a data set of COCO's: images, categories, and `to_coco` as annotations.
 
-    Images are numbered as the frames are. An annotation has a `score`, and a `track_id` where the answer has ids. The
-    file is there once it is whole.
+    Images are numbered as the frames are, and called as their files are, where they have some. An annotation has a
+    `score`, and a `track_id` where the answer has ids. The file is there once it is whole.
     """
 
     def __init__(self, path: Path, task: Task) -> None:
@@ -110,8 +113,10 @@ class Coco(Sink[ProcessedItem]):
 
     def write(self, item: ProcessedItem) -> None:
         result, index = item.result, item.result.status.frame_index
+        assert isinstance(item.taken, Frame)
         height, width = item.frame_hw
-        image = {"id": index, "file_name": f"{self._name}/{index:06d}.png", "width": width, "height": height}
+        file = item.taken.file or f"{self._name}/{index:06d}.png"
+        image = {"id": index, "file_name": file, "width": width, "height": height}
         try:
             self._images.write(f"{',' * bool(self._frames)}\n{json.dumps(image, ensure_ascii=False)}")
             self._frames += 1

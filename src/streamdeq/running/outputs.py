@@ -11,7 +11,7 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.files import LOCK, TakenError, held, sweep
 from streamdeq.running.naming import check_not_source
 from streamdeq.running.options import RunOptions
-from streamdeq.video.sinks.origin import made_here
+from streamdeq.video.sinks.origin import YOLO_CLASSES, made_here
 
 #: Without a dot it is a folder.
 ENDINGS = {
@@ -25,8 +25,8 @@ ENDINGS = {
 }
 #: Of pictures that are no label maps.
 FRAMES = "-frames"
-#: The files in the folders; names of classes are no run's own.
-INSIDE = {ENDINGS["png"]: "*.png", FRAMES: "*.png", ENDINGS["yolo"]: "[0-9]*.txt"}
+#: The files in the folders, at any depth, and those that are no frame's.
+INSIDE = {ENDINGS["png"]: ("**/*.png", ""), FRAMES: ("**/*.png", ""), ENDINGS["yolo"]: ("**/*.txt", YOLO_CLASSES)}
 
 
 @contextmanager
@@ -85,7 +85,8 @@ def free_folder(base: Path) -> Iterator[Path]:
 def already(path: Path) -> list[Path]:
     """What is there of an output: a file, or those of one in a folder."""
     if path.is_dir():
-        return sorted(one for ending, files in INSIDE.items() if path.name.endswith(ending) for one in path.glob(files))
+        inside = ((files, other) for ending, (files, other) in INSIDE.items() if path.name.endswith(ending))
+        return sorted(one for files, other in inside for one in path.glob(files) if one != path / other)
     return [path] if os.path.lexists(path) and path.suffix else []
 
 

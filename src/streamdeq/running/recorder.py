@@ -110,4 +110,5 @@ class Recorder(Sink[ProcessedItem]):
             stages_s={**stages_of(frame.decode_s, result.status), "draw": item.draw_s, "encode": encode_s},
             dropped_before=frame.dropped_before,
             age_s=None if frame.captured_s is None else item.answered_s - frame.captured_s,
+            file=frame.file,
         )

@@ -19,6 +19,7 @@ class Frame:
         dropped_before: frames decoded since the last `Frame` and not handed out, for they came faster than they
             were taken or had grown stale; they have their own `index`. Always 0 for what is not live.
         captured_s: when its data arrived here, on the clock of `time.monotonic`; None for what is not live.
+        file: of pictures that are files of their own: this one's path below the folder that has them all, with `/`.
     """
 
     image: np.ndarray
@@ -29,6 +30,7 @@ class Frame:
     decode_s: float = 0.0
     dropped_before: int = 0
     captured_s: float | None = None
+    file: str = ""
 
 
 @dataclass(frozen=True)

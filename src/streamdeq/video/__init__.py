@@ -15,13 +15,14 @@ from streamdeq.video.sinks.base import Sink
 from streamdeq.video.sinks.jsonl import JsonLinesSink
 from streamdeq.video.sinks.lines import LinesSink
 from streamdeq.video.sinks.mp4 import VideoSink
-from streamdeq.video.sinks.pngs import FramePngSink, LabelMap, LabelPngSink
+from streamdeq.video.sinks.pngs import FrameFiles, FramePngSink, LabelMap, LabelPngSink
 from streamdeq.video.sinks.segments import SegmentedVideoSink
 from streamdeq.video.sinks.threaded import ThreadedSink
 from streamdeq.video.source import Source, SourceInfo, SourceStats
 
 __all__ = [
     "MAX_PIXELS",
+    "FrameFiles",
     "FramePngSink",
     "JsonLinesSink",
     "LabelMap",

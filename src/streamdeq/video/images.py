@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 import struct
 from collections import Counter
@@ -82,6 +83,7 @@ class ImageSource(StoredSource):
 
     def _read(self) -> Iterator[Frame | Failure]:
         longer = []
+        together = os.path.commonpath([path.parent for path in self.paths])
         for index, path in enumerate(self.paths):
             try:
                 with Image.open(path) as picture:
@@ -91,7 +93,8 @@ class ImageSource(StoredSource):
             except BAD_PICTURE as error:
                 yield Failure(index, shown(f"{path.name}: {reason(error)}"))
             else:
-                yield Frame(image, index, float(index * self._step), index, self._step)
+                file = Path(os.path.relpath(path, together)).as_posix()
+                yield Frame(image, index, float(index * self._step), index, self._step, file=file)
         if longer:
             first = f"of {len(longer)} images with several frames, such as {longer[0]}, the first frame is taken"
             self.stats.note = "; ".join(filter(None, (self.stats.note, shown(first))))

@@ -15,6 +15,8 @@ MADE_BY = "made by streamdeq"
 MOT_LINE = re.compile(r"\d+,-?\d+(,-?\d+\.\d\d){4},\d\.\d{4},-1,-1,-1\n?")
 #: A line of a YOLO label file: a class, numbers, and perhaps an id.
 YOLO_LINE = re.compile(r"\d+( -?\d+\.\d{6}){4,}( \d+)?\n?")
+#: The file beside those that has the names of the classes.
+YOLO_CLASSES = "classes.txt"
 #: How a table and a COCO file of a run begin.
 CSV_BEGIN = "frame,time_s"
 COCO_BEGIN = f'{{"info":{{"description":"{MADE_BY}"}}'

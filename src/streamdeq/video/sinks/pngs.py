@@ -20,31 +20,49 @@ from streamdeq.video.sinks.origin import MADE_BY
 
 @dataclass(frozen=True, eq=False)
 class LabelMap:
-    """Class indices of one frame: `labels` (H, W) uint8, `index` the frame's."""
+    """Class indices of one frame: `labels` (H, W) uint8, `index` and `file` the frame's."""
 
     index: int
     labels: np.ndarray
+    file: str = ""
+
+
+class FrameFiles:
+    """Names of files with one frame's answer each, without ending: `000042` for frame 42 of a film, the picture's own
+    name for a picture of a folder; with its ending, too, where two differ in that alone or it is `reserved`."""
+
+    def __init__(self, *reserved: str) -> None:
+        self._given = set(reserved)
+
+    def name(self, index: int, file: str) -> str:
+        if not file:
+            return f"{index:06d}"
+        short = os.path.splitext(file)[0]
+        name = file if short in self._given else short
+        self._given.add(name)
+        return name
 
 
 class FramePngSink(Sink[Frame]):
-    """Writes `FOLDER/000042.png`, the picture of frame 42.
+    """Writes `FOLDER/000042.png`, the picture of frame 42, or what `FrameFiles` calls it.
 
     Args:
         folder: as in `LabelPngSink`.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = _folder(folder)
+        self.folder, self._files = _folder(folder), FrameFiles()
 
     def write(self, item: Frame) -> None:
-        _save(Image.fromarray(item.image), self.folder / f"{item.index:06d}.png")
+        _save(Image.fromarray(item.image), self.folder / f"{self._files.name(item.index, item.file)}.png")
 
     def close(self) -> None:
         """Nothing is open: every picture is whole when `write` returns."""
 
 
 class LabelPngSink(Sink[LabelMap]):
-    """Writes `FOLDER/000042.png` for frame 42: the pixel values are the class indices, the palette their colours.
+    """Writes `FOLDER/000042.png` for frame 42, or what `FrameFiles` calls it: the pixel values are the class indices,
+    the palette their colours.
 
     Args:
         folder: made if it is not there; files of the same name are replaced, others left alone.
@@ -52,7 +70,7 @@ class LabelPngSink(Sink[LabelMap]):
     """
 
     def __init__(self, folder: str | os.PathLike[str], palette: Sequence[Sequence[int]]) -> None:
-        self.folder = _folder(folder)
+        self.folder, self._files = _folder(folder), FrameFiles()
         colours = [int(value) for colour in palette for value in colour]
         # All 256: with fewer colours Pillow stores fewer bits, and the ignore index 255 would be lost.
         self._palette = colours + [0] * (3 * 256 - len(colours))
@@ -62,7 +80,7 @@ class LabelPngSink(Sink[LabelMap]):
             raise ValueError(f"labels must be uint8 (H, W), got {item.labels.dtype} {item.labels.shape}")
         picture = Image.fromarray(item.labels)
         picture.putpalette(self._palette)
-        _save(picture, self.folder / f"{item.index:06d}.png")
+        _save(picture, self.folder / f"{self._files.name(item.index, item.file)}.png")
 
     def close(self) -> None:
         """Nothing is open: every picture is whole when `write` returns."""
@@ -79,6 +97,7 @@ def _save(picture: Image.Image, final: Path) -> None:
     origin = PngInfo()
     origin.add_text("Software", MADE_BY)
     try:
+        final.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(final) as part:
             # Level 1: labels are flat areas; for them and for pictures higher levels cost several times the time for
             # little.
