@@ -35,5 +35,5 @@ class MoveNet:
         if crop.shape != (SIDE, SIDE, 3) or crop.dtype != np.uint8:
             raise ValueError(f"expected (256, 256, 3) uint8, got {crop.shape} {crop.dtype}")
         (points,) = self.session.run(None, {"input": crop[None].astype(np.int32)})
-        y, x, score = points.reshape(-1, 3).T
+        y, x, score = np.asarray(points).reshape(-1, 3).T
         return np.stack([x * SIDE, y * SIDE, score], axis=1)

@@ -107,7 +107,7 @@ class _Graph:
         if "Relu" in fused:
             x = self.add("Relu", [x], f"{name}/relu")
         if "Relu6" in fused:
-            ends = [self.constant(np.float32(end), f"{name}/{end}") for end in (0, 6)]
+            ends = [self.constant(np.array(end, np.float32), f"{name}/{end}") for end in (0, 6)]
             x = self.add("Clip", [x, *ends], f"{name}/relu6")
         self.add("Transpose", [x], name, perm=[0, 2, 3, 1])
 
@@ -150,7 +150,7 @@ class _Graph:
         self.add("Transpose", [x], name, perm=[0, 2, 3, 1])
 
     def _first_two(self, name: str) -> list[str]:
-        return [self.constant(np.int64([end]), f"{name}/to{end}") for end in (0, 2)]
+        return [self.constant(np.array([end]), f"{name}/to{end}") for end in (0, 2)]
 
 
 def _text(coded: str) -> str:
