@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 
 import streamdeq
+from streamdeq import threads
 from streamdeq.running.options import RunOptions
 from streamdeq.running.run import Run
 from streamdeq.streaming.options import StreamOptions
@@ -70,6 +71,7 @@ def main() -> None:
     parser.add_argument("--runtime", default="eager", help="what computes the model, as in run")
     parser.add_argument("--turns", type=int, default=TURNS)
     chosen = parser.parse_args()
+    threads.use(None, spared=1)  # as `streamdeq run` does where it writes a film
     model = streamdeq.load(chosen.model)
     print(f"{chosen.model}, one iteration, {chosen.runtime}, {torch.get_num_threads()} threads, {torch.__version__}")
     with tempfile.TemporaryDirectory() as folder:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from streamdeq import threads
 
@@ -40,3 +41,19 @@ def test_nothing_is_set_once_torch_is_there_or_the_environment_has_chosen(monkey
     monkeypatch.setattr(os, "environ", dict(os.environ))  # what is set here ends with the test
     threads.wait_asleep()
     assert threads.waiting() == "OMP_WAIT_POLICY=PASSIVE KMP_BLOCKTIME=0: asleep, programs share the machine"
+
+
+def test_cores_are_spared_unless_somebody_has_said_how_many_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    try:
+        for had, threads_asked, spared, expected in [(4, None, 1, 3), (1, None, 1, 1), (4, 2, 1, 2), (4, None, 0, 4)]:
+            torch.set_num_threads(had)
+            threads.use(threads_asked, spared)
+            assert torch.get_num_threads() == expected
+        torch.set_num_threads(4)
+        monkeypatch.setenv("OMP_NUM_THREADS", "4")
+        threads.use(None, 1)
+        assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(before)

@@ -28,7 +28,7 @@ from streamdeq.runtime.export import Described, Sizes, export
 from streamdeq.runtime.functions import Functions
 from streamdeq.runtime.gathered import Gathered
 from streamdeq.runtime.precision import pick_device, pick_dtype, precision_of
-from streamdeq.runtime.switching import EAGER, Switching
+from streamdeq.runtime.switching import EAGER, named
 from streamdeq.solvers import Solver, make_solver
 from streamdeq.streaming.advance import OnUpdate, advance
 from streamdeq.streaming.cut import make_cut_policy
@@ -115,7 +115,7 @@ class Model(Generic[R]):
     def _computed_by(self, name: str) -> ModelFunctions:
         """What is ready for one stream is so for all."""
         if name not in self._computing:
-            made = self.functions if name == EAGER else Switching(self.functions, name)
+            made = named(self.functions, name)
             self._computing.setdefault(name, Gathered(made) if self._gathers else made)
         return self._computing[name]
 

@@ -22,13 +22,18 @@ def wait_asleep() -> None:
         os.environ.update(ASLEEP)
 
 
-def use(threads: int | None) -> None:
-    """Compute with so many threads from here on; None for as many as OpenMP takes: those of the environment, or one per
-    core."""
-    if threads is not None:
-        import torch
+def use(threads: int | None, spared: int = 0) -> None:
+    """Compute with so many threads from here on.
 
-        torch.set_num_threads(threads)
+    Args:
+        threads: None for as many as OpenMP takes: those of the environment, or one per core but for `spared`.
+        spared: cores that other work of this program keeps busy.
+    """
+    if threads is None and (not spared or "OMP_NUM_THREADS" in os.environ):
+        return
+    import torch
+
+    torch.set_num_threads(threads or max(1, torch.get_num_threads() - spared))
 
 
 def waiting() -> str:

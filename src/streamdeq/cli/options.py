@@ -23,7 +23,7 @@ Precision = Annotated[
     Literal["auto", "fp32", "bf16"],
     Option("Arithmetic inside the network; auto is bf16 where the processor has it."),
 ]
-Threads = Annotated[int | None, Option("CPU threads that compute; default: one per core.", least=1)]
+Threads = Annotated[int | None, Option("CPU threads that compute, at the most; default: one per core.", least=1)]
 Resamples = Annotated[int, Option("Resamples the intervals are drawn from; 0 for no intervals.", least=0)]
 Markdown = Annotated[bool, Option("Print the table as Markdown.")]
 Out = Annotated[Path | None, Option("Write JSON as well.", metavar="FILE")]

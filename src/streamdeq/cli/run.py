@@ -44,7 +44,7 @@ def run(
     found = sources_of(sources)
     if found != sources[:1] and (view or view_port is not None):
         raise StreamdeqError("--view shows one source; for several at once: streamdeq serve CAMERAS.yaml")
-    use(threads)
+    use(threads, spared=int("video" in chosen.write))  # drawing and encoding take a core, or much of one
     numbered = save is None and not chosen.overwrite
     chosen = replace(chosen, save=save or Path("runs/video"), numbered=numbered)
     with viewing(view, view_port) as monitor:

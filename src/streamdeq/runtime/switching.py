@@ -20,6 +20,7 @@ from streamdeq.registry import unknown
 from streamdeq.runtime.executor import HW, Executor
 from streamdeq.runtime.functions import Functions
 from streamdeq.runtime.kinds import EXECUTORS
+from streamdeq.runtime.threaded import Threaded, by_torch
 from streamdeq.runtime.trial import attempt, known
 
 EAGER, AUTO = "eager", "auto"
@@ -54,6 +55,7 @@ class Switching(Executor):
     _places: dict[HW, _Place] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._torch = by_torch(self.functions)
         if self.name == AUTO:
             return
         if self.name not in EXECUTORS:
@@ -87,12 +89,12 @@ class Switching(Executor):
     def _at(self, z: Latent) -> Executor:
         h, w = z.shapes[0][1:]
         place = self._places.get((4 * h, 4 * w))
-        return self.functions if place is None else place.executor
+        return self._torch if place is None else place.executor
 
     def _place(self, pictures: Tensor, canvas_hw: HW) -> _Place:
         place = self._places.get(canvas_hw)
         if place is None:
-            place = _Place(self.functions)
+            place = _Place(self._torch)
             if self.name != AUTO:
                 place.executor = self._named(pictures, canvas_hw)
             if len(self._places) >= SIZES:  # pictures of all sizes: nothing is kept for more than a few
@@ -130,3 +132,12 @@ class Switching(Executor):
 def candidates(functions: Functions) -> list[str]:
     """The executors that can compute these functions here, by name."""
     return [name for name in EXECUTORS if EXECUTORS[name].missing(functions) is None]
+
+
+def named(functions: Functions, name: str) -> Functions | Threaded | Switching:
+    """What computes the functions, by the name that `--runtime` has for it.
+
+    Raises:
+        StreamdeqError: as `Switching`.
+    """
+    return by_torch(functions) if name == EAGER else Switching(functions, name)

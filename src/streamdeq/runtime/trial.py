@@ -36,6 +36,7 @@ from streamdeq.runtime.cache import folder_of
 from streamdeq.runtime.executor import HW, Executor
 from streamdeq.runtime.functions import Functions
 from streamdeq.runtime.kinds import EXECUTORS
+from streamdeq.runtime.threaded import by_torch
 from streamdeq.runtime.turns import in_turns
 
 #: Relative error, ‖a − b‖ / ‖b‖ of any tensor, up to which an executor says the same as float32 by torch.
@@ -153,7 +154,7 @@ def measure(executor: Executor, functions: Functions, pictures: Tensor, canvas_h
             "step": lambda given=injection, one=one: one.step(z, given),
             "predict": lambda one=one: one.predict(z),
         }
-        for one in (exact, functions, executor)
+        for one in (exact, by_torch(functions), executor)
     ]
     truth, usual, own = ({name: call() for name, call in some.items()} for some in calls)
     errors = {name: (_distance(own[name], truth[name]), _distance(usual[name], truth[name])) for name in FUNCTIONS}
