@@ -21,6 +21,7 @@ from streamdeq.models.mdeq import Network
 from streamdeq.models.spec import ModelSpec, Provenance
 from streamdeq.models.transfer import transfer
 from streamdeq.models.zoo import FOLDER, RESEARCH, RESEARCH_FOLDER
+from streamdeq.registry import unknown
 from streamdeq.tasks import build_network, build_task
 
 
@@ -63,11 +64,12 @@ def after(origin: Provenance, first: ModelSpec) -> Provenance:
 
 def kept(spec: ModelSpec, tensors: dict[str, Tensor], classes: list[str]) -> tuple[ModelSpec, Network]:
     """A model of some of its classes: the rows of the head that are theirs, and all else as it is."""
+    if strange := [name for name in classes if name not in spec.classes]:
+        raise SystemExit(unknown("class", strange[0], list(spec.classes)))
     palette = tuple(spec.palette[spec.classes.index(name)] for name in classes)
     fewer = replace(spec, classes=tuple(classes), palette=palette)
     network = build_network(fewer)
-    rows = {f"head.{name}": where for name, where in build_task(fewer).class_rows.items()}
-    account = transfer(network, fewer, tensors, spec, spec.name, rows)
+    account = transfer(network, fewer, tensors, spec, spec.name, build_task(fewer).class_rows)
     print(account.summary())
     return fewer, network.eval()
 

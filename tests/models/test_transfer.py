@@ -75,8 +75,7 @@ def test_what_a_head_has_for_a_class_moves_to_the_class_of_that_name(task, first
     target = replace(spec(task, 3), classes=here, head=head or spec(task).head)
     tensors, fresh = trained(source), network(target, seed=2)
     before_it = fresh.state_dict()[f"head.{weight}"].clone()
-    class_rows = {f"head.{name}": where for name, where in build_task(target).class_rows.items()}
-    account = transfer(fresh, target, tensors, source, "other", class_rows)
+    account = transfer(fresh, target, tensors, source, "other", build_task(target).class_rows)
     after = fresh.state_dict()[f"head.{weight}"]
     old = tensors[f"head.{weight}"].float()
 
@@ -97,7 +96,7 @@ def test_classes_of_other_names_begin_anew_though_they_are_as_many():
     source, target = replace(spec(), classes=("a", "b", "c")), replace(spec(), classes=("d", "e", "f"))
     fresh = network(target, seed=2)
     before = fresh.state_dict()["head.last_layer.3.weight"].clone()
-    account = transfer(fresh, target, trained(source), source, "other", {"head.last_layer.3.weight": (1, 0)})
+    account = transfer(fresh, target, trained(source), source, "other", {"last_layer.3.weight": (1, 0)})
     assert torch.equal(fresh.state_dict()["head.last_layer.3.weight"], before)
     assert Left("head.last_layer.3.weight", "other has none of these classes") in account.fresh
     assert account.classes_text() == "0 of 3 classes known by name from other: none; new: d, e, f"

@@ -96,7 +96,8 @@ def transfer(
     Args:
         spec: what `network` is.
         tensors, source: what was trained, under the names of `Network.state_dict`, and what it is.
-        class_rows: tensors whose rows belong to classes: how many to each, and how many come before the first one's.
+        class_rows: tensors of the head whose rows belong to classes, as `Task.class_rows` has them: how many to each,
+            and how many come before the first one's.
 
     Raises:
         StreamdeqError: not one parameter of the backbone fits: the origin is of another architecture.
@@ -105,7 +106,7 @@ def transfer(
     moved: list[str] = []
     fresh: list[Left] = []
     places = matched(spec.classes, source.classes) if spec.task == source.task else []
-    by_class = class_rows if places else {}
+    by_class = {f"head.{name}": where for name, where in class_rows.items()} if places else {}
     for name, value in own.items():
         if name in by_class and name in tensors:
             if _move_rows(value, tensors[name], places, *by_class[name]):

@@ -101,7 +101,7 @@ class Trainer:
             return None
         source, tensors = read_weights(origin)
         tell(source)
-        rows = {f"head.{name}": where for name, where in build_task(self.spec).class_rows.items()}
+        rows = build_task(self.spec).class_rows
         account = transfer(self.network, self.spec, tensors, source, str(self.recipe.init), rows)
         told = source.provenance
         parent = Ancestor(source.name, told.data, told.licence, account.hash)
