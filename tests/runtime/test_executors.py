@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic, sleep
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -23,7 +24,7 @@ from streamdeq.models.architecture import Architecture
 from streamdeq.models.spec import ModelSpec
 from streamdeq.registry import load_plugins
 from streamdeq.runtime import switching
-from streamdeq.runtime.executor import Executor
+from streamdeq.runtime.executor import HW, Executor
 from streamdeq.runtime.functions import Functions
 from streamdeq.runtime.kinds import EXECUTORS
 from streamdeq.runtime.trial import Trial, attempt
@@ -227,12 +228,32 @@ def test_a_stream_begins_with_torch_and_goes_on_with_what_is_faster(
         seen.append(stream(frame.image).labels)
         if frame.index == 2:
             [place] = functions_._places.values()
-            assert place.executor is model.functions
+            assert type(place.executor).__name__ == "Threaded"
             late = monotonic() + 60
             while place.next is None and monotonic() < late:
                 sleep(0.05)
     assert type(place.executor).__name__ == "Echo"
     assert all((a == b).all() for a, b in zip(seen, expected, strict=True))
+
+
+def prepared(name: str, made: Functions, canvas_hw: HW, folder: Path) -> tuple[Path, Trial]:
+    EXECUTORS[name].prepare(made, canvas_hw, folder)
+    return folder, Trial()
+
+
+def test_pictures_of_many_sizes_are_told_once_that_a_named_executor_is_made_for_each(
+    site: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    install(site, "echoing_executor", ECHO)
+    load_plugins()
+    monkeypatch.setattr(switching, "attempt", lambda name, made, some, hw: prepared(name, made, hw, site))
+    stream = tiny_model().stream(1, runtime="echo", size="native")
+    for n in range(switching.SIZES):
+        stream(np.zeros((32, 48 + 16 * n, 3), np.uint8))
+    assert not caplog.messages
+    for n in range(switching.SIZES, switching.SIZES + 3):
+        stream(np.zeros((32, 48 + 16 * n, 3), np.uint8))
+    assert caplog.messages == ["pictures of many sizes: echo takes seconds for each; use --runtime eager"]
 
 
 def test_a_named_executor_computes_from_the_first_frame_and_the_film_comes_out_the_same() -> None:

@@ -55,7 +55,7 @@ class Switching(Executor):
     _places: dict[HW, _Place] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._torch = by_torch(self.functions)
+        self._torch, self._warned = by_torch(self.functions), False
         if self.name == AUTO:
             return
         if self.name not in EXECUTORS:
@@ -98,6 +98,7 @@ class Switching(Executor):
             if self.name != AUTO:
                 place.executor = self._named(pictures, canvas_hw)
             if len(self._places) >= SIZES:  # pictures of all sizes: nothing is kept for more than a few
+                self._warn()
                 del self._places[next(iter(self._places))]
             self._places[canvas_hw] = place
         place.frames += 1
@@ -105,6 +106,11 @@ class Switching(Executor):
             place.tried, place.asked = place.asked, True
             Thread(target=self._choose, args=(place, pictures.clone(), canvas_hw, place.tried), daemon=True).start()
         return place
+
+    def _warn(self) -> None:
+        if self.name != AUTO and not self._warned:
+            log.warning("pictures of many sizes: %s takes seconds for each; use --runtime eager", self.name)
+            self._warned = True
 
     def _named(self, pictures: Tensor, canvas_hw: HW) -> Executor:
         folder, trial = attempt(self.name, self.functions, pictures, canvas_hw)
