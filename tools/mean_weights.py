@@ -25,7 +25,7 @@ def main() -> None:
     network = build_network(spec)
     load_tensors(network, {name: mean(tensor, second[name]) for name, tensor in first.items()}, str(asked.first))
     spent = spec.provenance, other.provenance
-    about = f"mean of {spec.name} ({spent[0].trained_with}) and {other.name} from it ({spent[1].trained_with})"
+    about = f"mean of {spec.name} ({spent[0].trained_with}) and {other.name} ({spent[1].trained_with})"
     steps, seconds = sum(one.steps for one in spent), sum(one.seconds for one in spent)
     save_weights(asked.out, network, spec.with_provenance(trained_with=about, steps=steps, seconds=seconds))
     print(f"{asked.out}: {about}")

@@ -9,8 +9,9 @@ from streamdeq.registry import unknown
 
 #: The models that have a name, by their task, for type checkers.
 Segmenters = Literal[
-    "camvid-s", "camvid-s-il", "camvid-s-published", "camvid-s-sur", "camvid-s-ur", "camvid-s-wsu", "street-s"
-]
+    "camvid-s", "camvid-s-il", "camvid-s-published", "camvid-s-sur", "camvid-s-ur", "camvid-s-wsu",
+    "street-s", "street-wide-s",
+]  # fmt: skip
 Detectors = Literal["driving-s", "people-s", "person-s", "person-s-il", "person-s-ur", "street-boxes-s"]
 PoseModels = Literal["bee-s", "bee-s-il", "bee-s-ur", "human-s", "mouse-s", "walkers-s"]
 DepthModels = Literal["street-depth-s"]
