@@ -204,7 +204,7 @@ STATUS = Status(0, 0.0, 2, 2, 0.5, Start.WARM, inject_s=0.001, solve_s=0.002, he
 
 
 def test_the_summary_counts_times_and_means() -> None:
-    summary = Summary(failed=1, dropped=2, seconds=2.0)
+    summary = Summary(processed=3, failed=1, dropped=2, seconds=2.0)
     for solve_s in (0.002, 0.002, 0.008):
         summary.count(0.010, replace(STATUS, solve_s=solve_s))
     assert (summary.processed, summary.decoded, summary.fps) == (3, 6, 1.5)

@@ -1,21 +1,21 @@
 """One run: frames from a source, through a stream, to a recorder."""
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 import numpy as np
 
 from streamdeq.api import Model
-from streamdeq.errors import StreamdeqError
+from streamdeq.errors import OutOfMemoryError, StreamdeqError
+from streamdeq.files import shown
+from streamdeq.results.record import WALL_S
 from streamdeq.rules.config import rules_for
-from streamdeq.running.answering import Answering
+from streamdeq.rules.watch import Watch
 from streamdeq.running.drawing import Drawing, ProcessedItem
 from streamdeq.running.naming import output_name
 from streamdeq.running.observer import Observer
@@ -26,7 +26,8 @@ from streamdeq.running.summary import Summary
 from streamdeq.streaming.locate import FromTable, Locator, Shared
 from streamdeq.streaming.options import StartFrom
 from streamdeq.streaming.stream import Stream
-from streamdeq.values.frame import Frame, Item
+from streamdeq.values.choice import Choice
+from streamdeq.values.frame import Failure, Frame, Item
 from streamdeq.video import Source, ThreadedSink, open_source, prefetch
 from streamdeq.video.queues import WAITING_BYTES
 
@@ -63,10 +64,9 @@ class Run:
         self._options = options
         self._observer = observer
         self._stopping = False
-        self._enough = False  # whoever takes the answers said stop when there was this one
         self._locator: Locator | None = None
         self._instances = 0  # that the boxes gave
-        self._answering: Answering | None = None
+        self._unprocessed = 0  # frames that were handed out and could not be processed
         self._closing = Thread(target=self.source.close, name="stop", daemon=True)
 
     @property
@@ -105,10 +105,11 @@ class Run:
                     Stream(self._model.begin(from_zeros, boxes), open_source) as scratch,
                     self._recorder() as recorder,
                 ):
+                    stream.stats = self.summary
                     yield self._process(stream, scratch, recorder)
         finally:
             self.summary.seconds = perf_counter() - began
-            self.summary.failed = self.source.stats.failed + (self._answering.failed if self._answering else 0)
+            self.summary.failed = self.source.stats.failed + self._unprocessed
             # Whatever was decoded and got no answer: dropped by the source, or handed out as the run was interrupted.
             self.summary.dropped = self.source.stats.decoded - self.summary.failed - self.summary.processed
             self.summary.reconnects = self.source.stats.reconnects
@@ -131,42 +132,41 @@ class Run:
         return f"{beyond} frames that have boxes lie behind the end of the source" if beyond else ""
 
     def _process(self, stream: Stream, scratch: Stream, recorder: ThreadedSink[ProcessedItem]) -> Iterator[Any]:
-        """The answers, each written as it is handed out. A stored video's are made of the model's outputs while the
-        next frame is computed; of a live one nothing waits for a next frame."""
-        options, compare = self._options, self._options.compare
-        self._answering = answering = Answering(
-            self._model.task, stream, scratch if compare else None, options.choice, self._rules, self._name
-        )
-        behind = deque[Future[ProcessedItem]]()
-        problem: StreamdeqError | None = None
-        with ThreadPoolExecutor(1, "answer") as worker:
+        choice = Choice() if self._model.task.joins else self._options.choice  # of the boxes, there
+        watch = None
+        if self._rules is not None:
+            watch, choice = Watch(self._rules), replace(choice, track=True)
+        choose, choose_scratch = (self._model.task.chooser(choice) for _ in range(2))
+        failure: StreamdeqError | None = None
+        for item in self._items():
+            if self._observer:
+                controls = self._observer.controls()
+                stream.retune(controls.iterations, controls.start)
+                scratch.retune(controls.iterations)
             try:
-                for item in self._items():
-                    if self._observer:
-                        controls = self._observer.controls()
-                        stream.retune(controls.iterations, controls.start)
-                        scratch.retune(controls.iterations)
-                    behind.append(worker.submit(answering.begin(item)))
-                    del item  # pictures are not held while the next is waited for
-                    while len(behind) > (0 if self.source.live else 1):
-                        yield from self._hand_out(behind.popleft().result(), recorder)
+                result = stream.take(item)
+                compared = scratch.take(item) if self._options.compare else None
             except StreamdeqError as error:
-                problem = error
-            while behind and not self._enough:
-                yield from self._hand_out(behind.popleft().result(), recorder)
-        if problem is not None:
-            raise problem
-        if answering.error is not None and not self.summary.processed:
-            raise answering.error
-
-    def _hand_out(self, item: ProcessedItem, recorder: ThreadedSink[ProcessedItem]) -> Iterator[Any]:
-        recorder.write(item)
-        if item.result is not None and isinstance(item.taken, Frame):
-            self.summary.count(item.taken.decode_s, item.result.status)
-            self._instances += len(item.result) if self._locator is not None else 0
-            stopping = self._stopping
-            yield item.result
-            self._enough = self._stopping and not stopping
+                # One odd picture must not end a run; when none could be processed, it is no odd one.
+                if not isinstance(item, Frame) or isinstance(error, OutOfMemoryError):
+                    raise
+                failure, self._unprocessed = error, self._unprocessed + 1
+                failed = Failure(item.index, shown(str(error)), item.time_s)
+                recorder.write(ProcessedItem(failed, answered_s=monotonic()))
+                continue
+            result = None if result is None else choose(result)
+            compared = None if compared is None else choose_scratch(compared)
+            answered_s, events, marks = monotonic(), (), None
+            if watch is not None and result is not None:
+                events, marks = watch.update(result, camera=self._name, at=WALL_S + answered_s)
+            recorder.write(ProcessedItem(item, result, compared, answered_s, events, marks))
+            if result is not None and isinstance(item, Frame):
+                self.summary.count(item.decode_s, result.status)
+                self._instances += len(result) if self._locator is not None else 0
+                yield result
+            del item, result, compared  # pictures are not held while the next is waited for
+        if failure is not None and not self.summary.processed:
+            raise failure
 
     def _items(self) -> Iterator[Item]:
         """What the source hands out, until it ends, enough frames were taken, or somebody says stop."""

@@ -67,8 +67,7 @@ class Summary(Stats):
         return self.processed / self.seconds if self.seconds else 0.0
 
     def count(self, decode_s: float, status: Status) -> None:
-        """Add a processed frame and its figures; what drawing and encoding took is added by who does it."""
-        self.processed += 1
+        """Add a processed frame's figures; what drawing and encoding took is added by who does it."""
         for stage, seconds in stages_of(decode_s, status).items():
             self.stages_s[stage].add(seconds)
         self.answer_s.add(status.answer_s)

@@ -59,13 +59,9 @@ class FrameSolve:
 
     def run(self) -> Any:
         """Steps until the budget names a reason not to; the answer."""
-        return self.run_later()()
-
-    def run_later(self) -> Callable[[], Any]:
-        """`run`, but that calling this makes the answer, as `read_later` says."""
         while self.step() is None:
             pass
-        return self.read_later()
+        return self.read()
 
     def step(self) -> Stop | None:
         """One step more; why the frame gets no further one, or None if it does."""
@@ -92,31 +88,11 @@ class FrameSolve:
         began = self._clock()
         result = self._current()
         self._head_s = max(self._clock() - began, result.status.read_s)
-        self._remember()
-        return replace(result, status=replace(result.status, stopped=self._verdict))
-
-    def read_later(self) -> Callable[[], Any]:
-        """`read`, but that calling this makes the answer of the head's outputs (`StreamState.read_later`). Where the
-        answer has been asked for before, or the budget counts its time, it is made now."""
-        if self._budget.timed or self._answer is not None:
-            result = self.read()
-            return lambda: result
-        answer = self.state.read_later(self._frame)
-        self._remember()
-
-        def made() -> Any:
-            result = answer()
-            return replace(result, status=replace(result.status, stopped=verdict))
-
-        verdict = self._verdict
-        return made
-
-    def _remember(self) -> None:
-        """What the budget learns of the frame, and why its rows get no further step."""
         if self._steps:
             self._memory = self._budget.update(self.state.value, self._progress())
         for row in self._rows:
             row.status = replace(status_of(row), stopped=self._verdict)
+        return replace(result, status=replace(result.status, stopped=self._verdict))
 
     def remembered(self, state: StreamState) -> StreamState:
         """With what budget and cut detector have learnt from this frame."""

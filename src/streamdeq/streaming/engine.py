@@ -191,8 +191,8 @@ class Engine:
         return answers
 
     def outputs(self, rows: Sequence[Row]) -> list[Output]:
-        """`read` but for what the host makes of the outputs, which another thread may do while the rows go on: they
-        have memory of their own."""
+        """`read` but for what the host makes of the outputs, which another thread may do while the rows go on: until
+        outputs of this engine are asked for again."""
         found: dict[int, Output] = {}
         for pool, members in _by_pool(rows):
             began = perf_counter()

@@ -1,7 +1,6 @@
 """All that a stream carries from one frame to the next, as a value: it can be forked, saved and taken up elsewhere."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -88,16 +87,7 @@ class StreamState:
 
     def read(self, frame: Frame) -> Any:
         """The answer as it stands for the frame last observed."""
-        return self._answer(self.engine.read(self.rows), frame)
-
-    def read_later(self, frame: Frame) -> Callable[[], Any]:
-        """`read`, but for what the host makes of the head's outputs: calling this makes it, from any thread, while the
-        rows go on."""
-        outputs = self.engine.outputs(self.rows)
-        return lambda: self._answer([output.answer() for output in outputs], frame)
-
-    def _answer(self, parts: list[Any], frame: Frame) -> Any:
-        """One of the answers of all rows."""
+        parts = self.engine.read(self.rows)
         if self.regions is None:
             return parts[0]
         status = together([part.status for part in parts], frame.index, frame.time_s)

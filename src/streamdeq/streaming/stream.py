@@ -82,19 +82,16 @@ class Stream(Generic[R]):
     @memory_errors()
     def step(self, frame: Frame, on_update: OnUpdate[R] | None = None) -> R:
         """The answer for the next frame, given with its number and time."""
-        return self._step_later(frame, on_update)()
+        solve = self._begin(frame, on_update)
+        result = solve.run()
+        self._state = solve.remembered(self.state)
+        return self._finish(result, frame)
 
     def take(self, item: Item, on_update: OnUpdate[R] | None = None) -> R | None:
         """Whatever a source hands out: a frame gives an answer, a failure or a gap gives None and is noted.
 
         After a gap longer than `max_gap_s` the next frame starts cold; its status tells the gap either way.
         """
-        later = self.take_later(item, on_update)
-        return None if later is None else later()
-
-    def take_later(self, item: Item, on_update: OnUpdate[R] | None = None) -> Callable[[], R] | None:
-        """`take`, but for what the host makes of the outputs of the model: calling this makes it, from any thread,
-        while the next frame is computed."""
         if isinstance(item, Failure):
             self.stats.failed += 1
             return None
@@ -104,15 +101,9 @@ class Stream(Generic[R]):
                 self.reset()
             return None
         self.stats.dropped += item.dropped_before
-        later = self._step_later(item, on_update)
+        result: Any = self.step(item, on_update)
         gap_s, self._gap_s = self._gap_s, 0.0
-
-        @memory_errors()
-        def made() -> Any:
-            result: Any = later()
-            return replace(result, status=replace(result.status, gap_s=gap_s)) if gap_s else result
-
-        return made
+        return replace(result, status=replace(result.status, gap_s=gap_s)) if gap_s else result
 
     def run(self, source: Any, on_update: OnUpdate[R] | None = None) -> Iterator[R]:
         """Answers for every frame of whatever `open_source` takes, as they come; `stats` accounts for the others."""
@@ -163,13 +154,6 @@ class Stream(Generic[R]):
             raise StreamdeqError("this frame shows no instance that is followed: there is no latent")
         z = state.engine.latent(state.rows)
         return {f"stride_{4 << n}": maps.float() for n, maps in enumerate(z.maps)}
-
-    @memory_errors()
-    def _step_later(self, frame: Frame, on_update: OnUpdate[R] | None = None) -> Callable[[], R]:
-        solve = self._begin(frame, on_update)
-        later = solve.run_later()
-        self._state = solve.remembered(self.state)
-        return lambda: self._finish(later(), frame)
 
     def _begin(self, frame: Frame, on_update: OnUpdate[R] | None = None) -> FrameSolve:
         check_image(frame.image)
