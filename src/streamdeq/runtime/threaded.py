@@ -103,9 +103,9 @@ class Threaded(Executor):
             choice = self._choices.get(key)
             if choice is None:
                 choice = self._choices[key] = Choice(most, self._known(key))
+            threads = choice.threads
         if choice.decided == most:
             return call()
-        threads = choice.threads
         torch.set_num_threads(threads)
         began = perf_counter()
         try:
@@ -122,8 +122,10 @@ class Threaded(Executor):
     # -- what is kept ------------------------------------------------------------------------------------
 
     def _file(self, key: tuple[object, ...]) -> Path:
-        told = (key, __version__, torch.__version__, processor_name(), str(self._functions.dtype))
-        made = hashlib.sha256(repr((*told, self._functions.digest)).encode()).hexdigest()[:24]
+        network = self._functions.network
+        shape = (network.backbone.arch, type(network.head).__name__, sum(p.numel() for p in network.head.parameters()))
+        told = (key, __version__, torch.__version__, processor_name(), str(self._functions.dtype), *shape)
+        made = hashlib.sha256(repr(told).encode()).hexdigest()[:24]
         return cache_folder() / "threads" / f"{made}.json"
 
     def _known(self, key: tuple[object, ...]) -> int | None:

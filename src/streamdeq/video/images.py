@@ -83,7 +83,7 @@ class ImageSource(StoredSource):
 
     def _read(self) -> Iterator[Frame | Failure]:
         longer = []
-        together = os.path.commonpath([path.parent for path in self.paths])
+        together = os.path.commonpath([path.parent.absolute() for path in self.paths])
         for index, path in enumerate(self.paths):
             try:
                 with Image.open(path) as picture:
@@ -93,7 +93,7 @@ class ImageSource(StoredSource):
             except BAD_PICTURE as error:
                 yield Failure(index, shown(f"{path.name}: {reason(error)}"))
             else:
-                file = Path(os.path.relpath(path, together)).as_posix()
+                file = Path(os.path.relpath(path.absolute(), together)).as_posix()
                 yield Frame(image, index, float(index * self._step), index, self._step, file=file)
         if longer:
             first = f"of {len(longer)} images with several frames, such as {longer[0]}, the first frame is taken"
