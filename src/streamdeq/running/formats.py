@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from streamdeq.errors import StreamdeqError
-from streamdeq.files import atomic_path, ensure_folder
+from streamdeq.files import atomic_path
 from streamdeq.running.drawing import ProcessedItem
 from streamdeq.tasks import Task
 from streamdeq.values import UNKNOWN
@@ -76,20 +76,19 @@ class Yolo(Sink[ProcessedItem]):
     `classes.txt`."""
 
     def __init__(self, path: Path, task: Task) -> None:
-        self._folder, self._files = ensure_folder(path), FrameFiles(Path(YOLO_CLASSES).stem)
+        self._files = FrameFiles(path, ".txt", Path(YOLO_CLASSES).stem)
         names = [one["name"] for one in task.coco_categories()]
         self._put(path / YOLO_CLASSES, names)
 
     def write(self, item: ProcessedItem) -> None:
         assert isinstance(item.taken, Frame)
-        self._put(self._folder / f"{self._files.name(item.taken.index, item.taken.file)}.txt", item.result.to_yolo())
+        self._put(self._files.path(item.taken.index, item.taken.file), item.result.to_yolo())
 
     def close(self) -> None:
         """Nothing is open."""
 
     def _put(self, path: Path, lines: list[str]) -> None:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(path) as part:
                 part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         except OSError as error:

@@ -6,6 +6,7 @@ import platform
 import re
 import shutil
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -34,14 +35,22 @@ def folder_of(name: str, functions: Functions, canvas_hw: HW, rows: int) -> Path
         (processor_name(), platform.machine(), functions.threads, str(functions.device)),
         (str(functions.dtype), canvas_hw, rows, functions.digest),
     )
-    made = hashlib.sha256(repr(told).encode()).hexdigest()[:24]
     whole = ensure_folder(cache_folder() / "runtime")
     whole.chmod(0o700)  # what is loaded from here runs
-    folder = ensure_folder(whole / f"{name}-{made}")
+    folder = ensure_folder(whole / f"{name}-{hashed(told)}")
     os.utime(folder)
-    for old in sorted(filter(Path.is_dir, whole.iterdir()), key=lambda path: path.stat().st_mtime)[:-MOST]:
+    for old in all_but_newest(MOST, filter(Path.is_dir, whole.iterdir())):
         shutil.rmtree(old, ignore_errors=True)
     return folder
+
+
+def hashed(told: object) -> str:
+    """A name for what is kept: another one where anything of this is another."""
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:24]
+
+
+def all_but_newest(kept: int, paths: Iterable[Path]) -> list[Path]:
+    return sorted(paths, key=lambda path: path.stat().st_mtime)[:-kept]
 
 
 @cache

@@ -6,7 +6,6 @@ what the thread computes, one thread alone is faster: on two virtual cores whose
 canvas, and kept: the last digits of an answer depend on it.
 """
 
-import hashlib
 import json
 import threading
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path, cache_folder, ensure_folder
 from streamdeq.latent import Latent
 from streamdeq.models.cells import Injection
-from streamdeq.runtime.cache import processor_name
+from streamdeq.runtime.cache import all_but_newest, hashed, processor_name
 from streamdeq.runtime.executor import HW, Executor
 from streamdeq.runtime.functions import Functions
 from streamdeq.version import __version__
@@ -125,8 +124,7 @@ class Threaded(Executor):
         network = self._functions.network
         shape = (network.backbone.arch, type(network.head).__name__, sum(p.numel() for p in network.head.parameters()))
         told = (key, __version__, torch.__version__, processor_name(), str(self._functions.dtype), *shape)
-        made = hashlib.sha256(repr(told).encode()).hexdigest()[:24]
-        return cache_folder() / "threads" / f"{made}.json"
+        return cache_folder() / "threads" / f"{hashed(told)}.json"
 
     def _known(self, key: tuple[object, ...]) -> int | None:
         with suppress(OSError, ValueError, KeyError, TypeError):
@@ -141,7 +139,7 @@ class Threaded(Executor):
             ensure_folder(file.parent)
             with atomic_path(file) as part:
                 part.write_text(json.dumps({"of": repr(key), "threads": threads}), encoding="utf-8")
-            for old in sorted(file.parent.glob("*.json"), key=lambda one: one.stat().st_mtime)[:-MOST]:
+            for old in all_but_newest(MOST, file.parent.glob("*.json")):
                 old.unlink(missing_ok=True)
 
 

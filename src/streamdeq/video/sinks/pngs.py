@@ -28,19 +28,27 @@ class LabelMap:
 
 
 class FrameFiles:
-    """Names of files with one frame's answer each, without ending: `000042` for frame 42 of a film, the picture's own
-    name for a picture of a folder; with its ending, too, where two differ in that alone or it is `reserved`."""
+    """A file for each frame's answer: `FOLDER/000042.png` for frame 42 of a film; for a picture of a folder one of the
+    picture's own name, with its ending before the new one where two differ in that alone or the name is `reserved`.
 
-    def __init__(self, *reserved: str) -> None:
-        self._given = set(reserved)
+    Args:
+        folder: made if it is not there, and so are those below it that pictures come from.
+        ending: of the files.
+    """
 
-    def name(self, index: int, file: str) -> str:
+    def __init__(self, folder: str | os.PathLike[str], ending: str, *reserved: str) -> None:
+        self.folder, self._ending, self._given = ensure_folder(folder), ending, set(reserved)
+
+    def path(self, index: int, file: str) -> Path:
         if not file:
-            return f"{index:06d}"
+            return self.folder / f"{index:06d}{self._ending}"
         short = os.path.splitext(file)[0]
         name = file if short in self._given else short
         self._given.add(name)
-        return name
+        path = self.folder / f"{name}{self._ending}"
+        if path.parent != self.folder:
+            ensure_folder(path.parent)
+        return path
 
 
 class FramePngSink(Sink[Frame]):
@@ -51,10 +59,11 @@ class FramePngSink(Sink[Frame]):
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder, self._files = _folder(folder), FrameFiles()
+        self._files = _png_files(folder)
+        self.folder = self._files.folder
 
     def write(self, item: Frame) -> None:
-        _save(Image.fromarray(item.image), self.folder / f"{self._files.name(item.index, item.file)}.png")
+        _save(Image.fromarray(item.image), self._files.path(item.index, item.file))
 
     def close(self) -> None:
         """Nothing is open: every picture is whole when `write` returns."""
@@ -70,7 +79,8 @@ class LabelPngSink(Sink[LabelMap]):
     """
 
     def __init__(self, folder: str | os.PathLike[str], palette: Sequence[Sequence[int]]) -> None:
-        self.folder, self._files = _folder(folder), FrameFiles()
+        self._files = _png_files(folder)
+        self.folder = self._files.folder
         colours = [int(value) for colour in palette for value in colour]
         # All 256: with fewer colours Pillow stores fewer bits, and the ignore index 255 would be lost.
         self._palette = colours + [0] * (3 * 256 - len(colours))
@@ -80,24 +90,23 @@ class LabelPngSink(Sink[LabelMap]):
             raise ValueError(f"labels must be uint8 (H, W), got {item.labels.dtype} {item.labels.shape}")
         picture = Image.fromarray(item.labels)
         picture.putpalette(self._palette)
-        _save(picture, self.folder / f"{self._files.name(item.index, item.file)}.png")
+        _save(picture, self._files.path(item.index, item.file))
 
     def close(self) -> None:
         """Nothing is open: every picture is whole when `write` returns."""
 
 
-def _folder(folder: str | os.PathLike[str]) -> Path:
-    """Made, and written to."""
-    made = ensure_folder(folder)
-    PendingFile(made / "probe.png").discard()
-    return made
+def _png_files(folder: str | os.PathLike[str]) -> FrameFiles:
+    """In a folder that has been written to."""
+    files = FrameFiles(folder, ".png")
+    PendingFile(files.folder / "probe.png").discard()
+    return files
 
 
 def _save(picture: Image.Image, final: Path) -> None:
     origin = PngInfo()
     origin.add_text("Software", MADE_BY)
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(final) as part:
             # Level 1: labels are flat areas; for them and for pictures higher levels cost several times the time for
             # little.
