@@ -108,17 +108,20 @@ def photos(folder: Path, *names: str) -> Path:
 
 
 def test_answers_are_called_as_the_pictures_are(tmp_path: Path) -> None:
-    folder = photos(tmp_path / "album", "beach.png", "dog.jpg", "dog.png", "classes.jpg")
-    _, paths = ran(tiny_model(), folder, tmp_path / "out", "jsonl", "coco", "yolo", "png")
-    files = ["beach.png", "classes.jpg", "dog.jpg", "dog.png"]
+    folder = photos(tmp_path / "album", "beach, east.png", "dog.jpg", "dog.png", "classes.jpg")
+    _, paths = ran(tiny_model(), folder, tmp_path / "out", "jsonl", "csv", "coco", "yolo", "png")
+    files = ["beach, east.png", "classes.jpg", "dog.jpg", "dog.png"]
     assert [json.loads(line)["file"] for line in paths["jsonl"].read_text().splitlines()] == files
     assert [one["file_name"] for one in json.loads(paths["coco"].read_text())["images"]] == files
+    table = list(csv.DictReader(paths["csv"].read_text().splitlines()))
+    assert list(table[0]) == ["frame", "time_s", "file", "class", "pixels", "share"]
+    assert {(row["frame"], row["file"]) for row in table} == {(str(n), file) for n, file in enumerate(files)}
     assert {one.name for one in paths["yolo"].iterdir()} == {
-        *("beach.txt", "classes.jpg.txt", "dog.txt", "dog.png.txt"),
+        *("beach, east.txt", "classes.jpg.txt", "dog.txt", "dog.png.txt"),
         "classes.txt",
     }
     assert (paths["yolo"] / "classes.txt").read_text().split() == ["sky", "road", "car"]
-    assert {one.name for one in paths["png"].iterdir()} == {"beach.png", "classes.png", "dog.png", "dog.png.png"}
+    assert {one.name for one in paths["png"].iterdir()} == {"beach, east.png", "classes.png", "dog.png", "dog.png.png"}
 
 
 def test_answers_of_pictures_in_several_folders_lie_in_as_many_and_are_replaced_there(tmp_path: Path) -> None:

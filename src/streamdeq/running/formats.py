@@ -13,6 +13,7 @@ from streamdeq.errors import StreamdeqError
 from streamdeq.files import atomic_path
 from streamdeq.running.drawing import ProcessedItem
 from streamdeq.tasks import Task
+from streamdeq.tasks.tables import csv_of
 from streamdeq.values import UNKNOWN
 from streamdeq.values.frame import Frame
 from streamdeq.video import FrameFiles, FramePngSink, LabelMap, LabelPngSink, LinesSink, Sink
@@ -55,17 +56,22 @@ class Mot(Sink[ProcessedItem]):
 
 
 class Csv(Sink[ProcessedItem]):
-    """`rows` of every frame, each with the frame's number and time before them."""
+    """`rows` of every frame, each with the frame's number and time before them, and its file where frames have some."""
 
     def __init__(self, path: Path, task: Task) -> None:
-        self._lines, self._begun = LinesSink(path), False
+        self._lines, self._columns = LinesSink(path), list[str]()
 
     def write(self, item: ProcessedItem) -> None:
-        status = item.result.status
-        heading, *rows = item.result.to_csv().splitlines()
-        first = [] if self._begun else [f"{CSV_BEGIN},{heading}"]
-        self._begun = True
-        self._lines.write([*first, *(f"{status.frame_index},{status.time_s:.6f},{row}" for row in rows)])
+        assert isinstance(item.taken, Frame)
+        status, file = item.result.status, item.taken.file
+        begun = bool(self._columns)
+        if not begun:
+            self._columns = [*CSV_BEGIN.split(","), *(["file"] if file else []), *item.result.COLUMNS]
+        frame = {"frame": status.frame_index, "time_s": f"{status.time_s:.6f}"}
+        if "file" in self._columns:
+            frame["file"] = file
+        table = csv_of([{**frame, **row} for row in item.result.rows()], self._columns)
+        self._lines.write(table.split("\n")[int(begun) : -1])
 
     def close(self) -> None:
         self._lines.close()
