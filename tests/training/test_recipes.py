@@ -70,7 +70,7 @@ def test_settings_reach_into_a_recipe_and_unknown_ones_are_refused():
         ("batch=0", "batch must be at least 1; got 0"),
         ("crop_hw=30,48", "multiples of 8; got 30x48"),
         ("unroll.low=9", "unroll must be 1 <= low <= high"),
-        ("precision=fp16", "precision must be fp32 or bf16; got 'fp16'"),
+        ("precision=fp16", "precision must be auto or fp32 or bf16; got 'fp16'"),
         ("optimizer.name=adam", "optimizer.name must be adamw or sgd; got 'adam'"),
         ("optimizer.nesterov=true", "optimizer.nesterov must be false but for sgd with momentum"),
         ("schedule.final=2", r"schedule.final must be in \[0, 1\]; got 2"),

@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from support.small_runs import TINY, data, lines, steps, tensors, train, trainer
+from support.small_runs import TINY, data, lines, resume, settings, steps, tensors, train, trainer
 
 from streamdeq.models.checkpoint import load_tensors, read_weights
 from streamdeq.tasks import build_network
+from streamdeq.training.checkpoint import NAME, read_header
+from streamdeq.training.job import wanted
+from streamdeq.training.options import TrainOptions
 from streamdeq.training.plan import plan_step
 from streamdeq.training.recipe import Fixed
 from streamdeq.training.recipes import RECIPES
@@ -43,6 +46,27 @@ def test_autocast_trains_like_float32(tmp_path):
         train(tmp_path / precision, replace(PLAIN, precision=precision, steps=6))
     pairs = zip(steps(tmp_path / "fp32"), steps(tmp_path / "bf16"), strict=True)
     assert all(a["loss"] == pytest.approx(b["loss"], rel=0.05) for a, b in pairs)
+
+
+@pytest.mark.parametrize(("hardware", "precision"), [(True, "bf16"), (False, "fp32")])
+def test_auto_is_bf16_where_the_processor_computes_in_it(tmp_path, monkeypatch, hardware, precision):
+    monkeypatch.setattr("streamdeq.runtime.precision.has_bf16", lambda device: hardware)
+    recipe = replace(PLAIN, precision="auto", steps=2)
+    train(tmp_path, recipe)
+    assert read_header(tmp_path / NAME).recipe.precision == precision
+    assert read_weights(tmp_path / WEIGHTS)[0].provenance.recipe["precision"] == precision
+    train(tmp_path / "told", replace(recipe, precision=precision))
+    assert steps(tmp_path) == steps(tmp_path / "told")
+
+
+def test_a_run_goes_on_elsewhere_with_the_precision_it_began_with(tmp_path, monkeypatch):
+    monkeypatch.setattr("streamdeq.runtime.precision.has_bf16", lambda device: True)
+    train(tmp_path, replace(TINY, precision="auto"), stop=lambda: True)
+    monkeypatch.setattr("streamdeq.runtime.precision.has_bf16", lambda device: False)
+    recipe, _, _, *changes = settings()
+    for name, said in ((None, []), (recipe, changes)):
+        assert wanted(TrainOptions(resume=tmp_path), name, said and [*said, "precision=auto"])[1].precision == "bf16"
+    assert resume(tmp_path, wanted(TrainOptions(resume=tmp_path), None, [])[1]).state.step == TINY.steps
 
 
 def test_frozen_norms_keep_the_statistics_they_began_with(tmp_path):

@@ -16,6 +16,7 @@ from streamdeq.data.poses import PoseDataset, one_sided
 from streamdeq.models import zoo
 from streamdeq.models.matching import matched
 from streamdeq.models.spec import ModelSpec, read_spec
+from streamdeq.runtime.precision import Precision
 from streamdeq.tasks.detection.settings import DetectorSettings
 from streamdeq.training.anchors import box_sizes, fitted_anchors
 from streamdeq.training.recipe import Augment, Pretrain, Recipe
@@ -89,7 +90,7 @@ def choose(
     # A warm-up without a solve is for a network that has no fixed point yet.
     pretrain = Pretrain() if start else base.pretrain
     own = {"name": _name(dataset.name), "split": dataset.split, "init": start, "pretrain": pretrain}
-    plain = replace(base, **own, freeze=0, seed=0)
+    plain = replace(base, **own, precision=Precision.AUTO.value, freeze=0, seed=0)
     fitted, notes = _to_data(plain, dataset)
     steps = preset.steps(len(dataset.samples), change(fitted).batch)
     if epochs is not None:

@@ -2,14 +2,22 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from streamdeq.latent import Latent
 from streamdeq.models.mdeq import Network
+from streamdeq.runtime.precision import pick_dtype, precision_of
+from streamdeq.training.recipe import Recipe
 
 LAYOUT = torch.channels_last
+
+
+def settled(recipe: Recipe, device: torch.device) -> Recipe:
+    """The recipe with what its precision is on this device."""
+    return replace(recipe, precision=precision_of(pick_dtype(recipe.precision, device)))
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager:
@@ -18,9 +26,10 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager:
     No cache of cast weights: one filled by applications without gradient would be reused by those with it, and the
     weights would get none.
     """
-    if precision == "fp32":
+    dtype = pick_dtype(precision, device)
+    if dtype == torch.float32:
         return nullcontext()
-    return torch.autocast(device.type, torch.bfloat16, cache_enabled=False)
+    return torch.autocast(device.type, dtype, cache_enabled=False)
 
 
 def problem(network: Network, images: Tensor) -> tuple[Callable[[Latent], Latent], Latent]:

@@ -17,6 +17,7 @@ from streamdeq.data.labels import open_labelled
 from streamdeq.data.open import SYNTHETIC, find_reader
 from streamdeq.data.whole import check_whole, labels_in_files
 from streamdeq.errors import StreamdeqError
+from streamdeq.runtime.precision import Precision
 from streamdeq.training import session
 from streamdeq.training.automatic import choose
 from streamdeq.training.checkpoint import Header, Scoring
@@ -123,6 +124,8 @@ def wanted(
         again = override(past.recipe if name is None else RECIPES[name], settings)
         if options.init is not None:
             again = replace(again, init=None if options.init == NONE else options.init)
+        if again.precision == Precision.AUTO:
+            again = replace(again, precision=past.recipe.precision)
         session.check_same(past.recipe, again)
         return replace(options, data=options.data or past.data.spec), again, None, past
     if name is None:

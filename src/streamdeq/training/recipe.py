@@ -13,6 +13,7 @@ from streamdeq.data.augment.settings import Augment
 from streamdeq.data.randomness import generator
 from streamdeq.errors import require as _require
 from streamdeq.models.architecture import Architecture
+from streamdeq.runtime.precision import Precision
 from streamdeq.solvers import SOLVERS, make_solver
 from streamdeq.tasks import TASKS
 from streamdeq.tasks.dense import DenseSettings
@@ -230,7 +231,9 @@ class Recipe:
         checkpoint: the graded applications of f keep their inputs alone and are computed again for their gradients
             (gradient checkpointing): less memory, a third more time, the same gradients. Not with `implicit`, whose
             memory does not grow with the depth.
-        precision: `fp32`, or `bf16`: autocast inside f, stem and head; latent and loss stay float32.
+        precision: `fp32`, or `bf16`: autocast inside f, stem and head; latent and loss stay float32. `auto` is bf16
+            where the run's device computes in it and fp32 elsewhere, where bf16 is emulated and slower; a run is
+            recorded, and goes on, with what that was.
     """
 
     name: str
@@ -260,7 +263,7 @@ class Recipe:
     statistics: int = 50
     freeze_batchnorm: bool = False
     checkpoint: bool = False
-    precision: str = "bf16"
+    precision: str = Precision.AUTO.value
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -280,7 +283,7 @@ class Recipe:
         _require(0 <= self.ema < 1, "ema", "in [0, 1)", self.ema)
         _require(self.seed >= 0, "seed", "at least 0", self.seed)
         _choice(self.class_weights, "class_weights", ("none", "inverse-log-frequency", "cityscapes"))
-        _choice(self.precision, "precision", ("fp32", "bf16"))
+        _choice(self.precision, "precision", tuple(one.value for one in Precision))
         if self.crop_hw is None:
             _require(self.task == "detection", "crop_hw", "height,width but for detection", "none")
         else:

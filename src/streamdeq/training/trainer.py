@@ -26,7 +26,7 @@ from streamdeq.tasks.objective import Objective
 from streamdeq.training import checkpoint
 from streamdeq.training.average import WeightAverage, batchnorms, kept_statistics
 from streamdeq.training.checkpoint import Data, State
-from streamdeq.training.compute import LAYOUT, autocast, problem
+from streamdeq.training.compute import LAYOUT, autocast, problem, settled
 from streamdeq.training.guard import Guard
 from streamdeq.training.optimizers import build_optimizer, learning_rate, set_learning_rate
 from streamdeq.training.plan import StepPlan, plan_step, start_of
@@ -76,6 +76,7 @@ class Trainer:
     @staticmethod
     def build(recipe: Recipe, dataset: Dataset, run: RunSettings) -> "Trainer":
         """At step 0."""
+        recipe = settled(recipe, run.device)
         spec = spec_of(recipe, dataset)
         objective = build_task(spec).objective(run.division.recipe(recipe), dataset)
         network = initial_network(spec, recipe.seed)
