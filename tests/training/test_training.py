@@ -33,27 +33,6 @@ def test_every_parameter_gets_a_gradient_and_moves(tmp_path):
     assert [name for name, p in running.network.named_parameters() if torch.equal(p, before[name])] == []
 
 
-@pytest.mark.parametrize("recipe", ["synthetic-tiny", "synthetic-tiny-il"])
-def test_the_fused_update_is_the_plain_one(tmp_path, recipe):
-    # Fused, torch goes wrong in silence where a gradient does not lie in memory as its weight does.
-    running = trainer(tmp_path, replace(RECIPES[recipe], batch=2))
-    fused = running.state.optimizer
-    names = {p: name for name, p in running.network.named_parameters()}
-    twins = {p: p.detach().clone().requires_grad_() for p in names}
-    plain = torch.optim.AdamW(
-        {**group, "params": [twins[p] for p in group["params"]], "fused": False} for group in fused.param_groups
-    )
-    for step in range(4):
-        running.step(running.objective.batch(step))
-        for p, twin in twins.items():
-            twin.grad = None if p.grad is None else p.grad.clone(memory_format=torch.contiguous_format)
-        for group, ours in zip(plain.param_groups, fused.param_groups, strict=True):
-            group["lr"] = ours["lr"]
-        plain.step()
-    for p, name in names.items():
-        torch.testing.assert_close(p, twins[p], rtol=1e-5, atol=1e-7, msg=name)
-
-
 def test_autocast_hides_no_weight_from_the_gradient(tmp_path):
     # The ungraded applications come first: a cache of cast weights filled there would cut these off.
     running = trainer(tmp_path, replace(PLAIN, precision="bf16", unroll=Fixed(6), grad_last=2))
