@@ -64,8 +64,8 @@ def test_a_run_goes_on_elsewhere_with_the_precision_it_began_with(tmp_path, monk
     train(tmp_path, replace(TINY, precision="auto"), stop=lambda: True)
     monkeypatch.setattr("streamdeq.runtime.precision.has_bf16", lambda device: False)
     recipe, _, _, *changes = settings()
-    for name, said in ((None, []), (recipe, changes)):
-        assert wanted(TrainOptions(resume=tmp_path), name, said and [*said, "precision=auto"])[1].precision == "bf16"
+    for name, said in ((None, []), (recipe, [*changes, "precision=auto"])):
+        assert wanted(TrainOptions(resume=tmp_path), name, said)[1].precision == "bf16"
     assert resume(tmp_path, wanted(TrainOptions(resume=tmp_path), None, [])[1]).state.step == TINY.steps
 
 

@@ -283,7 +283,7 @@ class Recipe:
         _require(0 <= self.ema < 1, "ema", "in [0, 1)", self.ema)
         _require(self.seed >= 0, "seed", "at least 0", self.seed)
         _choice(self.class_weights, "class_weights", ("none", "inverse-log-frequency", "cityscapes"))
-        _choice(self.precision, "precision", tuple(one.value for one in Precision))
+        _choice(self.precision, "precision", tuple(Precision))
         if self.crop_hw is None:
             _require(self.task == "detection", "crop_hw", "height,width but for detection", "none")
         else:
